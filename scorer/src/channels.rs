@@ -1,0 +1,183 @@
+//! From metrics to channels: shift, peak and dense of every family, their replay, and their p.
+
+use crate::combine::simes;
+use crate::descriptive::{mean, squares_about_mean};
+use crate::prepare::{Series, View};
+use crate::pvalue::{MetricEvidence, Treatment, evidence};
+use crate::special::{normal_cdf, normal_quantile, t_sf};
+use crate::tables::Tables;
+use std::ops::Range;
+
+/// Metrics a family needs for the dense channel: a mean over fewer is no mean.
+const DENSE_SIZE: usize = 8;
+/// Degrees of freedom of the prior of replayed channel values.
+const REPLAY_DF: f64 = 4.0;
+/// Prior standard deviation of the dense channel.
+const DENSE_SD: f64 = 0.3;
+/// Least standard deviation of the dense channel.
+const DENSE_FLOOR: f64 = 0.2;
+/// Most replays: more would not sharpen the scale.
+const MOST_REPLAYS: usize = 6;
+/// Baseline runs that statistics need to fail a tag, and replays to be made.
+pub(crate) const FEWEST_RUNS: usize = 3;
+/// Channels of a family: shift, peak, dense.
+const CHANNELS: usize = 3;
+/// Place of the dense channel.
+const DENSE: usize = 2;
+
+/// A family of metrics: which, and its channel weights.
+#[derive(Clone, Debug)]
+pub(crate) struct Family {
+    pub(crate) members: Range<usize>,
+    pub(crate) weights: [f64; CHANNELS],
+}
+
+/// What all metrics say together.
+#[derive(Clone, Debug)]
+pub(crate) struct TagEvidence {
+    pub(crate) metrics: Vec<MetricEvidence>,
+    /// z of every channel, families in order; `None` where a family is too small for it.
+    pub(crate) channels: Vec<Option<f64>>,
+    pub(crate) replays: Vec<Vec<Option<f64>>>,
+    pub(crate) channel_p: Vec<f64>,
+    /// Declared weights, 0 where a channel is absent; not yet normalised.
+    pub(crate) weights: Vec<f64>,
+}
+
+/// Evidence of a call: candidate, replays, p of every channel.
+///
+/// Metrics may have different numbers of runs. With K the largest, a metric with fewer runs takes part in the replays
+/// of the runs that it has; where K >= 3, a metric with fewer than three runs cannot fail the tag (its between-run
+/// variance is invisible) and counts as p = 1.
+pub(crate) fn tag_evidence(series: &[Series], families: &[Family], tables: &mut Tables) -> TagEvidence {
+    let runs = most_runs(series);
+    let views: Vec<View<'_>> = series.iter().map(Series::view).collect();
+    let metrics = evidence(&views, None, tables);
+    let silent = |i: usize| runs >= FEWEST_RUNS && series[i].run_count() < FEWEST_RUNS;
+    let said: Vec<Option<Said>> = metrics
+        .iter()
+        .enumerate()
+        .map(|(i, m)| Some(if silent(i) { Said { shift: 1.0, peak: 1.0 } } else { Said::from(m) }))
+        .collect();
+    let channels = channels(&said, families);
+    let weights = families.iter().flat_map(|f| f.weights).zip(&channels).map(|(w, c)| c.map_or(0.0, |_| w)).collect();
+    let mut replays = Vec::new();
+    if runs >= FEWEST_RUNS {
+        let treatments: Vec<Treatment> = metrics.iter().map(|m| m.treatment).collect();
+        for k in replayed_runs(runs) {
+            replays.push(replay(series, families, &Played { k, treatments: &treatments }, tables));
+        }
+    }
+    let channel_p = match replays.is_empty() {
+        true => uncalibrated(&channels),
+        false => calibrated(&channels, &replays),
+    };
+    TagEvidence { metrics, channels, replays, channel_p, weights }
+}
+
+/// Largest number of baseline runs of any metric.
+pub(crate) fn most_runs(series: &[Series]) -> usize {
+    series.iter().map(Series::run_count).max().unwrap_or(0)
+}
+
+/// Runs that are replayed: all up to six, else six spread evenly.
+fn replayed_runs(runs: usize) -> Vec<usize> {
+    if runs <= MOST_REPLAYS {
+        return (0..runs).collect();
+    }
+    (0..MOST_REPLAYS).map(|i| i * (runs - 1) / (MOST_REPLAYS - 1)).collect()
+}
+
+/// The two p values of a metric that channels read.
+#[derive(Clone, Copy, Debug)]
+struct Said {
+    shift: f64,
+    peak: f64,
+}
+
+impl From<&MetricEvidence> for Said {
+    fn from(m: &MetricEvidence) -> Said {
+        Said { shift: m.shift, peak: m.peak }
+    }
+}
+
+/// Which run plays the candidate, and how the candidate's metrics were treated.
+struct Played<'a> {
+    k: usize,
+    treatments: &'a [Treatment],
+}
+
+fn replay(series: &[Series], families: &[Family], played: &Played<'_>, tables: &mut Tables) -> Vec<Option<f64>> {
+    let able: Vec<usize> = (0..series.len())
+        .filter(|&i| series[i].run_count() >= FEWEST_RUNS && played.k < series[i].run_count())
+        .collect();
+    let views: Vec<View<'_>> = able.iter().map(|&i| series[i].replay(played.k)).collect();
+    let forced: Vec<Treatment> = able.iter().map(|&i| played.treatments[i]).collect();
+    let mut said = vec![None; series.len()];
+    for (&i, m) in able.iter().zip(&evidence(&views, Some(&forced), tables)) {
+        said[i] = Some(Said::from(m));
+    }
+    channels(&said, families)
+}
+
+/// shift and peak (Simes over metrics) and dense (mean clipped z) of every family, as z values.
+fn channels(said: &[Option<Said>], families: &[Family]) -> Vec<Option<f64>> {
+    let mut out = Vec::with_capacity(families.len() * CHANNELS);
+    for family in families {
+        let present: Vec<Said> = said[family.members.clone()].iter().flatten().copied().collect();
+        let shifts: Vec<f64> = present.iter().map(|s| s.shift).collect();
+        let peaks: Vec<f64> = present.iter().map(|s| s.peak).collect();
+        out.push(Some(z_of(simes(&shifts))));
+        out.push(Some(z_of(simes(&peaks))));
+        let z: Vec<f64> =
+            shifts.iter().map(|p| (-normal_quantile(p.clamp(1e-9, 1.0 - 1e-9))).clamp(0.0, 5.0)).collect();
+        let dense = if z.is_empty() { 0.0 } else { mean(&z) };
+        out.push((family.members.len() >= DENSE_SIZE).then_some(dense));
+    }
+    out
+}
+
+fn z_of(p: f64) -> f64 {
+    -normal_quantile(p.clamp(1e-15, 1.0 - 1e-6))
+}
+
+/// p of every channel, deflated by its replayed values (below 0 counts as 0); dense has no null of its own.
+fn calibrated(channels: &[Option<f64>], replays: &[Vec<Option<f64>>]) -> Vec<f64> {
+    let count = replays.len() as f64;
+    let df = count - 1.0 + REPLAY_DF;
+    let one = |(j, c): (usize, &Option<f64>)| {
+        let Some(c) = *c else { return 1.0 };
+        let values: Vec<f64> = replays.iter().map(|r| r[j].unwrap_or(0.0).max(0.0)).collect();
+        let (middle, squares) = (mean(&values), squares_about_mean(&values));
+        if j % CHANNELS == DENSE {
+            let sd = ((REPLAY_DF * DENSE_SD * DENSE_SD + squares) / df).sqrt().max(DENSE_FLOOR);
+            t_sf((c - middle) / sd / (1.0 + 1.0 / count).sqrt(), df)
+        } else {
+            let mu = ((count - 1.0) / df * middle).max(0.0);
+            let lambda = ((REPLAY_DF + squares) / df).max(1.0).sqrt();
+            normal_cdf(-(c - mu) / lambda)
+        }
+    };
+    channels.iter().enumerate().map(one).collect()
+}
+
+/// p of every channel where nothing can be replayed.
+fn uncalibrated(channels: &[Option<f64>]) -> Vec<f64> {
+    let one = |(j, c): (usize, &Option<f64>)| match c {
+        Some(c) if j % CHANNELS != DENSE => normal_cdf(-c),
+        _ => 1.0,
+    };
+    channels.iter().enumerate().map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_runs_are_replayed_evenly() {
+        assert_eq!(replayed_runs(4), [0, 1, 2, 3]);
+        assert_eq!(replayed_runs(11), [0, 2, 4, 6, 8, 10]);
+        assert_eq!(replayed_runs(8), [0, 1, 2, 4, 5, 7]);
+    }
+}

@@ -1,0 +1,66 @@
+//! Sparse shares and counts: Poisson tails on counts divided by a design effect, instead of moments.
+
+use crate::descriptive::mean;
+use crate::prepare::View;
+use crate::rates::{Tally, design_effect, two_rates};
+use crate::special::{gamma_p, gamma_q};
+
+/// Fewer bad events a baseline run than this: counts instead of moments.
+pub(crate) const FEW: f64 = 20.0;
+/// Declared design effect of sparse counts: failures come in bursts.
+const DESIGN: f64 = 4.0;
+
+/// What sparse events say.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CountEvidence {
+    /// Difference of the shares.
+    pub(crate) est: f64,
+    /// Design effect used.
+    pub(crate) design: f64,
+    /// Baseline share.
+    pub(crate) rate: f64,
+    /// Candidate's events and total, divided by the design effect.
+    pub(crate) tally: Tally,
+    pub(crate) p_fail: f64,
+    pub(crate) p_pass: f64,
+}
+
+/// Whether the baseline runs have so few bad events that counts must speak.
+pub(crate) fn few_events(view: &View<'_>) -> bool {
+    let Some((_, base)) = view.events.split_last() else {
+        return false;
+    };
+    mean(&base.iter().map(|e| e.bad.iter().sum()).collect::<Vec<f64>>()) < FEW
+}
+
+/// Evidence of sparse events; `view` has events and at least one baseline run.
+pub(crate) fn count_evidence(view: &View<'_>) -> CountEvidence {
+    let (cand, base) = view.events.split_last().expect("counts come from events");
+    let (x, n) = (cand.bad.iter().sum::<f64>(), cand.total.iter().sum::<f64>());
+    let y: f64 = base.iter().map(|b| b.bad.iter().sum::<f64>()).sum();
+    let n_base: f64 = base.iter().map(|b| b.total.iter().sum::<f64>()).sum();
+    let usual = mean(&base.iter().map(|b| design_effect(b.bad)).collect::<Vec<f64>>());
+    let design = DESIGN.max(design_effect(cand.bad)).max(usual);
+    let tally = Tally { events: x / design, exposure: n / design };
+    let (margin, rate) = (view.series.margin, y / n_base);
+    let p_fail = if x > 0.0 {
+        let above = gamma_p(tally.events, tally.exposure * (margin + (y + 0.5) / n_base));
+        let earlier = Tally { events: y / design - 0.5, exposure: n_base / design };
+        above.max(two_rates(tally, earlier))
+    } else {
+        1.0
+    };
+    let p_pass = gamma_q(tally.events + 1.0, tally.exposure * (margin + rate));
+    CountEvidence { est: x / n - rate, design, rate, tally, p_fail, p_pass }
+}
+
+/// Relative growth of a share's variance if it stood at its margin; 0 for everything but shares.
+pub(crate) fn share_excess(view: &View<'_>) -> f64 {
+    if view.events.is_empty() || view.series.kind == crate::metric::Kind::Count || view.runs.is_empty() {
+        return 0.0;
+    }
+    let means: Vec<f64> = view.runs.iter().filter(|r| !r.is_empty()).map(|r| mean(r)).collect();
+    let p0 = if means.is_empty() { 0.5 } else { mean(&means) }.clamp(1e-6, 0.5);
+    let p1 = (p0 + view.series.margin).min(0.5);
+    (p1 * (1.0 - p1) / (p0 * (1.0 - p0)) - 1.0).max(0.0)
+}

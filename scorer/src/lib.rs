@@ -1,0 +1,53 @@
+//! The scorer: evidence in, verdict out. Pure values, no I/O, no clock, no randomness, no async.
+//!
+//! `evidence`, `signal`, `policy` and `verdict` are the vocabulary that every other crate speaks;
+//! the rest is the method `mettle-1`, described in `docs/scoring.md`.
+
+pub mod assess;
+pub mod comparable;
+pub mod evidence;
+mod explain;
+pub mod form;
+mod gaps;
+pub mod grid;
+pub mod margin;
+pub mod metric;
+pub mod objectives;
+mod pairing;
+pub mod policy;
+pub mod quantity;
+mod reading;
+pub mod recording;
+pub mod resilience_input;
+pub mod selector;
+pub mod signal;
+pub mod verdict;
+
+mod between;
+mod channels;
+pub mod combine;
+mod contrast;
+mod counts;
+mod descriptive;
+pub mod features;
+pub mod judge;
+mod longrun;
+pub mod looks;
+mod peak;
+mod prepare;
+pub mod pvalue;
+pub mod rates;
+pub mod report;
+pub mod resilience;
+pub mod score;
+pub mod special;
+pub mod survival;
+mod tables;
+
+pub use evidence::{Evidence, RawSeries};
+pub use policy::Policy;
+pub use signal::Signal;
+pub use verdict::{Judgement, Verdict};
+
+/// Name of the method; bumped when a number could change.
+pub const METHOD: &str = "mettle-1";

@@ -1,0 +1,144 @@
+//! Puts the candidate's metrics beside those of the baseline runs.
+
+use crate::form::{FormedMetric, form};
+use crate::metric::{Metric, Samples};
+use crate::recording::Recording;
+use crate::signal::{Margin, Signal, Tier};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One metric of a signal in the candidate and in every baseline run; `None` where it was not formed.
+pub(crate) struct Pair<'a> {
+    pub(crate) signal: &'a Signal,
+    pub(crate) name: String,
+    pub(crate) candidate: Option<FormedMetric>,
+    pub(crate) baselines: Vec<Option<FormedMetric>>,
+}
+
+impl<'a> Pair<'a> {
+    /// Every metric of every signal, signals in their declared order, groups by name. A signal that formed nothing
+    /// anywhere is a pair without metrics, so that it is not forgotten.
+    pub(crate) fn all(signals: &'a [Signal], candidate: &Recording<'_>, baselines: &[Recording<'_>]) -> Vec<Pair<'a>> {
+        signals.iter().flat_map(|signal| Pair::of_signal(signal, candidate, baselines)).collect()
+    }
+
+    fn of_signal(signal: &'a Signal, candidate: &Recording<'_>, baselines: &[Recording<'_>]) -> Vec<Pair<'a>> {
+        let by_name = |recording: &Recording<'_>| -> BTreeMap<String, FormedMetric> {
+            form(signal, recording).into_iter().map(|metric| (metric.name.clone(), metric)).collect()
+        };
+        let mut candidate = by_name(candidate);
+        let mut baselines: Vec<_> = baselines.iter().map(by_name).collect();
+        let mut names: BTreeSet<String> = candidate.keys().cloned().collect();
+        names.extend(baselines.iter().flat_map(|run| run.keys().cloned()));
+        if names.is_empty() {
+            names.insert(signal.name.clone());
+        }
+        let pair = |name: String| Pair {
+            signal,
+            candidate: candidate.remove(&name),
+            baselines: baselines.iter_mut().map(|run| run.remove(&name)).collect(),
+            name,
+        };
+        names.into_iter().map(pair).collect()
+    }
+
+    /// Whether the metric can decide: a gate signal with a margin. Without a margin a signal only watches.
+    pub(crate) fn tier(&self) -> Tier {
+        if self.signal.margin.is_some() { self.signal.tier } else { Tier::Watch }
+    }
+
+    /// The component that the metric speaks of: the group's job, or the declared one.
+    pub(crate) fn component(&self) -> Option<String> {
+        let formed = self.candidate.iter().chain(self.baselines.iter().flatten()).next();
+        formed.and_then(|m| m.group.get("job").cloned()).or_else(|| self.signal.component.clone())
+    }
+
+    /// Samples of the candidate among the first `look`.
+    pub(crate) fn candidate_samples(&self, look: usize) -> usize {
+        self.candidate.as_ref().map_or(0, |m| m.present(look))
+    }
+
+    /// Baseline runs in which at least this share of the first `look` samples is there.
+    pub(crate) fn usable_runs(&self, look: usize, coverage: f64) -> Vec<&FormedMetric> {
+        let enough = |m: &&FormedMetric| look > 0 && m.present(look) as f64 >= coverage * look as f64;
+        self.baselines.iter().flatten().filter(enough).collect()
+    }
+
+    /// What the judge reads. `None` where the candidate or the whole baseline has nothing usable.
+    pub(crate) fn metric(&self, offsets: &[u32], look: usize, coverage: f64) -> Option<Metric> {
+        let candidate = self.candidate.as_ref().filter(|_| self.candidate_samples(look) > 0)?;
+        let baselines: Vec<Samples> =
+            self.usable_runs(look, coverage).into_iter().map(|m| cut(&m.samples, look)).collect();
+        if baselines.is_empty() {
+            return None;
+        }
+        let value = |margin: Option<Margin>| {
+            margin.map(|m| match m {
+                Margin::Absolute(v) | Margin::Relative(v) => v,
+            })
+        };
+        let (by, rise, relative) = same_scale(self.signal.margin, self.signal.rise, &baselines, look);
+        Some(Metric {
+            name: self.name.clone(),
+            kind: candidate.kind,
+            worse: candidate.worse,
+            baselines,
+            candidate: cut(&candidate.samples, look),
+            by: value(by),
+            rise: value(rise),
+            relative,
+            aligned: true,
+            offsets: Some((0..look).map(|i| offsets.get(i).copied().unwrap_or(i as u32)).collect()),
+        })
+    }
+}
+
+/// The judge reads margin and rise in one scale; where they were declared in two, both become absolute with the median
+/// of all baseline samples, which is what the judge would use.
+fn same_scale(
+    by: Option<Margin>,
+    rise: Option<Margin>,
+    baselines: &[Samples],
+    look: usize,
+) -> (Option<Margin>, Option<Margin>, bool) {
+    let relative = |m: &Option<Margin>| matches!(m, Some(Margin::Relative(_)));
+    if by.is_none_or(|_| relative(&by)) && rise.is_none_or(|_| relative(&rise)) {
+        return (by, rise, by.is_some() || rise.is_some());
+    }
+    if !relative(&by) && !relative(&rise) {
+        return (by, rise, false);
+    }
+    let median = pooled_median(baselines, look);
+    let absolute = |margin: Margin| match margin {
+        Margin::Relative(share) => Margin::Absolute(share * median),
+        absolute => absolute,
+    };
+    (by.map(absolute), rise.map(absolute), false)
+}
+
+fn pooled_median(baselines: &[Samples], look: usize) -> f64 {
+    let mut pooled: Vec<f64> = baselines.iter().flat_map(|samples| values(samples, look)).collect();
+    pooled.sort_by(f64::total_cmp);
+    let n = pooled.len();
+    if n == 0 { 0.0 } else { ((pooled[(n - 1) / 2] + pooled[n / 2]) / 2.0).abs() }
+}
+
+/// Values of the first `look` samples that are there.
+fn values(samples: &Samples, look: usize) -> Vec<f64> {
+    let all: Vec<f64> = match samples {
+        Samples::Values(values) => values.iter().take(look).copied().collect(),
+        Samples::Events { events, total } => {
+            let share = |(e, t): (&f64, &f64)| if *t > 0.0 { e / t } else { f64::NAN };
+            events.iter().zip(total).take(look).map(share).collect()
+        }
+    };
+    all.into_iter().filter(|v| v.is_finite()).collect()
+}
+
+/// Exactly `look` samples; what is not there is absent. A sample without events of any kind is absent too.
+fn cut(samples: &Samples, look: usize) -> Samples {
+    let fit = |values: &[f64]| (0..look).map(|i| values.get(i).copied().unwrap_or(f64::NAN)).collect();
+    match samples {
+        Samples::Values(values) => Samples::Values(fit(values)),
+        Samples::Events { events, total } => Samples::Events { events: fit(events), total: fit(total) },
+    }
+}

@@ -1,0 +1,207 @@
+//! Turns a metric so that worse is up, cuts every run to the candidate's offsets, and fixes the margin in own unit.
+
+use crate::descriptive::{median, robust_sd};
+use crate::metric::{Kind, Metric, Samples};
+use crate::signal::Worse;
+
+/// Default margin in robust standard deviations of the baseline, for metrics that declare none.
+const DEFAULT_SD: f64 = 0.25;
+/// Default margin as a share of the baseline median; the larger of the two holds.
+const DEFAULT_RELATIVE: f64 = 0.05;
+
+/// Bad events and total per sample of one run; equal lengths.
+#[derive(Clone, Debug)]
+pub(crate) struct Events {
+    pub(crate) bad: Vec<f64>,
+    pub(crate) total: Vec<f64>,
+}
+
+/// A metric cut to a look and turned so that worse is up. The candidate is the last entry of `values`, `at` and
+/// `events`; `at` has one entry only where all runs share their offsets.
+#[derive(Debug)]
+pub(crate) struct Series {
+    pub(crate) kind: Kind,
+    pub(crate) either: bool,
+    pub(crate) aligned: bool,
+    values: Vec<Vec<f64>>,
+    at: Vec<Vec<f64>>,
+    events: Vec<Events>,
+    pub(crate) margin: f64,
+    pub(crate) rise: f64,
+    pub(crate) rise_declared: bool,
+    /// Share of the look's samples that the candidate has.
+    pub(crate) coverage: f64,
+}
+
+/// Borrowed events of one run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EventsView<'a> {
+    pub(crate) bad: &'a [f64],
+    pub(crate) total: &'a [f64],
+}
+
+/// Who plays what: baseline runs and a candidate, which in a replay is one of the baseline runs.
+#[derive(Debug)]
+pub(crate) struct View<'a> {
+    pub(crate) series: &'a Series,
+    pub(crate) runs: Vec<&'a [f64]>,
+    pub(crate) cand: &'a [f64],
+    /// Offsets of the runs, then of the candidate.
+    pub(crate) at: Vec<&'a [f64]>,
+    /// Events of the runs, then of the candidate; empty for gauges and rates.
+    pub(crate) events: Vec<EventsView<'a>>,
+}
+
+impl View<'_> {
+    /// Whether there are enough samples to say anything at all.
+    pub(crate) fn alive(&self) -> bool {
+        !self.runs.is_empty() && self.cand.len() >= 3 && self.runs.iter().all(|r| r.len() >= 3)
+    }
+}
+
+impl Series {
+    /// Cuts and turns `metric` at `look` samples.
+    pub(crate) fn prepare(metric: &Metric, look: usize) -> Series {
+        let cand = oriented(&metric.candidate, metric.worse, look);
+        let with_events = matches!(metric.candidate, Samples::Events { .. });
+        let baseline_look = if metric.aligned { look } else { usize::MAX };
+        let mut all: Vec<Oriented> = metric
+            .baselines
+            .iter()
+            .map(|run| match (run, &metric.candidate) {
+                (Samples::Events { .. }, Samples::Events { .. }) | (Samples::Values(_), Samples::Values(_)) => {
+                    oriented(run, metric.worse, baseline_look)
+                }
+                // A run of another form cannot be compared: it counts as empty, so the metric has no evidence.
+                _ => Oriented::default(),
+            })
+            .collect();
+        let coverage = cand.values.iter().filter(|v| v.is_finite()).count() as f64 / look.max(1) as f64;
+        all.push(cand);
+        let keep = kept(&all, metric.aligned);
+        let shared = |i: usize| if metric.aligned { 0 } else { i };
+        let values: Vec<Vec<f64>> = (0..all.len()).map(|i| pick(&all[i].values, &keep[shared(i)])).collect();
+        let events = match with_events {
+            true => (0..all.len())
+                .map(|i| Events {
+                    bad: pick(&all[i].bad, &keep[shared(i)]),
+                    total: pick(&all[i].total, &keep[shared(i)]),
+                })
+                .collect(),
+            false => Vec::new(),
+        };
+        let at = keep.iter().map(|k| k.iter().map(|&i| position(metric.offsets.as_deref(), i)).collect()).collect();
+        let (margin, rise) = margins(metric, &values[..values.len() - 1].concat());
+        Series {
+            kind: metric.kind,
+            either: metric.worse == Worse::Either,
+            aligned: metric.aligned,
+            values,
+            at,
+            events,
+            margin,
+            rise,
+            rise_declared: metric.rise.is_some(),
+            coverage,
+        }
+    }
+
+    /// Number of baseline runs.
+    pub(crate) fn run_count(&self) -> usize {
+        self.values.len() - 1
+    }
+
+    /// The candidate against all baseline runs.
+    pub(crate) fn view(&self) -> View<'_> {
+        let everyone: Vec<usize> = (0..self.values.len()).collect();
+        self.played(&everyone, 0..self.values[self.run_count()].len())
+    }
+
+    /// Baseline run `k` plays the candidate against the other runs, over the middle part of the candidate's length.
+    pub(crate) fn replay(&self, k: usize) -> View<'_> {
+        let mut order: Vec<usize> = (0..self.run_count()).filter(|&i| i != k).collect();
+        order.push(k);
+        let length = self.values[k].len();
+        let n = length.min(self.values[self.run_count()].len());
+        let start = (length - n) / 2;
+        self.played(&order, start..start + n)
+    }
+
+    /// `order`: runs, the last plays the candidate and is cut to `cut`.
+    fn played(&self, order: &[usize], cut: std::ops::Range<usize>) -> View<'_> {
+        let (&last, runs) = order.split_last().expect("the candidate is always there");
+        let offsets = |i: usize| self.at[if self.aligned { 0 } else { i }].as_slice();
+        let tallied = |i: usize| EventsView { bad: &self.events[i].bad, total: &self.events[i].total };
+        let mut at: Vec<&[f64]> = runs.iter().map(|&i| offsets(i)).collect();
+        at.push(&offsets(last)[cut.clone()]);
+        let mut events = Vec::new();
+        if !self.events.is_empty() {
+            events.extend(runs.iter().map(|&i| tallied(i)));
+            let own = tallied(last);
+            events.push(EventsView { bad: &own.bad[cut.clone()], total: &own.total[cut.clone()] });
+        }
+        View {
+            series: self,
+            runs: runs.iter().map(|&i| self.values[i].as_slice()).collect(),
+            cand: &self.values[last][cut],
+            at,
+            events,
+        }
+    }
+}
+
+#[derive(Default)]
+struct Oriented {
+    values: Vec<f64>,
+    bad: Vec<f64>,
+    total: Vec<f64>,
+}
+
+fn oriented(samples: &Samples, worse: Worse, look: usize) -> Oriented {
+    match samples {
+        Samples::Values(values) => {
+            let sign = if worse == Worse::Down { -1.0 } else { 1.0 };
+            Oriented { values: values.iter().take(look).map(|v| sign * v).collect(), ..Oriented::default() }
+        }
+        Samples::Events { events, total } => {
+            let pairs = events.iter().zip(total).take(look);
+            let bad = pairs.map(|(e, t)| if worse == Worse::Down { t - e } else { *e }).collect::<Vec<f64>>();
+            let total = total[..bad.len()].to_vec();
+            let values = bad.iter().zip(&total).map(|(b, t)| if *t > 0.0 { b / t } else { f64::NAN }).collect();
+            Oriented { values, bad, total }
+        }
+    }
+}
+
+/// Indices of the samples to use: per run, or once where all runs are aligned (absent in one run, absent in all).
+fn kept(all: &[Oriented], aligned: bool) -> Vec<Vec<usize>> {
+    if !aligned {
+        return all.iter().map(|o| (0..o.values.len()).filter(|&i| o.values[i].is_finite()).collect()).collect();
+    }
+    let n = all.iter().map(|o| o.values.len()).min().unwrap_or(0);
+    vec![(0..n).filter(|&i| all.iter().all(|o| o.values[i].is_finite())).collect()]
+}
+
+fn pick(values: &[f64], keep: &[usize]) -> Vec<f64> {
+    keep.iter().map(|&i| values[i]).collect()
+}
+
+/// Position of sample `i` on the time axis; a run longer than the declared offsets goes on sample by sample.
+fn position(offsets: Option<&[u32]>, i: usize) -> f64 {
+    match offsets {
+        None | Some([]) => i as f64,
+        Some(o) if i < o.len() => f64::from(o[i]),
+        Some(o) => f64::from(o[o.len() - 1]) + (i - (o.len() - 1)) as f64,
+    }
+}
+
+fn margins(metric: &Metric, pooled: &[f64]) -> (f64, f64) {
+    let middle = if pooled.is_empty() { 0.0 } else { median(pooled) };
+    let unit = if metric.relative { middle.abs() } else { 1.0 };
+    let margin = match metric.by {
+        Some(by) => by * unit,
+        None if pooled.is_empty() => 0.0,
+        None => (DEFAULT_SD * robust_sd(pooled, middle)).max(DEFAULT_RELATIVE * middle.abs()),
+    };
+    (margin, metric.rise.map_or(margin, |rise| rise * unit))
+}

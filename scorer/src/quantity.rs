@@ -1,0 +1,111 @@
+//! Numbers for people: percent points, megabytes, milliseconds.
+
+/// Unit of the values of a metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Share of one; differences are percentage points.
+    Share,
+    /// Bytes.
+    Bytes,
+    /// Seconds.
+    Seconds,
+    /// Events a second.
+    PerSecond,
+    /// Bytes a second.
+    BytesPerSecond,
+    /// Events a sample.
+    PerSample,
+    /// No unit.
+    Plain,
+}
+
+impl Unit {
+    /// Unit by the naming rules of Prometheus.
+    pub fn of_series(name: &str) -> Unit {
+        if name.ends_with("_bytes") {
+            Unit::Bytes
+        } else if name.ends_with("_seconds") {
+            Unit::Seconds
+        } else if name.ends_with("_ratio") {
+            Unit::Share
+        } else {
+            Unit::Plain
+        }
+    }
+
+    /// Name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Unit::Share => "share",
+            Unit::Bytes => "bytes",
+            Unit::Seconds => "s",
+            Unit::PerSecond => "/s",
+            Unit::BytesPerSecond => "bytes/s",
+            Unit::PerSample => "/sample",
+            Unit::Plain => "",
+        }
+    }
+
+    /// A level: `5.8 %`, `41.2 MB`, `250 ms`, `300 /s`.
+    pub fn level(self, value: f64) -> String {
+        match self {
+            _ if !value.is_finite() => "unknown".to_owned(),
+            Unit::Share => format!("{} %", digits(value * 100.0)),
+            Unit::Bytes => bytes(value),
+            Unit::BytesPerSecond => format!("{}/s", bytes(value)),
+            Unit::Seconds => seconds(value),
+            Unit::PerSecond => format!("{} /s", digits(value)),
+            Unit::PerSample => format!("{} a sample", digits(value)),
+            Unit::Plain => digits(value),
+        }
+    }
+
+    /// A difference with its sign: `+3.7 pp`, `-0.4 MB`.
+    pub fn difference(self, value: f64) -> String {
+        if !value.is_finite() {
+            return "unknown".to_owned();
+        }
+        let size = match self {
+            Unit::Share => format!("{} pp", digits(value.abs() * 100.0)),
+            other => other.level(value.abs()),
+        };
+        format!("{}{size}", if value < 0.0 { "-" } else { "+" })
+    }
+}
+
+fn bytes(value: f64) -> String {
+    let size = value.abs();
+    let (divisor, unit) = match size {
+        s if s >= 1e9 => (1e9, "GB"),
+        s if s >= 1e6 => (1e6, "MB"),
+        s if s >= 1e3 => (1e3, "kB"),
+        _ => (1.0, "B"),
+    };
+    format!("{} {unit}", digits(value / divisor))
+}
+
+fn seconds(value: f64) -> String {
+    let size = value.abs();
+    let (factor, unit) = match size {
+        s if s >= 1.0 || s == 0.0 => (1.0, "s"),
+        s if s >= 1e-3 => (1e3, "ms"),
+        _ => (1e6, "us"),
+    };
+    format!("{} {unit}", digits(value * factor))
+}
+
+/// A duration given in milliseconds.
+pub fn duration_ms(value: i64) -> String {
+    seconds(value as f64 / 1000.0)
+}
+
+/// About three digits: 1234, 123, 12.3, 1.23, 0.012; no trailing zeros, no minus before zero.
+pub fn digits(value: f64) -> String {
+    if value == 0.0 {
+        return "0".to_owned();
+    }
+    let places = (2 - value.abs().log10().floor() as i32).clamp(0, 9) as usize;
+    let text = format!("{value:.places$}");
+    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    if text.trim_start_matches(['-', '0', '.']).is_empty() { "0".to_owned() } else { text.to_owned() }
+}

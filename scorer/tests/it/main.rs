@@ -1,0 +1,8 @@
+//! Tests of the scorer through its public interface.
+
+mod assess;
+mod exact;
+mod forming;
+mod properties;
+mod selectors;
+mod vectors;
