@@ -1,0 +1,244 @@
+//! One run: a thread of its own with a pacer and a pool.
+
+use super::document::Load;
+use super::mix::Mix;
+use super::pool::{self, Host, Job, Queued, Shared, Template};
+use super::report::LoadReport;
+use super::schedule::Schedule;
+use super::tally::Tally;
+use super::timer::Timer;
+use crate::metrics::registry::Registry;
+use http::Method;
+use nix::time::{ClockId as CpuClock, clock_gettime};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+use tokio::task::LocalSet;
+use tokio_util::sync::CancellationToken;
+
+/// Shortest sleep of the pacer; requests due within it start in one burst. A hundredth of the shortest response limit
+/// that the documents allow would be shorter than the kernel's own wake-up.
+const SHORTEST_SLEEP: Duration = Duration::from_micros(100);
+
+/// Addresses of the user's side, by component.
+pub type Targets = BTreeMap<String, SocketAddr>;
+
+/// Why a run could not start or ended by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// A request goes to a component that has no user's side.
+    #[error("request `{request}` goes to component `{component}`, which has no user's side; known: {known}")]
+    UnknownComponent {
+        /// Request.
+        request: String,
+        /// Component.
+        component: String,
+        /// Known components.
+        known: String,
+    },
+    /// A request cannot be written as HTTP.
+    #[error("request `{request}` cannot be written as HTTP")]
+    Request {
+        /// Request.
+        request: String,
+        /// Cause.
+        #[source]
+        source: http::Error,
+    },
+    /// The kernel refused a timer or a thread.
+    #[error("cannot start the load generator")]
+    Start(#[source] std::io::Error),
+    /// The generator's thread panicked.
+    #[error("the load generator ended by itself")]
+    Ended,
+}
+
+/// A running load. Dropping it stops the load without a report.
+#[derive(Debug)]
+pub struct Engine {
+    rate: watch::Sender<f64>,
+    stop: CancellationToken,
+    thread: Option<JoinHandle<Result<LoadReport, LoadError>>>,
+}
+
+impl Engine {
+    /// Starts the load of `suite` against `targets`, at `rate` requests a second instead of the suite's own if given.
+    ///
+    /// # Errors
+    /// Unknown components and requests that cannot be written are found before anything is sent.
+    pub fn start(
+        suite: &str,
+        load: &Load,
+        rate: Option<f64>,
+        targets: &Targets,
+        registry: &Registry,
+    ) -> Result<Self, LoadError> {
+        let templates = load.requests.iter().map(|r| template(r, targets)).collect::<Result<Vec<_>, _>>()?;
+        let (sender, rates) = watch::channel(rate.unwrap_or_else(|| load.rate.value()));
+        let stop = CancellationToken::new();
+        let schedule = match (rate, load.steps.is_empty()) {
+            (None, false) => Schedule::steps(
+                &load.steps.iter().map(|s| (s.rate.value(), Duration::from_secs(s.seconds.into()))).collect::<Vec<_>>(),
+            ),
+            (rate, _) => Schedule::constant(rate.unwrap_or_else(|| load.rate.value())),
+        };
+        let run = Run {
+            load: load.clone(),
+            targets: targets.clone(),
+            tally: Tally::new(registry, suite, load),
+            templates,
+            schedule,
+            rates,
+            stop: stop.clone(),
+        };
+        let thread = std::thread::Builder::new()
+            .name("mettle-load".into())
+            .spawn(move || run.run())
+            .map_err(LoadError::Start)?;
+        Ok(Self { rate: sender, stop, thread: Some(thread) })
+    }
+
+    /// Changes the rate from now on, requests a second.
+    pub fn set_rate(&self, per_second: f64) {
+        // The thread ends only after `stop`; a rate for a stopped run has no reader.
+        let _ = self.rate.send(per_second);
+    }
+
+    /// Stops the load and reports. Requests under way are given up and not counted.
+    ///
+    /// # Errors
+    /// [`LoadError::Ended`] when the generator died.
+    pub async fn stop(mut self) -> Result<LoadReport, LoadError> {
+        self.stop.cancel();
+        let Some(thread) = self.thread.take() else { return Err(LoadError::Ended) };
+        tokio::task::spawn_blocking(move || thread.join())
+            .await
+            .map_err(|_| LoadError::Ended)?
+            .map_err(|_| LoadError::Ended)?
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+fn template(request: &super::document::LoadRequest, targets: &Targets) -> Result<Template, LoadError> {
+    let Some(address) = targets.get(&request.component) else {
+        let known = targets.keys().cloned().collect::<Vec<_>>().join(", ");
+        return Err(LoadError::UnknownComponent {
+            request: request.name.clone(),
+            component: request.component.clone(),
+            known,
+        });
+    };
+    let flawed = |source: http::Error| LoadError::Request { request: request.name.clone(), source };
+    Ok(Template {
+        method: Method::from_bytes(request.method.as_bytes()).map_err(|e| flawed(e.into()))?,
+        path: request.path.clone(),
+        headers: pool::headers(&request.headers, *address, request.json.is_some()).map_err(flawed)?,
+        body: request.json.as_ref().map(ToString::to_string),
+    })
+}
+
+/// What the thread owns.
+struct Run {
+    load: Load,
+    targets: Targets,
+    tally: Tally,
+    templates: Vec<Template>,
+    schedule: Schedule,
+    rates: watch::Receiver<f64>,
+    stop: CancellationToken,
+}
+
+impl Run {
+    fn run(self) -> Result<LoadReport, LoadError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(LoadError::Start)?;
+        LocalSet::new().block_on(&runtime, self.drive())
+    }
+
+    async fn drive(self) -> Result<LoadReport, LoadError> {
+        let timer = Timer::create().map_err(LoadError::Start)?;
+        // Room for one time limit of requests: what waits longer than that would be an error anyway.
+        let room =
+            ((self.load.rate.value().max(*self.rates.borrow()) * self.load.timeout().as_secs_f64()) as usize).max(1024);
+        let hosts: BTreeMap<&str, Rc<Host>> =
+            self.targets.iter().map(|(name, address)| (name.as_str(), Rc::new(Host::new(*address, room)))).collect();
+        let by_step: Vec<Rc<Host>> =
+            self.load.requests.iter().filter_map(|r| hosts.get(r.component.as_str()).cloned()).collect();
+        let shared = Rc::new(Shared {
+            tally: RefCell::new(self.tally),
+            templates: self.templates,
+            timeout: self.load.timeout(),
+        });
+        let used = hosts.values().filter(|h| by_step.iter().any(|b| Rc::ptr_eq(b, h)));
+        let mut pool = Vec::new();
+        for host in used {
+            pool.extend(
+                (0..self.load.connections).map(|_| tokio::task::spawn_local(pool::serve(host.clone(), shared.clone()))),
+            );
+        }
+        let (start, cpu) = (Instant::now(), thread_cpu());
+        let mut pacer = Pacer {
+            start,
+            schedule: self.schedule,
+            mix: Mix::new(self.load.requests.iter().map(|r| r.weight)),
+            number: 0,
+        };
+        let mut rates = self.rates;
+        loop {
+            let sleep = pacer.issue(&by_step, &shared);
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => break,
+                changed = rates.changed() => if changed.is_ok() {
+                    pacer.schedule.set_rate(*rates.borrow_and_update(), start.elapsed());
+                } else {
+                    break;
+                },
+                waited = timer.sleep(sleep) => waited.map_err(LoadError::Start)?,
+            }
+        }
+        let (length, cpu) = (start.elapsed(), thread_cpu().saturating_sub(cpu));
+        pool.iter().for_each(tokio::task::JoinHandle::abort);
+        let mut tally = shared.tally.borrow_mut();
+        (0..hosts.values().map(|h| h.left()).sum()).for_each(|_| tally.drop_one());
+        Ok(LoadReport::new(&tally, length, cpu, self.load.limit()))
+    }
+}
+
+struct Pacer {
+    start: Instant,
+    schedule: Schedule,
+    mix: Mix,
+    number: u64,
+}
+
+impl Pacer {
+    /// Queues every request that is due, and says how long to sleep until the next one.
+    fn issue(&mut self, hosts: &[Rc<Host>], shared: &Shared) -> Duration {
+        let now = self.start.elapsed();
+        while let Some(intended) = self.schedule.due(now) {
+            self.number += 1;
+            let step = self.mix.next();
+            let mut tally = shared.tally.borrow_mut();
+            tally.schedule(now - intended);
+            let job = Job { step, intended: self.start + intended, number: self.number };
+            if hosts[step].push(job) == Queued::Full {
+                tally.drop_one();
+            }
+        }
+        self.schedule.next().saturating_sub(self.start.elapsed()).max(SHORTEST_SLEEP)
+    }
+}
+
+/// CPU time of the calling thread.
+fn thread_cpu() -> Duration {
+    clock_gettime(CpuClock::CLOCK_THREAD_CPUTIME_ID).map(Duration::from).unwrap_or_default()
+}

@@ -1,0 +1,17 @@
+//! Metrics: reading expositions, own metrics, and the recorder that turns both into raw series.
+
+mod column;
+mod event_log;
+pub mod exposition;
+mod process;
+pub mod recorder;
+pub mod registry;
+mod scrape;
+mod scrape_loop;
+pub mod selection;
+mod series_name;
+mod store;
+
+pub use recorder::{Recorder, RecorderConfig, RecorderError, Recording, Target};
+pub use registry::Registry;
+pub use store::{Limits, MAX_SERIES};

@@ -1,0 +1,165 @@
+//! The recorder: scrapes all targets on one fixed grid into raw series.
+//!
+//! Invariants: tick i is due at t0 + i x interval of monotonic time, whatever the ticks before did; a target that
+//! fails costs its own samples and no other's; what could not be recorded is an event, never silence.
+
+use super::event_log::EventLog;
+use super::registry::Registry;
+use super::scrape_loop::Loop;
+use super::selection::Selection;
+use super::store::{Limits, Store};
+use crate::clock::{RunClock, wall_ms};
+use scorer::RawSeries;
+use scorer::evidence::Event;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::task::JoinHandle;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use url::Url;
+
+/// How long a stop waits for the scrapes under way.
+const STOP_WITHIN: Duration = Duration::from_secs(2);
+
+/// Job of series of the registry that name no job.
+pub const OWN_JOB: &str = "mettle";
+
+/// Settings of a recorder.
+#[derive(Clone, Copy, Debug)]
+pub struct RecorderConfig {
+    /// Time between ticks; at least 10 ms.
+    pub interval: Duration,
+    /// Time of tick 0 on `clock`, milliseconds since the Unix epoch; in the past: the next tick of that grid is first.
+    pub start_at_ms: i64,
+    /// Time of the run.
+    pub clock: RunClock,
+    /// The wall clock that is watched for steps, milliseconds since the Unix epoch.
+    pub wall: fn() -> i64,
+    /// Limits.
+    pub limits: Limits,
+}
+
+impl RecorderConfig {
+    /// A grid that starts now, with the default limits.
+    pub fn every(interval: Duration, clock: RunClock) -> Self {
+        Self { interval, start_at_ms: clock.now_ms(), clock, wall: wall_ms, limits: Limits::default() }
+    }
+}
+
+/// Where a component is looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Target {
+    /// Its metrics; `None` for a component without `/metrics`.
+    pub metrics: Option<Url>,
+    /// Roots of its process trees; may be empty.
+    pub pids: Vec<u32>,
+}
+
+/// What a recorder leaves.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Recording {
+    /// Every series.
+    pub series: Vec<RawSeries>,
+    /// `scrape_gap`, `scrape_error`, `clock_step`, in order of time.
+    pub events: Vec<Event>,
+}
+
+/// A recorder that could not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum RecorderError {
+    /// Its task ended by itself.
+    #[error("the recorder's task ended early")]
+    TaskEnded(#[source] tokio::task::JoinError),
+    /// Its task did not end in time.
+    #[error("the recorder did not stop within {0:?}")]
+    StopTimedOut(Duration),
+}
+
+/// A running recorder. Dropping it stops it.
+#[derive(Debug)]
+pub struct Recorder {
+    shared: Arc<Shared>,
+    clock: RunClock,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+    _guard: DropGuard,
+}
+
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) store: Mutex<Store>,
+    pub(super) targets: Mutex<BTreeMap<String, Option<Target>>>,
+    pub(super) events: Mutex<EventLog>,
+}
+
+impl Recorder {
+    /// Starts recording; must be called within a tokio runtime.
+    pub fn start(config: RecorderConfig, registry: Registry) -> Self {
+        let shared = Arc::new(Shared {
+            store: Mutex::new(Store::with_limit(config.limits.series)),
+            targets: Mutex::default(),
+            events: Mutex::default(),
+        });
+        let stop = CancellationToken::new();
+        let looper = Loop::new(config, registry, Arc::clone(&shared));
+        let task = tokio::spawn(looper.run(stop.clone()));
+        Self { shared, clock: config.clock, task, _guard: stop.clone().drop_guard(), stop }
+    }
+
+    /// Sets where `job` is looked at from the next tick on; `None`: it is down, and recorded as down.
+    pub fn set_target(&self, job: &str, target: Option<Target>) {
+        lock(&self.shared.targets).insert(job.to_owned(), target);
+    }
+
+    /// Ends the recording of `job`; what was recorded stays.
+    pub fn remove_target(&self, job: &str) {
+        lock(&self.shared.targets).remove(job);
+    }
+
+    /// Everything recorded so far, by name and labels; the tick under way is not part of it.
+    pub fn snapshot(&self) -> Vec<RawSeries> {
+        lock(&self.shared.store).read(|_| true, i64::MIN)
+    }
+
+    /// The series that `selection` means, over the last `window` before now.
+    pub fn latest_window(&self, selection: &Selection, window: Duration) -> Vec<RawSeries> {
+        let window = i64::try_from(window.as_millis()).unwrap_or(i64::MAX);
+        lock(&self.shared.store).window(selection, self.clock.now_ms().saturating_sub(window))
+    }
+
+    /// Events so far.
+    pub fn events(&self) -> Vec<Event> {
+        lock(&self.shared.events).events()
+    }
+
+    /// Number of series, and bytes of their compressed values.
+    pub fn size(&self) -> (usize, usize) {
+        lock(&self.shared.store).size()
+    }
+
+    /// Whether the recording goes on; if not, [`Recorder::stop`] says why.
+    pub fn is_running(&self) -> bool {
+        !self.task.is_finished()
+    }
+
+    /// Stops and hands over the recording.
+    ///
+    /// # Errors
+    /// The task ended early or does not end.
+    pub async fn stop(mut self) -> Result<Recording, RecorderError> {
+        self.stop.cancel();
+        match tokio::time::timeout(STOP_WITHIN, &mut self.task).await {
+            Ok(Ok(())) => Ok(Recording { series: self.snapshot(), events: self.events() }),
+            Ok(Err(error)) => Err(RecorderError::TaskEnded(error)),
+            Err(_) => {
+                self.task.abort();
+                Err(RecorderError::StopTimedOut(STOP_WITHIN))
+            }
+        }
+    }
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Every change under a lock is complete before anything can panic.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

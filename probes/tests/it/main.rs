@@ -1,0 +1,10 @@
+//! The probes against real servers on loopback and real processes.
+// Helpers beside the test functions may fail a test in the same way as these.
+#![allow(clippy::unwrap_used)]
+
+mod business;
+mod exposition;
+mod load;
+mod recorder;
+mod security;
+mod server;
