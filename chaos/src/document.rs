@@ -1,0 +1,297 @@
+//! The experiment document.
+
+use crate::fault::Fault;
+use crate::inventory::Inventory;
+use crate::problem::Problem;
+use crate::span::Span;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Most repetitions of an experiment: a day of one-minute faults.
+pub const MAX_REPETITIONS: u32 = 1_000;
+
+/// Version of the document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ApiVersion {
+    /// The version that this build reads.
+    #[serde(rename = "mettle/v1")]
+    V1,
+}
+
+/// Kind of the document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Kind {
+    /// An experiment.
+    Experiment,
+}
+
+/// What is done to which component, why, and within which limits.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Experiment {
+    /// `mettle/v1`.
+    pub api_version: ApiVersion,
+    /// `Experiment`.
+    pub kind: Kind,
+    /// Name and owners.
+    pub metadata: Metadata,
+    /// What is expected to hold.
+    pub hypothesis: Hypothesis,
+    /// What faults act on, by a name that the method uses.
+    pub targets: BTreeMap<String, Target>,
+    /// Steps, one after the other.
+    pub method: Vec<Step>,
+    /// When to end the experiment early.
+    #[serde(default)]
+    pub guards: Vec<Guard>,
+    /// How much may be hurt.
+    #[serde(default)]
+    pub blast: Blast,
+    /// How often.
+    #[serde(default)]
+    pub repeat: Repeat,
+    /// Seed of every draw; drawn and printed when it is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+}
+
+/// Name and owners.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Metadata {
+    /// Name, unique in the product.
+    pub name: String,
+    /// Who answers for it.
+    #[serde(default)]
+    pub owners: Vec<String>,
+}
+
+/// What is expected to hold; judged by the scorer, in phases.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Hypothesis {
+    /// One sentence.
+    pub title: String,
+    /// Signals that show it.
+    #[serde(default)]
+    pub signals: Vec<String>,
+    /// Limit of the recovery after the undo.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recover_within: Option<Span>,
+}
+
+/// A component, and which of its replicas.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Target {
+    /// Component name.
+    pub component: String,
+    /// Which replicas (for faults on processes).
+    #[serde(default)]
+    pub choose: Choose,
+}
+
+/// Which replicas: a count, or a percentage rounded up. One replica without either.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Choose {
+    /// So many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<u32>,
+    /// So many of a hundred.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub percent: Option<u8>,
+}
+
+/// One step: a fault, or several at once, held and followed by a rest.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Step {
+    /// The fault.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<Fault>,
+    /// Several faults at once, instead of `fault`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parallel: Vec<Branch>,
+    /// How long the fault stays in.
+    pub hold: Span,
+    /// How long recovery is watched afterwards.
+    pub rest: Span,
+}
+
+/// One of several faults at once.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Branch {
+    /// The fault.
+    pub fault: Fault,
+}
+
+impl Step {
+    /// The faults of the step with their paths below `key`.
+    pub fn faults(&self, key: &str) -> Vec<(String, &Fault)> {
+        let alone = self.fault.iter().map(|fault| (format!("{key}.fault"), fault));
+        let branch = |(n, branch)| (format!("{key}.parallel[{n}].fault"), &(branch as &Branch).fault);
+        alone.chain(self.parallel.iter().enumerate().map(branch)).collect()
+    }
+}
+
+/// What a tripped guard does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Then {
+    /// Undo, and end this experiment.
+    Abort,
+}
+
+/// Ends the experiment when a signal stays beyond a limit. Exactly one of `below` and `above`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Guard {
+    /// Signal name.
+    pub signal: String,
+    /// Trips below this value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub below: Option<f64>,
+    /// Trips above this value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub above: Option<f64>,
+    /// For how long without a break.
+    #[serde(rename = "for")]
+    pub for_: Span,
+    /// What happens.
+    pub then: Then,
+}
+
+/// How much may be hurt at any moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct Blast {
+    /// Targets under fault at once: killed replicas, and components whose edges are hurt.
+    pub max_targets: u32,
+    /// Replicas of each component that a kill must leave.
+    pub keep_healthy: u32,
+    /// Longest duration of the whole experiment, all repetitions included.
+    pub max_duration: Span,
+    /// Components that no fault may touch.
+    pub forbid: Vec<String>,
+}
+
+impl Default for Blast {
+    fn default() -> Self {
+        Self { max_targets: 1, keep_healthy: 1, max_duration: Span::from_ms(600_000), forbid: Vec::new() }
+    }
+}
+
+/// When to stop repeating.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Until {
+    /// When the hypothesis is decided, at `max` at the latest.
+    Decided,
+}
+
+/// How often an experiment repeats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct Repeat {
+    /// At least; in a soak exactly, unless the programme says otherwise.
+    pub min: u32,
+    /// At most.
+    pub max: u32,
+    /// When to stop in between.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<Until>,
+}
+
+impl Default for Repeat {
+    fn default() -> Self {
+        Self { min: 1, max: MAX_REPETITIONS, until: None }
+    }
+}
+
+impl Experiment {
+    /// What a schema cannot say; with an inventory also names that it does not know.
+    pub fn problems(&self, inventory: Option<&Inventory>) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        if self.metadata.name.is_empty() || self.metadata.name.contains(['/', '#']) {
+            let remedy = "write a name of letters, digits and dashes";
+            problems.push(Problem::new("metadata.name", &self.metadata.name, "not a name", remedy));
+        }
+        self.target_problems(inventory, &mut problems);
+        self.method_problems(inventory, &mut problems);
+        for (n, guard) in self.guards.iter().enumerate() {
+            if guard.below.is_some() == guard.above.is_some() {
+                let (key, remedy) = (format!("guards[{n}]"), "write exactly one of `below` and `above`");
+                problems.push(Problem::new(key, &guard.signal, "has no single limit", remedy));
+            }
+        }
+        let Repeat { min, max, .. } = self.repeat;
+        if min == 0 || max < min || max > MAX_REPETITIONS {
+            let remedy = format!("write 1 <= min <= max <= {MAX_REPETITIONS}");
+            problems.push(Problem::new("repeat", format!("{min}..{max}"), "not a range of repetitions", remedy));
+        }
+        problems
+    }
+
+    fn target_problems(&self, inventory: Option<&Inventory>, problems: &mut Vec<Problem>) {
+        for (name, target) in &self.targets {
+            if let Some(inventory) = inventory
+                && !inventory.components.contains_key(&target.component)
+            {
+                let key = format!("targets.{name}.component");
+                let remedy = format!("known: {}", names(inventory.components.keys()));
+                problems.push(Problem::new(key, &target.component, "unknown component", remedy));
+            }
+            let key = format!("targets.{name}.choose");
+            match target.choose {
+                Choose { count: Some(_), percent: Some(_) } => {
+                    problems.push(Problem::new(key, "count, percent", "both given", "write one of them"));
+                }
+                Choose { count: Some(0), .. } => {
+                    problems.push(Problem::new(key, 0, "chooses nothing", "write 1 or more"))
+                }
+                Choose { percent: Some(percent), .. } if !(1..=100).contains(&percent) => {
+                    problems.push(Problem::new(key, percent, "not a percentage", "write 1 to 100"));
+                }
+                Choose { .. } => (),
+            }
+        }
+    }
+
+    fn method_problems(&self, inventory: Option<&Inventory>, problems: &mut Vec<Problem>) {
+        if self.method.is_empty() {
+            problems.push(Problem::new("method", "[]", "has no step", "write at least one fault with hold and rest"));
+        }
+        for (n, step) in self.method.iter().enumerate() {
+            let key = format!("method[{n}]");
+            if step.fault.is_some() != step.parallel.is_empty() {
+                let remedy = "write exactly one of `fault` and `parallel`";
+                problems.push(Problem::new(&key, "", "has no single way to start", remedy));
+            }
+            if step.hold.ms() == 0 {
+                problems.push(Problem::new(format!("{key}.hold"), step.hold, "holds nothing", "write \"10s\" or more"));
+            }
+            for (key, fault) in step.faults(&key) {
+                problems.extend(fault.problems(&key));
+                let Some(target) = self.targets.get(fault.target()) else {
+                    let remedy = format!("known: {}", names(self.targets.keys()));
+                    problems.push(Problem::new(format!("{key}.target"), fault.target(), "unknown target", remedy));
+                    continue;
+                };
+                if let (Some(inventory), Some(from)) = (inventory, fault.from())
+                    && inventory.edges_to(Some(from), &target.component).is_empty()
+                {
+                    let callers: Vec<_> = inventory.edges_to(None, &target.component);
+                    let remedy = format!("known: {}", names(callers.iter().map(|edge| &edge.from)));
+                    problems.push(Problem::new(format!("{key}.from"), from, "does not call the target", remedy));
+                }
+            }
+        }
+    }
+}
+
+fn names<'a>(names: impl Iterator<Item = &'a String>) -> String {
+    names.map(String::as_str).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,25 @@
+//! Faults that always end: experiments, planner, checker, executor, leases, and the data plane of every edge.
+//!
+//! The life of a fault is check, intent, lease, inject, verify and measure, hold, undo by id, residual scan, record.
+//! A fault is an entry in the table of an [`proxy::Edge`], bound to a [`lease::Lease`]: whoever stops renewing loses
+//! it within [`lease::LEASE_TTL`], and a dead process takes its edges along. Time comes from [`clock::Clock`]
+//! (wall clock, for records) and from the runtime's timer (leases, holds); chance comes from seeds.
+
+pub mod clock;
+pub mod document;
+pub mod execute;
+pub mod fault;
+pub mod inventory;
+pub mod journal;
+pub mod landscape;
+pub mod lease;
+pub mod pidfd;
+pub mod plan;
+pub mod probe;
+pub mod problem;
+pub mod proxy;
+pub mod residual;
+pub mod span;
+mod template;
+
+pub use template::template;

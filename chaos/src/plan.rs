@@ -1,0 +1,238 @@
+//! The plan: complete and immutable. The executor makes no choices.
+
+mod check;
+mod gantt;
+
+pub use check::{Objection, check};
+
+use crate::document::{Choose, Experiment, Guard, Until};
+use crate::fault::Fault;
+use crate::inventory::Inventory;
+use crate::problem::Problem;
+use crate::proxy::{EdgeName, draw};
+use crate::span::Span;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a programme replaces in an experiment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Overrides {
+    /// Repetitions; without it `repeat.min`.
+    pub repeat: Option<u32>,
+    /// Hold of every step.
+    pub hold: Option<Span>,
+    /// Rest of every step.
+    pub rest: Option<Span>,
+}
+
+/// What a fault occupies: two faults never share one.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Resource {
+    /// An edge.
+    Edge(EdgeName),
+    /// A process.
+    Process {
+        /// Component.
+        component: String,
+        /// Replica, from 0.
+        replica: u32,
+    },
+}
+
+/// Every decision about an experiment, taken.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Plan {
+    /// Experiment name.
+    pub experiment: String,
+    /// One sentence of the hypothesis.
+    pub title: String,
+    /// Signals of the hypothesis.
+    pub signals: Vec<String>,
+    /// Limit of the recovery, milliseconds.
+    pub recover_within_ms: Option<i64>,
+    /// Guards, evaluated by whoever runs the plan.
+    pub guards: Vec<Guard>,
+    /// Limits.
+    pub blast: crate::document::Blast,
+    /// When to stop between repetitions.
+    pub until: Option<Until>,
+    /// Seed that every seed in here comes from.
+    pub seed: u64,
+    /// Repetitions in order.
+    pub repetitions: Vec<Repetition>,
+}
+
+/// One pass through the method.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Repetition {
+    /// From 1.
+    pub number: u32,
+    /// Steps in order.
+    pub steps: Vec<PlannedStep>,
+}
+
+/// Faults that are in together.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlannedStep {
+    /// Planned start after the start of the plan, milliseconds.
+    pub at_ms: u64,
+    /// Hold.
+    pub hold: Span,
+    /// Rest.
+    pub rest: Span,
+    /// Faults.
+    pub faults: Vec<PlannedFault>,
+}
+
+/// One fault on resolved resources.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlannedFault {
+    /// Unique in the plan: `payments-slow#2/0.0` (repetition, step, fault).
+    pub local_id: String,
+    /// The fault with its parameters.
+    pub fault: Fault,
+    /// Component.
+    pub component: String,
+    /// What it occupies.
+    pub resources: Vec<Resource>,
+    /// Seed of its draws.
+    pub seed: u64,
+    /// How it ends.
+    pub undo: String,
+}
+
+/// Why no plan could be made.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// The document has problems.
+    #[error("failed to plan `{experiment}`: {} problems in the document", problems.len())]
+    Document {
+        /// Experiment name.
+        experiment: String,
+        /// All of them.
+        problems: Vec<Problem>,
+    },
+}
+
+/// Resolves an experiment against an inventory. Equal arguments give equal plans.
+///
+/// # Errors
+/// The document has problems; what the inventory does not know is left to [`check`].
+pub fn build(experiment: &Experiment, inventory: &Inventory, over: Overrides, seed: u64) -> Result<Plan, PlanError> {
+    let problems = experiment.problems(None);
+    if !problems.is_empty() {
+        return Err(PlanError::Document { experiment: experiment.metadata.name.clone(), problems });
+    }
+    let mut at_ms = 0;
+    let mut number_of_fault = 0;
+    let mut repetitions = Vec::new();
+    for number in 1..=over.repeat.unwrap_or(experiment.repeat.min) {
+        let mut steps = Vec::new();
+        for (s, step) in experiment.method.iter().enumerate() {
+            let (hold, rest) = (over.hold.unwrap_or(step.hold), over.rest.unwrap_or(step.rest));
+            let mut faults = Vec::new();
+            for (f, (_, fault)) in step.faults("").into_iter().enumerate() {
+                let local_id = format!("{}#{number}/{s}.{f}", experiment.metadata.name);
+                let seed = derive(seed, number_of_fault);
+                number_of_fault += 1;
+                faults.push(resolve(experiment, inventory, fault, (local_id, seed)));
+            }
+            steps.push(PlannedStep { at_ms, hold, rest, faults });
+            at_ms += hold.ms() + rest.ms();
+        }
+        repetitions.push(Repetition { number, steps });
+    }
+    Ok(Plan {
+        experiment: experiment.metadata.name.clone(),
+        title: experiment.hypothesis.title.clone(),
+        signals: experiment.hypothesis.signals.clone(),
+        recover_within_ms: experiment.hypothesis.recover_within.map(|span| span.ms() as i64),
+        guards: experiment.guards.clone(),
+        blast: experiment.blast.clone(),
+        until: experiment.repeat.until,
+        seed,
+        repetitions,
+    })
+}
+
+/// Seed number `n` below `seed`, within 53 bits so that JSON keeps it exactly.
+fn derive(seed: u64, n: u64) -> u64 {
+    (draw(seed, n) * (1u64 << 53) as f64) as u64
+}
+
+fn resolve(
+    experiment: &Experiment,
+    inventory: &Inventory,
+    fault: &Fault,
+    (local_id, seed): (String, u64),
+) -> PlannedFault {
+    let target = &experiment.targets[fault.target()];
+    let component = target.component.clone();
+    let resources = match fault.edge_fault() {
+        Some(_) => inventory.edges_to(fault.from(), &component).into_iter().map(Resource::Edge).collect(),
+        None => {
+            let replicas = inventory.components.get(&component).copied().unwrap_or(0);
+            let process = |replica| Resource::Process { component: component.clone(), replica };
+            choose(target.choose, replicas, seed).into_iter().map(process).collect()
+        }
+    };
+    let undo = fault.declaration().undo.to_string();
+    PlannedFault { local_id, fault: fault.clone(), component, resources, seed, undo }
+}
+
+/// A seeded choice without repetition. A count beyond the replicas is kept, so that the checker objects to it.
+fn choose(choose: Choose, replicas: u32, seed: u64) -> BTreeSet<u32> {
+    let wanted = match choose {
+        Choose { percent: Some(percent), .. } => (replicas * u32::from(percent)).div_ceil(100),
+        Choose { count, .. } => count.unwrap_or(1),
+    };
+    if wanted > replicas {
+        return (0..wanted).collect();
+    }
+    let mut pool: Vec<u32> = (0..replicas).collect();
+    let take = |n| pool.swap_remove((draw(seed, u64::from(n)) * pool.len() as f64) as usize);
+    (0..wanted).map(take).collect()
+}
+
+impl Plan {
+    /// SHA-256 (hex) of the plan's canonical JSON: equal plans, equal hashes, on any machine.
+    pub fn hash(&self) -> String {
+        let value = serde_json::to_value(self).expect("a plan is plain data");
+        let digest = Sha256::digest(canonical(&value).as_bytes());
+        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Planned duration, milliseconds.
+    pub fn duration_ms(&self) -> u64 {
+        let steps = self.repetitions.iter().flat_map(|repetition| &repetition.steps);
+        steps.map(|step| step.hold.ms() + step.rest.ms()).sum()
+    }
+
+    /// The timeline as text, with doses, resources and the undo of each step.
+    pub fn gantt(&self) -> String {
+        gantt::draw(self)
+    }
+}
+
+/// JSON with sorted keys, whatever order the map type keeps.
+fn canonical(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::Object(map) => {
+            let sorted: BTreeMap<_, _> = map.iter().collect();
+            let pair = |(key, value): (&&String, &&serde_json::Value)| {
+                format!("{}:{}", serde_json::Value::from(key.as_str()), canonical(value))
+            };
+            format!("{{{}}}", sorted.iter().map(pair).collect::<Vec<_>>().join(","))
+        }
+        serde_json::Value::Array(items) => {
+            format!("[{}]", items.iter().map(canonical).collect::<Vec<_>>().join(","))
+        }
+        other => other.to_string(),
+    }
+}

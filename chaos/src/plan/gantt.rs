@@ -1,0 +1,47 @@
+//! The timeline of a plan as text.
+
+use super::{Plan, Resource};
+use crate::span::Span;
+
+/// Width of the bar, characters: fits a terminal of 100 columns with its label.
+const WIDTH: u64 = 48;
+
+pub(super) fn draw(plan: &Plan) -> String {
+    let total = plan.duration_ms().max(1);
+    let column = |ms: u64| usize::try_from(ms * WIDTH / total).unwrap_or_default();
+    let mut text = format!(
+        "{}: {} repetitions, {}, seed {} (# fault, . rest)\n",
+        plan.experiment,
+        plan.repetitions.len(),
+        Span::from_ms(plan.duration_ms()),
+        plan.seed
+    );
+    for repetition in &plan.repetitions {
+        for step in &repetition.steps {
+            let (start, undo) = (column(step.at_ms), column(step.at_ms + step.hold.ms()));
+            let end = column(step.at_ms + step.hold.ms() + step.rest.ms());
+            let bar = " ".repeat(start) + &"#".repeat((undo - start).max(1)) + &".".repeat(end.saturating_sub(undo));
+            for fault in &step.faults {
+                let dose: Vec<_> = fault.fault.requested().into_iter().map(|(k, v)| format!("{k} {v}")).collect();
+                let on: Vec<_> = fault.resources.iter().map(name).collect();
+                text += &format!(
+                    "#{} |{bar:<width$}| {} ({}) on {}\n",
+                    repetition.number,
+                    fault.fault.kind(),
+                    dose.join(", "),
+                    on.join(", "),
+                    width = WIDTH as usize
+                );
+                text += &format!("   undo: {}\n", fault.undo);
+            }
+        }
+    }
+    text
+}
+
+fn name(resource: &Resource) -> String {
+    match resource {
+        Resource::Edge(edge) => edge.to_string(),
+        Resource::Process { component, replica } => format!("{component}[{replica}]"),
+    }
+}

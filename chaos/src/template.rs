@@ -1,0 +1,35 @@
+//! A commented experiment to start from.
+
+use crate::fault::CATALOGUE;
+
+/// An experiment with one fault of `kind` on the last of `components`, called by the first; `None` for an unknown
+/// kind or no component. The text is valid as it stands.
+pub fn template(kind: &str, components: &[&str]) -> Option<String> {
+    let declaration = CATALOGUE.iter().find(|declaration| declaration.kind == kind)?;
+    let target = components.last()?;
+    let caller = components.first().filter(|caller| *caller != target && kind != "process.kill");
+    let values = match kind {
+        "net.delay" => ", delay: 200ms, jitter: 20ms",
+        "http.abort" => ", status: 503, share: 0.5",
+        "net.reset" => ", share: 0.5",
+        _ => "",
+    };
+    let from = caller.map(|caller| format!(", from: {caller}")).unwrap_or_default();
+    let name = format!("{target}-{}", kind.replace('.', "-"));
+    let keep = if kind == "process.kill" { 0 } else { 1 };
+    let parameters: String = declaration.parameters.iter().map(|(n, what)| format!("# {n}: {what}\n")).collect();
+    Some(format!(
+        "# {}\n{parameters}# undo: {}\n# dose: {}\n\
+         apiVersion: mettle/v1\nkind: Experiment\nmetadata: {{name: {name}, owners: []}}\n\
+         # What should hold, the signals that show it, and how fast it must be well again.\n\
+         hypothesis: {{title: the product holds while {target} suffers, signals: [], recoverWithin: 10s}}\n\
+         targets: {{{target}: {{component: {target}, choose: {{count: 1}}}}}}\n\
+         method:\n  - fault: {{kind: {kind}, target: {target}{from}{values}}}\n    hold: 10s\n    rest: 10s\n\
+         # Ends the experiment early: [{{signal: NAME, below: 0.9, for: 10s, then: abort}}]\n\
+         guards: []\n\
+         # keepHealthy: replicas that a kill must leave.\n\
+         blast: {{maxTargets: 1, keepHealthy: {keep}, maxDuration: 10m, forbid: []}}\n\
+         repeat: {{min: 3, max: 12}}\nseed: 7\n",
+        declaration.summary, declaration.undo, declaration.dose
+    ))
+}

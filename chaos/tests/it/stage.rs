@@ -1,0 +1,90 @@
+//! A real landscape in small: an axum server behind an edge, a child process with a restarter, a journal in memory.
+
+use axum::{
+    Router,
+    routing::{get, post},
+};
+use chaos::inventory::Inventory;
+use chaos::journal::{Intent, Journal, JournalError};
+use chaos::landscape::Landscape;
+use chaos::lease::FaultId;
+use chaos::probe::Probe;
+use chaos::proxy::{Edge, EdgeName};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+pub(crate) async fn server() -> SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let app =
+        Router::new().route("/health", get(|| async { "ok" })).route("/echo", post(|body: String| async { body }));
+    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    addr
+}
+
+/// Polls until `true`, at most ten seconds.
+pub(crate) async fn until(mut what: impl FnMut() -> bool) {
+    let end = tokio::time::Instant::now() + Duration::from_secs(10);
+    while !what() {
+        assert!(tokio::time::Instant::now() < end, "the condition never came true");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct Memory(pub(crate) Mutex<Vec<String>>);
+
+impl Memory {
+    fn note(&self, text: String) -> Result<(), JournalError> {
+        self.0.lock().unwrap().push(text);
+        Ok(())
+    }
+}
+
+impl Journal for Memory {
+    fn intent(&self, intent: &Intent) -> Result<(), JournalError> {
+        self.note(format!("intent {}", intent.id))
+    }
+    fn injected(&self, id: &FaultId, _: i64) -> Result<(), JournalError> {
+        self.note(format!("injected {id}"))
+    }
+    fn undone(&self, id: &FaultId, _: i64) -> Result<(), JournalError> {
+        self.note(format!("undone {id}"))
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct Small {
+    pub(crate) edges: Vec<Arc<Edge>>,
+    pub(crate) pid: Arc<Mutex<Option<u32>>>,
+}
+
+impl Small {
+    pub(crate) async fn with_server() -> Self {
+        let edge = Edge::open(EdgeName::new("checkout", "payments"), Some(server().await)).unwrap();
+        Self { edges: vec![Arc::new(edge)], ..Self::default() }
+    }
+}
+
+impl Landscape for Small {
+    fn inventory(&self) -> Inventory {
+        let mut inventory =
+            Inventory { edges: self.edges.iter().map(|edge| edge.name().clone()).collect(), ..Inventory::default() };
+        inventory.components.extend([("checkout".into(), 1), ("payments".into(), 1)]);
+        inventory
+    }
+    fn pids(&self, _: &str) -> Vec<u32> {
+        self.pid.lock().unwrap().iter().copied().collect()
+    }
+    fn edges(&self, from: Option<&str>, to: &str) -> Vec<Arc<Edge>> {
+        let wanted = |edge: &&Arc<Edge>| edge.name().to == to && from.is_none_or(|from| edge.name().from == from);
+        self.edges.iter().filter(wanted).cloned().collect()
+    }
+    fn ready(&self, _: &str) -> bool {
+        self.pid.lock().unwrap().is_some()
+    }
+    fn probe(&self, _: &str) -> Probe {
+        Probe::Http { path: "/health".into() }
+    }
+}
