@@ -1,0 +1,102 @@
+//! The commands of the binary. stdout is data, stderr is narrative.
+
+mod chaos;
+mod gate;
+mod run;
+mod soaks;
+
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Exit codes of the commands; non-zero is always "do not promote".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Allowed, or done.
+    Ok = 0,
+    /// Anything unexpected, also an unreachable gate.
+    Unexpected = 1,
+    /// Wrong use or configuration, also an unknown subject.
+    Usage = 2,
+    /// `gate wait` reached its time limit.
+    TimedOut = 12,
+    /// Interrupted; faults are undone.
+    Interrupted = 130,
+}
+
+/// Answers with evidence: may this product tag go on?
+#[derive(Debug, Parser)]
+#[command(name = "mettle", version, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "Examples:
+  mettle demo --dir demo                 soaks the sample product, tag after tag
+  mettle up --dir DIR                    watches, soaks, judges and answers the gate
+  mettle gate check release --product shop --tag v1.1.1 --landscape staging --dir DIR";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Soaks the sample product: repositories, tags, verdicts, and whether the story came out as told.
+    Demo(run::Demo),
+    /// Gate and worker in one process.
+    Up(run::Up),
+    /// The gate alone.
+    Serve(run::Serve),
+    /// Asks a gate.
+    #[command(subcommand)]
+    Gate(gate::Gate),
+    /// Soaks of an installation.
+    #[command(subcommand)]
+    Soak(soaks::SoakCommand),
+    /// Evidence at rest.
+    #[command(subcommand)]
+    Evidence(soaks::EvidenceCommand),
+    /// Experiments.
+    #[command(subcommand)]
+    Chaos(chaos::Chaos),
+}
+
+/// Which installation.
+#[derive(Clone, Debug, clap::Args)]
+struct Dir {
+    /// Folder of the installation.
+    #[arg(long, default_value = ".", env = "METTLE_DIR")]
+    dir: PathBuf,
+}
+
+/// Runs the command line.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = tracing_subscriber::EnvFilter::try_from_env("METTLE_LOG").unwrap_or_else(|_| "warn".into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error.into()),
+    };
+    let result = runtime.block_on(async {
+        match cli.command {
+            Command::Demo(demo) => run::demo(demo).await,
+            Command::Up(up) => run::up(up).await,
+            Command::Serve(serve) => run::serve(serve).await,
+            Command::Gate(gate) => gate::run(gate).await,
+            Command::Soak(command) => soaks::soak(&command),
+            Command::Evidence(command) => soaks::evidence(&command),
+            Command::Chaos(chaos) => chaos::run(&chaos),
+        }
+    });
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => failed(&error),
+    }
+}
+
+fn failed(error: &anyhow::Error) -> ExitCode {
+    eprintln!("error: {error:#}");
+    let usage = error.downcast_ref::<crate::worker::OpenError>().is_some()
+        || error.downcast_ref::<crate::documents::Problems>().is_some();
+    ExitCode::from(if usage { Exit::Usage as u8 } else { Exit::Unexpected as u8 })
+}

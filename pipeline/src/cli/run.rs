@@ -1,0 +1,139 @@
+//! `demo`, `up`, `serve`: the long-running commands.
+
+use super::{Dir, Exit};
+use crate::demo::story;
+use crate::worker::{Installation, Notice, View, Worker};
+use anyhow::Context as _;
+use clap::Args;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// `mettle demo`.
+#[derive(Debug, Args)]
+pub(super) struct Demo {
+    /// Folder for repositories, evidence and store.
+    #[arg(long, default_value = "demo")]
+    dir: PathBuf,
+    /// Stop after the repositories.
+    #[arg(long)]
+    init_only: bool,
+    /// Where the gate listens.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+}
+
+/// `mettle up`.
+#[derive(Debug, Args)]
+pub(super) struct Up {
+    #[command(flatten)]
+    dir: Dir,
+    /// Where the gate listens; the installation's own setting when absent.
+    #[arg(long)]
+    listen: Option<SocketAddr>,
+}
+
+/// `mettle serve`.
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    #[command(flatten)]
+    dir: Dir,
+    /// Where the gate listens; the installation's own setting when absent.
+    #[arg(long)]
+    listen: Option<SocketAddr>,
+}
+
+/// The first Ctrl-C or TERM asks for the end; the second ends at once.
+fn on_interrupt() -> anyhow::Result<CancellationToken> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let stop = CancellationToken::new();
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let asked = stop.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::select! { _ = interrupt.recv() => (), _ = terminate.recv() => () }
+            if asked.is_cancelled() {
+                eprintln!("ended at once; processes end with this one, the next start clears the rest");
+                std::process::exit(i32::from(Exit::Interrupted as u8));
+            }
+            eprintln!("ending: faults are undone, what is known is published; once more ends at once");
+            asked.cancel();
+        }
+    });
+    Ok(stop)
+}
+
+/// The gate in the background of this process; ends with `stop`.
+async fn gate(
+    installation: &Installation,
+    listen: SocketAddr,
+    stop: CancellationToken,
+) -> anyhow::Result<(SocketAddr, tokio::task::JoinHandle<std::io::Result<()>>)> {
+    anyhow::ensure!(
+        listen.ip().is_loopback(),
+        "{listen} is not a loopback address: without tokens the gate listens on loopback only"
+    );
+    let listener = TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("cannot listen on {listen}; give another address with --listen"))?;
+    let address = listener.local_addr()?;
+    let router = gate_api::http::router(installation.gate.clone());
+    let served = tokio::spawn(async move { axum_serve(listener, router, stop).await });
+    Ok((address, served))
+}
+
+async fn axum_serve(listener: TcpListener, router: axum::Router, stop: CancellationToken) -> std::io::Result<()> {
+    axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
+}
+
+/// This binary, which is also the reaper; its folder is put on the search path, so that programs beside it are found.
+fn myself() -> anyhow::Result<PathBuf> {
+    std::env::current_exe().context("cannot find this program")
+}
+
+pub(super) async fn demo(args: Demo) -> anyhow::Result<u8> {
+    story::prepare(&args.dir).await?;
+    if args.init_only {
+        println!("{}", args.dir.display());
+        return Ok(Exit::Ok as u8);
+    }
+    let installation = Installation::open(&args.dir)?;
+    let (stop, view) = (on_interrupt()?, View::new());
+    let (address, served) = gate(&installation, args.listen, stop.child_token()).await?;
+    view.show(&Notice::Says(format!("the gate answers on http://{address}")));
+    let told = story::tell(installation, view, myself()?, stop.clone()).await;
+    let interrupted = stop.is_cancelled();
+    stop.cancel();
+    served.await??;
+    if interrupted {
+        return Ok(Exit::Interrupted as u8);
+    }
+    let told = told?;
+    told.lines.iter().for_each(|line| println!("{line}"));
+    told.astray.iter().for_each(|line| eprintln!("not as told: {line}"));
+    Ok(if told.astray.is_empty() { Exit::Ok as u8 } else { Exit::Unexpected as u8 })
+}
+
+pub(super) async fn up(args: Up) -> anyhow::Result<u8> {
+    let installation = Installation::open(&args.dir.dir)?;
+    let (stop, view) = (on_interrupt()?, View::new());
+    let worker = Worker::open(installation.clone(), view.clone(), myself()?).await?;
+    let (address, served) =
+        gate(&installation, args.listen.unwrap_or(installation.settings.listen), stop.child_token()).await?;
+    view.show(&Notice::Says(format!("the gate answers on http://{address}")));
+    worker.run(stop.clone()).await?;
+    stop.cancel();
+    served.await??;
+    Ok(Exit::Interrupted as u8)
+}
+
+pub(super) async fn serve(args: Serve) -> anyhow::Result<u8> {
+    let installation = Installation::open(&args.dir.dir)?;
+    let stop = on_interrupt()?;
+    let (address, served) =
+        gate(&installation, args.listen.unwrap_or(installation.settings.listen), stop.clone()).await?;
+    eprintln!("the gate answers on http://{address}");
+    served.await??;
+    Ok(Exit::Interrupted as u8)
+}

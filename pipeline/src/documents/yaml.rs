@@ -1,0 +1,141 @@
+//! YAML text to a JSON value, with the line of every node.
+
+use super::problem::Problem;
+use saphyr::{LoadableYamlNode, MarkedYaml, Scalar, YamlData};
+use serde_json::{Map, Number, Value};
+use std::collections::BTreeMap;
+
+/// Deepest nesting that is read; deeper documents are refused rather than recursed into.
+const MAX_DEPTH: usize = 64;
+
+/// A document's value and where each node stands.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Located {
+    /// The value.
+    pub value: Value,
+    /// Line (from 1) by JSON pointer; for a mapping's entry the line of its key.
+    lines: BTreeMap<String, usize>,
+}
+
+impl Located {
+    /// Line of the node at `pointer`, or of its nearest ancestor.
+    pub fn line(&self, pointer: &str) -> usize {
+        let mut at = pointer;
+        loop {
+            if let Some(line) = self.lines.get(at) {
+                return *line;
+            }
+            match at.rfind('/') {
+                Some(cut) => at = &at[..cut],
+                None => return 0,
+            }
+        }
+    }
+
+    /// Line of a dotted key path such as `phases[2].repeat`.
+    pub fn line_of_key(&self, key: &str) -> usize {
+        self.line(&pointer_of_key(key))
+    }
+}
+
+/// `phases[2].repeat` to `/phases/2/repeat`.
+fn pointer_of_key(key: &str) -> String {
+    let mut out = String::new();
+    for part in key.split(['.', '[']).filter(|p| !p.is_empty()) {
+        out.push('/');
+        out.push_str(&part.trim_end_matches(']').replace('~', "~0").replace('/', "~1"));
+    }
+    out
+}
+
+/// Reads one YAML document.
+///
+/// # Errors
+/// Unparsable text, more than one document, aliases, keys that are not text, keys given twice: each with its line.
+pub fn parse(file: &str, text: &str) -> Result<Located, Vec<Problem>> {
+    let at = |line: usize, message: String, remedy: &str| Problem {
+        file: file.to_owned(),
+        line,
+        key: String::new(),
+        value: String::new(),
+        message,
+        remedy: remedy.to_owned(),
+    };
+    let docs = MarkedYaml::load_from_str(text).map_err(|e| {
+        vec![at(
+            e.marker().line(),
+            format!("not readable as YAML: {} (column {})", e.info(), e.marker().col() + 1),
+            "check indentation, quotes and colons of this line",
+        )]
+    })?;
+    let [doc] = docs.as_slice() else {
+        return Err(vec![at(1, format!("{} YAML documents in one file", docs.len()), "write exactly one document")]);
+    };
+    let mut out = Located::default();
+    let mut problems = Vec::new();
+    out.value = walk(doc, "", &mut out.lines, &mut problems);
+    if problems.is_empty() {
+        Ok(out)
+    } else {
+        Err(problems.into_iter().map(|(line, message, remedy)| at(line, message, remedy)).collect())
+    }
+}
+
+type Flaw = (usize, String, &'static str);
+
+fn walk(node: &MarkedYaml<'_>, pointer: &str, lines: &mut BTreeMap<String, usize>, flaws: &mut Vec<Flaw>) -> Value {
+    let line = node.span.start.line();
+    lines.entry(pointer.to_owned()).or_insert(line);
+    if pointer.matches('/').count() > MAX_DEPTH {
+        flaws.push((line, format!("nested deeper than {MAX_DEPTH} levels"), "flatten the document"));
+        return Value::Null;
+    }
+    match &node.data {
+        YamlData::Value(scalar) => scalar_value(scalar),
+        YamlData::Sequence(items) => Value::Array(
+            items.iter().enumerate().map(|(i, n)| walk(n, &format!("{pointer}/{i}"), lines, flaws)).collect(),
+        ),
+        YamlData::Mapping(map) => {
+            let mut out = Map::new();
+            for (key, value) in map {
+                let line = key.span.start.line();
+                let Some(name) = key_text(key) else {
+                    flaws.push((line, "a key that is not text".into(), "write the key as a word or a quoted string"));
+                    continue;
+                };
+                let below = format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"));
+                lines.insert(below.clone(), line);
+                let value = walk(value, &below, lines, flaws);
+                if out.insert(name.clone(), value).is_some() {
+                    flaws.push((line, format!("key `{name}` is given twice"), "keep one of them"));
+                }
+            }
+            Value::Object(out)
+        }
+        YamlData::Tagged(_, inner) => walk(inner, pointer, lines, flaws),
+        YamlData::Alias(_) | YamlData::BadValue | YamlData::Representation(..) => {
+            flaws.push((line, "an alias or a value that YAML cannot resolve".into(), "write the value itself"));
+            Value::Null
+        }
+    }
+}
+
+fn key_text(key: &MarkedYaml<'_>) -> Option<String> {
+    match &key.data {
+        YamlData::Value(Scalar::String(s)) => Some(s.to_string()),
+        YamlData::Value(Scalar::Integer(i)) => Some(i.to_string()),
+        YamlData::Value(Scalar::Boolean(b)) => Some(b.to_string()),
+        _ => None,
+    }
+}
+
+fn scalar_value(scalar: &Scalar<'_>) -> Value {
+    match scalar {
+        Scalar::Null => Value::Null,
+        Scalar::Boolean(b) => Value::Bool(*b),
+        Scalar::Integer(i) => Value::Number((*i).into()),
+        // NaN and infinity have no JSON number; as text they fail the schema with their own spelling.
+        Scalar::FloatingPoint(f) => Number::from_f64(f.0).map_or_else(|| Value::String(f.0.to_string()), Value::Number),
+        Scalar::String(s) => Value::String(s.to_string()),
+    }
+}

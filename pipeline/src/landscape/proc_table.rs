@@ -1,0 +1,131 @@
+//! The process table, read from `/proc`.
+//!
+//! Parents are read from `stat` and not from `task/*/children`, which not every kernel has and which may skip
+//! entries while processes come and go.
+
+use super::pidfd::PidFd;
+use nix::sys::signal::Signal;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io;
+
+/// One process at the moment of reading. Number and start time together name it for good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Entry {
+    /// Process id.
+    pub(crate) pid: i32,
+    /// Parent process id.
+    pub(crate) parent: i32,
+    /// Start time in clock ticks since boot.
+    pub(crate) started: u64,
+    /// Whether it has ended and only waits to be reaped.
+    pub(crate) zombie: bool,
+}
+
+impl Entry {
+    /// Sends a signal to this very process. `Ok` also when it has gone meanwhile.
+    pub(crate) fn signal(&self, signal: Signal) -> io::Result<()> {
+        let handle = match PidFd::open(self.pid) {
+            Ok(handle) => handle,
+            Err(error) if error.raw_os_error() == Some(nix::libc::ESRCH) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        // The handle is held: if the start time is right now, the signal cannot hit a successor of the number.
+        if entry(self.pid).is_none_or(|now| now.started != self.started) {
+            return Ok(());
+        }
+        match handle.signal(signal) {
+            Err(error) if error.raw_os_error() == Some(nix::libc::ESRCH) => Ok(()),
+            sent => sent,
+        }
+    }
+}
+
+/// The process of this number, if there is one.
+pub(crate) fn entry(pid: i32) -> Option<Entry> {
+    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let stat = String::from_utf8_lossy(&stat);
+    // The name stands in parentheses and may hold anything, also parentheses: count from the last one.
+    let (_, rest) = stat.rsplit_once(')')?;
+    let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
+    Some(Entry {
+        pid,
+        parent: fields.get(1)?.parse().ok()?,
+        started: fields.get(19)?.parse().ok()?,
+        // A leader that has ended while other threads run looks dead and is not.
+        zombie: matches!(*fields.first()?, "Z" | "X") && fields.get(17)?.parse::<u32>().ok()? <= 1,
+    })
+}
+
+/// All processes of the host that we can see.
+pub(crate) fn snapshot() -> io::Result<Vec<Entry>> {
+    let mut table = Vec::new();
+    for file in fs::read_dir("/proc")? {
+        // A process may end while its folder is listed: such an entry is skipped, not an error.
+        let Ok(file) = file else { continue };
+        if let Some(entry) = file.file_name().to_str().and_then(|name| name.parse().ok()).and_then(entry) {
+            table.push(entry);
+        }
+    }
+    Ok(table)
+}
+
+/// The descendants of a process, nearest first.
+pub(crate) fn descendants(table: &[Entry], root: i32) -> Vec<Entry> {
+    let mut children: BTreeMap<i32, Vec<Entry>> = BTreeMap::new();
+    for entry in table {
+        children.entry(entry.parent).or_default().push(*entry);
+    }
+    let mut found = Vec::new();
+    let mut seen = BTreeSet::from([root]);
+    let mut layer = vec![root];
+    while !layer.is_empty() {
+        let next: Vec<Entry> = layer
+            .iter()
+            .filter_map(|pid| children.get(pid))
+            .flatten()
+            .filter(|entry| seen.insert(entry.pid))
+            .copied()
+            .collect();
+        layer = next.iter().map(|entry| entry.pid).collect();
+        found.extend(next);
+    }
+    found
+}
+
+/// Whether the environment with which a process was started holds these assignments (`NAME=value`), all of them.
+pub(crate) fn environment_has(pid: i32, assignments: &[String]) -> bool {
+    let Ok(environ) = fs::read(format!("/proc/{pid}/environ")) else {
+        return false;
+    };
+    assignments.iter().all(|wanted| environ.split(|byte| *byte == 0).any(|item| item == wanted.as_bytes()))
+}
+
+/// The command line of a process, for people.
+pub(crate) fn command_line(pid: i32) -> String {
+    let raw = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let words: Vec<String> =
+        raw.split(|b| *b == 0).filter(|w| !w.is_empty()).map(|w| String::from_utf8_lossy(w).into_owned()).collect();
+    words.join(" ").chars().take(200).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_itself_and_finds_a_child() {
+        let me = i32::try_from(std::process::id()).unwrap();
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let child_pid = i32::try_from(child.id()).unwrap();
+        let entry = entry(child_pid).unwrap();
+        assert_eq!(entry.parent, me);
+        assert!(descendants(&snapshot().unwrap(), me).iter().any(|e| e.pid == child_pid));
+        let successor = Entry { started: entry.started + 1, ..entry };
+        successor.signal(Signal::SIGKILL).unwrap();
+        assert!(child.try_wait().unwrap().is_none(), "a process with another start time was hit");
+        entry.signal(Signal::SIGKILL).unwrap();
+        assert!(!child.wait().unwrap().success());
+        entry.signal(Signal::SIGKILL).unwrap();
+    }
+}

@@ -1,0 +1,234 @@
+//! Mettle's side of a component's process: its reaper, lifeline, status records and log.
+
+use super::events::Events;
+use super::logs::{self, LogFiles, Tail};
+use super::reaper;
+use super::{proc_table, residual};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::{self, PipeWriter};
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
+use tokio::time::timeout;
+
+/// Variables of Mettle's own environment that a component sees; the rest may hold Mettle's secrets.
+const INHERITED: [&str; 6] = ["PATH", "HOME", "USER", "LANG", "TZ", "TMPDIR"];
+/// How long the reaper may take to start the component.
+const START_DEADLINE: Duration = Duration::from_secs(10);
+/// How much longer than the grace the end of a tree may take: the reaper's own deadline of 10 s and some more.
+const END_MARGIN: Duration = Duration::from_secs(12);
+
+/// Everything that is needed to start a process.
+#[derive(Clone)]
+pub(crate) struct Launch {
+    /// The `mettle` binary, which is also the reaper.
+    pub(crate) mettle: PathBuf,
+    /// Installation id: the mark of everything that is started.
+    pub(crate) installation: String,
+    /// Component name.
+    pub(crate) component: String,
+    /// Program.
+    pub(crate) program: PathBuf,
+    /// Arguments.
+    pub(crate) arguments: Vec<String>,
+    /// Environment.
+    pub(crate) env: BTreeMap<String, String>,
+    /// Working directory.
+    pub(crate) dir: PathBuf,
+    /// From the request to stop until the kill.
+    pub(crate) grace: Duration,
+    /// Log files.
+    pub(crate) logs: LogFiles,
+}
+
+/// How a component ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// By itself, with this exit code.
+    Code(i32),
+    /// By this signal.
+    Signal(i32),
+    /// Its reaper was killed, and it with it.
+    ReaperLost,
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Exit::Code(code) => write!(f, "exited with code {code}"),
+            Exit::Signal(number) => match Signal::try_from(*number) {
+                Ok(signal) => write!(f, "was ended by {signal}"),
+                Err(_) => write!(f, "was ended by signal {number}"),
+            },
+            Exit::ReaperLost => write!(f, "was ended because its reaper was killed"),
+        }
+    }
+}
+
+/// A running component. Dropping it closes the lifeline, which ends the whole tree.
+pub(crate) struct Process {
+    launch: Launch,
+    reaper: Child,
+    reaper_pid: i32,
+    main_pid: i32,
+    lifeline: Option<PipeWriter>,
+    status: Lines<BufReader<ChildStdout>>,
+    exit: Option<Exit>,
+    tail: Tail,
+    log: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Process {
+    /// Starts a component under its reaper. It is started, not ready, when this returns.
+    pub(crate) async fn start(launch: Launch, events: &Events) -> io::Result<Self> {
+        let (lifeline_end, lifeline) = io::pipe()?;
+        let (log_reader, log_writer) = io::pipe()?;
+        let tail = Tail::default();
+        let mut command = Command::new(&launch.mettle);
+        command
+            .args([reaper::SUBCOMMAND, "--grace-ms", &launch.grace.as_millis().to_string(), "--"])
+            .arg(&launch.program)
+            .args(&launch.arguments)
+            .current_dir(&launch.dir)
+            .env_clear()
+            .envs(INHERITED.iter().filter_map(|name| Some((name, std::env::var_os(name)?))))
+            .envs(&launch.env)
+            .env(residual::MARK, &launch.installation)
+            .env(residual::COMPONENT_MARK, &launch.component)
+            .stdin(Stdio::from(lifeline_end))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::from(log_writer))
+            // Ctrl-C in the terminal is for Mettle, which stops its components in order.
+            .process_group(0);
+        let mut reaper = command.spawn()?;
+        // The command still holds our copies of the child's pipe ends: with them the log would never end.
+        drop(command);
+        let reaper_pid = reaper
+            .id()
+            .and_then(|id| i32::try_from(id).ok())
+            .ok_or_else(|| io::Error::other("the reaper has no process id"))?;
+        let status = reaper.stdout.take().ok_or_else(|| io::Error::other("the reaper has no status pipe"))?;
+        let log = logs::follow(log_reader, launch.logs.clone(), tail.clone(), events.clone())?;
+        let mut process = Self {
+            launch,
+            reaper,
+            reaper_pid,
+            main_pid: 0,
+            lifeline: Some(lifeline),
+            status: BufReader::new(status).lines(),
+            exit: None,
+            tail,
+            log: Some(log),
+        };
+        process.main_pid = timeout(START_DEADLINE, process.started()).await.map_err(|_| {
+            io::Error::new(io::ErrorKind::TimedOut, format!("the reaper did not start within {START_DEADLINE:?}"))
+        })??;
+        Ok(process)
+    }
+
+    async fn started(&mut self) -> io::Result<i32> {
+        let line = self.status.next_line().await?.unwrap_or_default();
+        match line.strip_prefix("started ").and_then(|pid| pid.parse().ok()) {
+            Some(pid) => Ok(pid),
+            None => {
+                self.finish_log().await;
+                Err(io::Error::other(format!("the reaper did not start it: {}", self.tail.lines().join(" "))))
+            }
+        }
+    }
+
+    /// Waits until the component and everything that it started have ended. May be dropped and called again.
+    pub(crate) async fn ended(&mut self) -> Exit {
+        while let Ok(Some(line)) = self.status.next_line().await {
+            match line.split_once(' ').and_then(|(word, n)| Some((word, n.parse().ok()?))) {
+                Some(("exited", code)) => self.exit = Some(Exit::Code(code)),
+                Some(("signaled", number)) => self.exit = Some(Exit::Signal(number)),
+                Some(("left", n)) => {
+                    tracing::error!(component = self.launch.component, "{n} processes could not be ended");
+                }
+                _ => {}
+            }
+        }
+        // An error here means that it was reaped already: the status pipe has told what there is to tell.
+        let _ = self.reaper.wait().await;
+        if self.exit.is_none() {
+            self.clear_orphans().await;
+        }
+        self.finish_log().await;
+        self.exit.unwrap_or(Exit::ReaperLost)
+    }
+
+    /// Stops the component: asks, waits for its grace, then ends the tree. Returns when nothing of it is left.
+    pub(crate) async fn stop(mut self) -> Exit {
+        if self.reaper.id().is_some() {
+            // Not yet reaped by us, so the number is the reaper's own.
+            let _ = kill(Pid::from_raw(self.reaper_pid), Signal::SIGTERM);
+        }
+        let patience = self.launch.grace + END_MARGIN;
+        if let Ok(exit) = timeout(patience, self.ended()).await {
+            return exit;
+        }
+        drop(self.lifeline.take());
+        if let Ok(exit) = timeout(END_MARGIN, self.ended()).await {
+            return exit;
+        }
+        let _ = self.reaper.start_kill();
+        self.clear_orphans().await;
+        Exit::ReaperLost
+    }
+
+    /// Ends what a killed reaper could not: the parent-death signal reaches the component itself, not its children.
+    async fn clear_orphans(&self) {
+        let (installation, component) = (self.launch.installation.clone(), self.launch.component.clone());
+        let cleared = tokio::task::spawn_blocking(move || residual::clear_component(&installation, &component)).await;
+        match cleared {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::error!(component = self.launch.component, "{error}"),
+            Err(error) => tracing::error!(component = self.launch.component, "clearing failed: {error}"),
+        }
+    }
+
+    /// Waits for the last lines. Bounded, for a process that could not be ended keeps the pipe open.
+    async fn finish_log(&mut self) {
+        if let Some(log) = self.log.take() {
+            let _ = timeout(START_DEADLINE, tokio::task::spawn_blocking(move || log.join())).await;
+        }
+    }
+
+    /// Process ids of the component, itself first, then its descendants.
+    pub(crate) fn pids(&self) -> Vec<i32> {
+        tree(self.reaper_pid, self.main_pid)
+    }
+
+    /// Process id of the reaper.
+    pub(crate) fn reaper_pid(&self) -> i32 {
+        self.reaper_pid
+    }
+
+    /// Process id of the component itself.
+    pub(crate) fn main_pid(&self) -> i32 {
+        self.main_pid
+    }
+
+    /// The last lines that it wrote.
+    pub(crate) fn last_lines(&self) -> Vec<String> {
+        self.tail.lines()
+    }
+}
+
+/// What runs below a reaper: the component first, then the rest, nearest first. Empty when nothing runs.
+pub(crate) fn tree(reaper_pid: i32, main_pid: i32) -> Vec<i32> {
+    let table = proc_table::snapshot().unwrap_or_default();
+    let mut pids: Vec<i32> = proc_table::descendants(&table, reaper_pid)
+        .iter()
+        .filter(|entry| !entry.zombie)
+        .map(|entry| entry.pid)
+        .collect();
+    pids.sort_by_key(|pid| *pid != main_pid);
+    pids
+}

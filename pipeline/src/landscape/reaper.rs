@@ -1,0 +1,196 @@
+//! The reaper: one small process between Mettle and each component, which lets nothing of it survive.
+//!
+//! Mettle starts `mettle reaper --grace-ms N -- program arguments...`; three pipes join them:
+//! - stdin is the **lifeline**: only Mettle holds its write end (close-on-exec). End of file means that Mettle is
+//!   gone, however it went, and ends everything at once;
+//! - stdout carries **status records**, one a line: `started PID`, then `exited CODE` or `signaled NUMBER`, then
+//!   `left N` when N processes could not be ended;
+//! - stderr is the log of the component, its stdout and stderr in one.
+//!
+//! The reaper is a subreaper: descendants that fork twice or open their own session are handed to it, so "no child
+//! is left to wait for" proves that the whole tree is gone. Second belt: the component dies with its reaper by its
+//! parent-death signal, set by the same program between fork and exec (`--become`), where no unsafe code is needed.
+
+use super::proc_table;
+use super::tree_end;
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::prctl;
+use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{Pid, getpid, getppid};
+use std::ffi::OsString;
+use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+/// Name of the hidden subcommand.
+pub const SUBCOMMAND: &str = "reaper";
+
+/// How long the reaper tries to end a tree before it reports what is left.
+const END_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Exit code when the arguments are wrong or the program cannot be started; the shells' "command not found".
+const EXIT_CANNOT_START: u8 = 127;
+
+/// Runs the reaper with the arguments after `mettle reaper`. To be called before any thread is started.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let mut args = args.into_iter();
+    let ended = match (args.next(), args.next(), args.next()) {
+        (Some(option), Some(value), Some(dashes)) if dashes == "--" => {
+            let number = value.to_str().and_then(|text| text.parse::<u32>().ok());
+            match (option.to_str(), number) {
+                (Some("--grace-ms"), Some(ms)) => reap(Duration::from_millis(ms.into()), args.collect()),
+                (Some("--become"), Some(parent)) => Err(become_component(parent, args.collect())),
+                _ => Err(usage()),
+            }
+        }
+        _ => Err(usage()),
+    };
+    ended.unwrap_or_else(|error| {
+        // stderr is the log of the component: this is where its last lines are looked up.
+        let _ = writeln!(io::stderr(), "mettle: {error}");
+        ExitCode::from(EXIT_CANNOT_START)
+    })
+}
+
+fn usage() -> io::Error {
+    io::Error::other("usage: mettle reaper --grace-ms N -- PROGRAM [ARGUMENT...] (started by Mettle, not by hand)")
+}
+
+/// Becomes the component. Returns only if that failed.
+fn become_component(parent: u32, command: Vec<OsString>) -> io::Error {
+    let Some((program, arguments)) = command.split_first() else {
+        return usage();
+    };
+    let prepared = prctl::set_pdeathsig(Signal::SIGKILL).and_then(|()| SigSet::all().thread_unblock());
+    if let Err(error) = prepared {
+        return error.into();
+    }
+    // The signal comes only for a parent that dies from now on.
+    if u32::try_from(getppid().as_raw()) != Ok(parent) {
+        return io::Error::other("the reaper is gone");
+    }
+    let error = Command::new(program).args(arguments).exec();
+    io::Error::new(error.kind(), format!("cannot run {}: {error}", program.display()))
+}
+
+/// Supervises one component until it and everything that it started is gone.
+fn reap(grace: Duration, command: Vec<OsString>) -> io::Result<ExitCode> {
+    if command.is_empty() {
+        return Err(usage());
+    }
+    prctl::set_child_subreaper(true)?;
+    let mut signals = SigSet::empty();
+    for signal in [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
+        signals.add(signal);
+    }
+    signals.thread_block()?;
+    let signals = SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
+    let log = io::stderr().as_fd().try_clone_to_owned()?;
+    let child = Command::new("/proc/self/exe")
+        .args([SUBCOMMAND, "--become", &getpid().to_string(), "--"])
+        .args(command)
+        .stdin(Stdio::null())
+        .stdout(log)
+        .process_group(0)
+        .spawn()?;
+    let main = Pid::from_raw(i32::try_from(child.id()).map_err(io::Error::other)?);
+    record(&format!("started {main}"));
+    let mut tree = Tree { main, ended: None };
+    let cause = watch(&mut tree, &signals, grace);
+    // Whatever happened, an error of the watch included: the tree is ended before the reaper is.
+    let left = tree.end();
+    match tree.ended {
+        Some(WaitStatus::Exited(_, code)) => record(&format!("exited {code}")),
+        Some(WaitStatus::Signaled(_, signal, _)) => record(&format!("signaled {}", signal as i32)),
+        _ => {}
+    }
+    if left > 0 {
+        record(&format!("left {left}"));
+    }
+    cause.map(|()| ExitCode::SUCCESS)
+}
+
+/// Waits until the component has exited, its grace is over, or Mettle is gone.
+fn watch(tree: &mut Tree, signals: &SignalFd, grace: Duration) -> io::Result<()> {
+    let mut kill_at: Option<Instant> = None;
+    loop {
+        let timeout = match kill_at.map(|at| at.saturating_duration_since(Instant::now())) {
+            Some(Duration::ZERO) => return Ok(()),
+            // One millisecond more, because the timeout is cut to whole ones.
+            Some(left) => PollTimeout::try_from(left + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX),
+            None => PollTimeout::NONE,
+        };
+        let lifeline = io::stdin();
+        let mut fds =
+            [PollFd::new(lifeline.as_fd(), PollFlags::POLLIN), PollFd::new(signals.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut fds, timeout) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let stirred = fds[0].revents().is_some_and(|events| !events.is_empty());
+        if stirred && lifeline.lock().read(&mut [0; 64])? == 0 {
+            return Ok(());
+        }
+        while let Some(info) = signals.read_signal()? {
+            if info.ssi_signo != Signal::SIGCHLD as u32 && kill_at.is_none() {
+                kill_at = Some(Instant::now() + grace);
+                tree.ask_to_stop();
+            }
+        }
+        tree.collect();
+        if tree.ended.is_some() {
+            return Ok(());
+        }
+    }
+}
+
+/// The component and everything that it started.
+struct Tree {
+    main: Pid,
+    ended: Option<WaitStatus>,
+}
+
+impl Tree {
+    /// Asks the component to stop. It is our child and not yet reaped, so its number is its own.
+    fn ask_to_stop(&self) {
+        if self.ended.is_none() {
+            let _ = kill(self.main, Signal::SIGTERM);
+            // A paused component would not see the request before its grace is over.
+            let _ = kill(self.main, Signal::SIGCONT);
+        }
+    }
+
+    /// Reaps every child that has ended.
+    fn collect(&mut self) {
+        while let Ok(status) = waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+            match status {
+                WaitStatus::StillAlive => break,
+                status if status.pid() == Some(self.main) => self.ended = Some(status),
+                _ => {}
+            }
+        }
+    }
+
+    /// Ends all descendants; returns how many could not be ended.
+    fn end(&mut self) -> usize {
+        let me = getpid().as_raw();
+        let find = || {
+            let table = proc_table::snapshot().unwrap_or_default();
+            proc_table::descendants(&table, me).into_iter().filter(|entry| !entry.zombie).collect()
+        };
+        let left = tree_end::end_all(Instant::now() + END_DEADLINE, find, || self.collect());
+        self.collect();
+        left.len()
+    }
+}
+
+/// Writes one status record. A reader that is gone is what the lifeline tells.
+fn record(line: &str) {
+    let mut out = io::stdout().lock();
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}

@@ -1,0 +1,18 @@
+//! The soak: product and landscape documents, git, deployers, the state machine, the scheduler and the binary.
+
+pub mod builtin;
+pub mod changelog;
+pub mod cli;
+pub mod crash;
+pub mod demo;
+pub mod digest;
+pub mod documents;
+pub mod git;
+pub mod landscape;
+pub mod ledger;
+pub mod note;
+pub mod report;
+pub mod soak;
+pub mod store;
+pub mod version;
+pub mod worker;

@@ -1,0 +1,260 @@
+//! Everything that a product tag says about itself: product, programme, signals, suites, experiments.
+
+use crate::digest::sha256_json;
+use crate::documents::product::Product;
+use crate::documents::programme::Programme;
+use crate::documents::signals::Signals;
+use crate::documents::{Complaint, Document, Problem, Problems, read_text};
+use chaos::document::Experiment;
+use probes::load::PerformanceSuite;
+use probes::suite::{BusinessSuite, SecuritySuite};
+use scorer::Signal;
+use scorer::evidence::Class;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// A suite of any class.
+#[derive(Clone, Debug)]
+pub enum SuiteDocument {
+    /// Journeys.
+    Business(BusinessSuite),
+    /// Load.
+    Performance(PerformanceSuite),
+    /// Security checks.
+    Security(SecuritySuite),
+}
+
+impl SuiteDocument {
+    /// Its class.
+    pub fn class(&self) -> Class {
+        match self {
+            SuiteDocument::Business(_) => Class::Business,
+            SuiteDocument::Performance(_) => Class::Performance,
+            SuiteDocument::Security(_) => Class::Security,
+        }
+    }
+}
+
+/// The documents of one tag, checked against each other.
+#[derive(Clone, Debug)]
+pub struct Bundle {
+    /// `product.yaml`.
+    pub product: Product,
+    /// The programme, or the default one.
+    pub programme: Programme,
+    /// Declared signals; empty: the built-in ones are judged.
+    pub signals: Vec<Signal>,
+    /// Suites by name.
+    pub suites: BTreeMap<String, SuiteDocument>,
+    /// Experiments by name.
+    pub experiments: BTreeMap<String, Experiment>,
+    /// Digest of the programme with its suites and experiments: only soaks of one programme are compared.
+    pub programme_digest: String,
+}
+
+/// The texts of a tag, by path in the product repository.
+pub type Texts = BTreeMap<String, String>;
+
+/// Folders of the product repository that are read, and the files at its root.
+pub const FOLDERS: [&str; 3] = ["mettle", "mettle/suites", "mettle/experiments"];
+
+/// Path of the programme unless the landscape names another.
+pub const PROGRAMME: &str = "mettle/programme.yaml";
+
+struct Reader<'a> {
+    texts: &'a Texts,
+    problems: Vec<Problem>,
+}
+
+impl Reader<'_> {
+    fn read<T: serde::de::DeserializeOwned + schemars::JsonSchema>(&mut self, path: &str) -> Option<Document<T>> {
+        let text = self.texts.get(path)?;
+        read_text(path, text).map_err(|p| self.problems.extend(p.0)).ok()
+    }
+
+    fn complain<T>(&mut self, document: &Document<T>, complaints: impl IntoIterator<Item = Complaint>) {
+        self.problems.extend(document.place(complaints).0);
+    }
+
+    fn missing(&mut self, file: &str, message: String, remedy: &str) {
+        self.problems.push(Problem {
+            file: file.into(),
+            line: 0,
+            key: String::new(),
+            value: String::new(),
+            message,
+            remedy: remedy.into(),
+        });
+    }
+
+    fn yaml_in(&self, folder: &str) -> Vec<String> {
+        let inside =
+            |p: &&String| p.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/') && !rest[1..].contains('/'));
+        self.texts.keys().filter(inside).filter(|p| p.ends_with(".yaml") || p.ends_with(".yml")).cloned().collect()
+    }
+
+    fn suite(&mut self, path: &str, components: &[String]) -> Option<(String, SuiteDocument, Value)> {
+        let text = self.texts.get(path)?;
+        let class = crate::documents::yaml::parse(path, text)
+            .ok()
+            .and_then(|l| l.value.get("class")?.as_str().map(str::to_owned));
+        match class.as_deref() {
+            Some("performance") => {
+                let d = self.read::<PerformanceSuite>(path)?;
+                let complaints = d.value.problems(components);
+                self.complain(&d, complaints.into_iter().map(from_probes));
+                Some((d.value.name.clone(), SuiteDocument::Performance(d.value.clone()), d.json().clone()))
+            }
+            Some("security") => {
+                let d = self.read::<SecuritySuite>(path)?;
+                let complaints = d.value.problems(components);
+                self.complain(&d, complaints.into_iter().map(from_probes));
+                Some((d.value.name.clone(), SuiteDocument::Security(d.value.clone()), d.json().clone()))
+            }
+            // An unknown class is reported with the keys of a business suite, whose schema names the class it wants.
+            _ => {
+                let d = self.read::<BusinessSuite>(path)?;
+                let complaints = d.value.problems(components);
+                self.complain(&d, complaints.into_iter().map(from_probes));
+                Some((d.value.name.clone(), SuiteDocument::Business(d.value.clone()), d.json().clone()))
+            }
+        }
+    }
+}
+
+fn from_probes(p: probes::suite::Problem) -> Complaint {
+    Complaint { key: p.key, value: p.value, message: p.message, remedy: p.remedy }
+}
+
+fn from_chaos(p: chaos::problem::Problem) -> Complaint {
+    Complaint { key: p.key, value: p.value, message: p.message, remedy: p.remedy }
+}
+
+impl Bundle {
+    /// Reads all documents of a tag. `programme_path` is where the landscape says the programme is.
+    ///
+    /// # Errors
+    /// Every problem of every document, with file and line.
+    pub fn read(texts: &Texts, programme_path: &str) -> Result<Bundle, Problems> {
+        let mut r = Reader { texts, problems: Vec::new() };
+        if !texts.contains_key("product.yaml") {
+            r.missing("product.yaml", "is missing".into(), "add product.yaml to the product repository");
+            return Err(Problems(r.problems));
+        }
+        let product = r.read::<Product>("product.yaml");
+        let product = product.inspect(|d| r.complain(d, d.value.complaints())).map(|d| d.value);
+        let components: Vec<String> = product.iter().flat_map(|p| &p.components).map(|c| c.name.clone()).collect();
+        let mut parts = Vec::new();
+        let mut suites = BTreeMap::new();
+        for path in r.yaml_in("mettle/suites") {
+            if let Some((name, suite, json)) = r.suite(&path, &components) {
+                parts.push(json);
+                suites.insert(name, suite);
+            }
+        }
+        let mut experiments = BTreeMap::new();
+        for path in r.yaml_in("mettle/experiments") {
+            if let Some(d) = r.read::<Experiment>(&path) {
+                let complaints = d.value.problems(None);
+                r.complain(&d, complaints.into_iter().map(from_chaos));
+                parts.push(d.json().clone());
+                experiments.insert(d.value.metadata.name.clone(), d.value);
+            }
+        }
+        let signals = r.read::<Signals>("mettle/signals.yaml").map(|d| match d.value.signals() {
+            Ok(signals) => signals,
+            Err(complaints) => {
+                r.complain(&d, complaints);
+                Vec::new()
+            }
+        });
+        let programme = r.programme(programme_path, product.as_ref(), (&suites, &experiments), &mut parts);
+        let programme_digest = sha256_json(&json!(parts));
+        match (product, programme) {
+            (Some(product), Some(programme)) if r.problems.is_empty() => Ok(Bundle {
+                product,
+                programme,
+                signals: signals.unwrap_or_default(),
+                suites,
+                experiments,
+                programme_digest,
+            }),
+            _ => Err(Problems(r.problems)),
+        }
+    }
+}
+
+impl Reader<'_> {
+    fn programme(
+        &mut self,
+        path: &str,
+        product: Option<&Product>,
+        known: (&BTreeMap<String, SuiteDocument>, &BTreeMap<String, Experiment>),
+        parts: &mut Vec<Value>,
+    ) -> Option<Programme> {
+        if !self.texts.contains_key(path) {
+            if path != PROGRAMME {
+                self.missing(
+                    path,
+                    "is named by the landscape and missing in the product repository".into(),
+                    "add it, or remove `programme:` from landscape.yaml",
+                );
+            }
+            let default = Programme::default_for(&product?.metadata.name);
+            parts.push(serde_json::to_value(&default).unwrap_or_default());
+            return Some(default);
+        }
+        let document = self.read::<Programme>(path)?;
+        let mut complaints = document.value.complaints();
+        complaints.extend(unknown_names(&document.value, known.0, known.1));
+        self.complain(&document, complaints);
+        parts.push(document.json().clone());
+        Some(document.value)
+    }
+}
+
+fn unknown_names(
+    programme: &Programme,
+    suites: &BTreeMap<String, SuiteDocument>,
+    experiments: &BTreeMap<String, Experiment>,
+) -> Vec<Complaint> {
+    let known = |names: Vec<&String>| {
+        if names.is_empty() {
+            "there are none yet".to_owned()
+        } else {
+            format!("known: {}", names.into_iter().cloned().collect::<Vec<_>>().join(", "))
+        }
+    };
+    let mut out = Vec::new();
+    if let Some(load) =
+        programme.load.as_ref().filter(|l| !matches!(suites.get(&l.suite), Some(SuiteDocument::Performance(_))))
+    {
+        let fit = suites.iter().filter(|(_, s)| s.class() == Class::Performance).map(|(n, _)| n).collect();
+        out.push(Complaint::new("load.suite", &load.suite, "is not a performance suite of this product", known(fit)));
+    }
+    for (i, name) in programme.suites.iter().enumerate() {
+        match suites.get(name) {
+            None => out.push(Complaint::new(
+                format!("suites[{i}]"),
+                name,
+                "is not a suite of this product",
+                known(suites.keys().collect()),
+            )),
+            Some(SuiteDocument::Performance(_)) => {
+                out.push(Complaint::new(format!("suites[{i}]"), name, "is a performance suite", "name it in `load:`"))
+            }
+            Some(SuiteDocument::Business(_) | SuiteDocument::Security(_)) => {}
+        }
+    }
+    for (i, phase) in programme.phases.iter().enumerate() {
+        for (j, name) in phase.experiments.iter().enumerate().filter(|(_, n)| !experiments.contains_key(*n)) {
+            out.push(Complaint::new(
+                format!("phases[{i}].experiments[{j}]"),
+                name,
+                "is not an experiment of this product",
+                known(experiments.keys().collect()),
+            ));
+        }
+    }
+    out
+}

@@ -1,0 +1,246 @@
+//! From a judged soak to the store, the outbox and git.
+
+use super::bundle::Bundle;
+use super::facts;
+use super::installation::Installation;
+use super::sources::{SeenTag, Sources, Truth};
+use crate::changelog::{Changelog, ChangelogRequest, collect};
+use crate::git::Signature;
+use crate::ledger::{Ledger, Publication, Published, Standing};
+use crate::note;
+use crate::report::{ClassSummary, EvidenceRef, PhaseSummary, Report, SoakOutcome, WayBack};
+use crate::soak::Soak;
+use crate::soak::machine::Outcome;
+use crate::store::Outgoing;
+use chrono::{DateTime, Utc};
+use gate_api::facts as gate;
+use scorer::evidence::{Class, Evidence};
+use scorer::verdict::Verdict;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A publication as the outbox keeps it.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Parcel {
+    report: Report,
+    note: String,
+    decides: bool,
+    at: DateTime<Utc>,
+}
+
+/// What a report is made of.
+pub struct Material<'a> {
+    /// The soak, judged.
+    pub soak: &'a Soak,
+    /// How it ended.
+    pub outcome: &'a Outcome,
+    /// Its evidence, if any was recorded.
+    pub evidence: Option<&'a Evidence>,
+    /// Changelog of the tag.
+    pub changelog: Changelog,
+    /// Landscape.
+    pub truth: &'a Truth,
+    /// The last tag that passed before.
+    pub way_back: Option<String>,
+    /// When.
+    pub now: DateTime<Utc>,
+}
+
+/// Verdict of a soak: an outcome may be worse than the judgement, never better.
+pub fn verdict(soak: &Soak, outcome: &Outcome) -> Verdict {
+    let judged = soak.judgement.as_ref().map(|j| j.verdict);
+    match outcome {
+        Outcome::Done => judged.unwrap_or(Verdict::None),
+        Outcome::NotDeployable { .. } => Verdict::Fail,
+        Outcome::Aborted { .. } | Outcome::Tainted { .. } => judged.map_or(Verdict::None, |_| Verdict::Insufficient),
+        Outcome::Superseded { .. } => Verdict::None,
+    }
+}
+
+/// The report of a soak.
+pub fn report(m: Material<'_>) -> Report {
+    let soak = m.soak;
+    let verdict = verdict(soak, m.outcome);
+    let started_at = soak.attempts.last().map_or(soak.requested_at, |a| a.started_at);
+    let policy = &m.truth.landscape.policy;
+    let valid_until = (verdict == Verdict::Pass).then(|| m.now + policy.valid_for.0);
+    Report {
+        api_version: crate::report::API_VERSION.into(),
+        kind: "Report".into(),
+        product: soak.product.clone(),
+        tag: soak.tag.clone(),
+        commit: soak.commit.clone(),
+        landscape: soak.landscape.clone(),
+        cluster: m.truth.landscape.clusters[0].name.clone(),
+        soak: soak.id.to_string(),
+        attempt: soak.attempt(),
+        outcome: match m.outcome {
+            Outcome::Done => SoakOutcome::Done,
+            Outcome::NotDeployable { .. } => SoakOutcome::NotDeployable,
+            Outcome::Aborted { .. } => SoakOutcome::Aborted,
+            Outcome::Tainted { .. } => SoakOutcome::Tainted,
+            Outcome::Superseded { .. } => SoakOutcome::Superseded,
+        },
+        judgement: soak.judgement.clone(),
+        verdict,
+        started_at,
+        ended_at: m.now,
+        phases: m.evidence.map(phases).unwrap_or_default(),
+        classes: m.evidence.map(|e| classes(e, m.now)).unwrap_or_default(),
+        exposures: m.evidence.map(|e| e.exposures.clone()).unwrap_or_default(),
+        policy_digest: facts::policy_digest(policy),
+        programme_digest: soak.plan.as_ref().map(|p| p.programme.clone()).unwrap_or_default(),
+        toggles: soak.plan.as_ref().map(|p| p.toggles.clone()).unwrap_or_default(),
+        risk: None,
+        overrides: vec![],
+        evidence: soak
+            .evidence()
+            .map(|d| EvidenceRef { digest: d.to_owned(), uri: format!("evidence/{d}") })
+            .into_iter()
+            .collect(),
+        valid_until,
+        against: against(soak),
+        way_back: m.way_back.map(|tag| WayBack { tag, takes_ms: None }),
+        method: scorer::METHOD.into(),
+        changelog: m.changelog,
+    }
+}
+
+fn against(soak: &Soak) -> Vec<String> {
+    let mut tags: Vec<String> = soak.plan.iter().flat_map(|p| &p.baseline).map(|r| r.tag.clone()).collect();
+    tags.sort();
+    tags.dedup();
+    tags
+}
+
+fn phases(evidence: &Evidence) -> Vec<PhaseSummary> {
+    let time = |ms: i64| DateTime::from_timestamp_millis(ms).unwrap_or_default();
+    evidence
+        .phases
+        .iter()
+        .map(|p| PhaseSummary {
+            name: p.name.clone(),
+            label: p.label,
+            started_at: time(p.start_ms),
+            ended_at: time(p.end_ms),
+            samples: p.samples,
+        })
+        .collect()
+}
+
+fn classes(evidence: &Evidence, now: DateTime<Utc>) -> Vec<ClassSummary> {
+    let mut by_class: BTreeMap<Class, (u64, u64)> = BTreeMap::new();
+    for check in &evidence.checks {
+        use scorer::evidence::Outcome as O;
+        let cell = by_class.entry(check.class).or_default();
+        match check.outcome {
+            O::Ok => cell.0 += 1,
+            O::Wrong | O::Slow | O::Unreachable => *cell = (cell.0 + 1, cell.1 + 1),
+            O::NotRun => {}
+        }
+    }
+    let verified = evidence.exposures.iter().filter(|e| e.verified).count() as u64;
+    if verified > 0 {
+        by_class.insert(Class::Chaos, (verified, 0));
+    }
+    if evidence.context.load_per_s.is_some() {
+        by_class.insert(Class::Performance, (1, u64::from(evidence.context.load_valid != Some(true))));
+    }
+    by_class.into_iter().map(|(class, (ran, failed))| ClassSummary { class, ran, failed, measured_at: now }).collect()
+}
+
+/// The verdict as the gate keeps it.
+pub fn verdict_record(report: &Report, digest: &str) -> Option<gate::VerdictRecord> {
+    let mut judgement = report.judgement.clone()?;
+    judgement.verdict = report.verdict;
+    Some(gate::VerdictRecord {
+        soak: report.soak.clone(),
+        product: report.product.clone(),
+        landscape: report.landscape.clone(),
+        tag: report.tag.clone(),
+        commit: report.commit.clone(),
+        sentence: sentence(report),
+        judgement,
+        policy_digest: report.policy_digest.clone(),
+        programme_digest: report.programme_digest.clone(),
+        toggles: report.toggles.clone(),
+        evidence: report
+            .evidence
+            .iter()
+            .map(|e| gate::EvidenceRef { digest: e.digest.clone(), uri: e.uri.clone() })
+            .collect(),
+        report_digest: digest.to_owned(),
+        classes: report.classes.iter().filter(|c| c.ran > 0).map(|c| (c.class, c.measured_at)).collect(),
+        evaluated_at: report.ended_at,
+        valid_until: report.valid_until.unwrap_or(report.ended_at),
+    })
+}
+
+/// One sentence for people: what was watched, and the weightiest reason.
+pub fn sentence(report: &Report) -> String {
+    let minutes = (report.ended_at - report.started_at).num_seconds().max(0) as f64 / 60.0;
+    let faults = report.exposures.iter().filter(|e| e.verified).count();
+    let watched = format!("watched {minutes:.1} min under load and {faults} faults");
+    let reason = report.judgement.as_ref().and_then(|j| j.reasons.first()).map(|r| r.text.clone());
+    match (report.verdict, reason) {
+        (Verdict::Pass, _) => format!("stable: {watched}"),
+        (Verdict::Fail, Some(reason)) => format!("worse: {reason} ({watched})"),
+        (Verdict::Fail, None) => format!("not deployable ({watched})"),
+        (Verdict::Insufficient | Verdict::None, Some(reason)) => format!("not decided: {reason} ({watched})"),
+        (Verdict::Insufficient | Verdict::None, None) => format!("not judged ({watched})"),
+    }
+}
+
+/// The changelog of a tag against the product tag before it.
+pub async fn changelog(
+    sources: &Sources,
+    bundle: &Bundle,
+    tags: &[SeenTag],
+    tag: &str,
+    programme: Option<&str>,
+) -> Changelog {
+    let at = tags.iter().position(|t| t.tag.name == tag);
+    let before = at.and_then(|i| i.checked_sub(1)).map(|i| &tags[i].tag);
+    let old = match before {
+        // A tag whose documents cannot be read has no components to compare with: everything is new.
+        Some(before) => {
+            sources.bundle(&before.commit, programme).await.map(|b| sources.components(&b)).unwrap_or_default()
+        }
+        None => vec![],
+    };
+    let new = sources.components(bundle);
+    let request = ChangelogRequest {
+        product: &bundle.product.metadata.name,
+        from: before.map(|b| b.name.as_str()),
+        to: tag,
+        old: &old,
+        new: &new,
+    };
+    collect(&sources.git, &sources.folder.join("components"), &request).await
+}
+
+/// Puts a report into the outbox; twice is once.
+///
+/// # Errors
+/// The report has no bytes, its note no text, or the store fails.
+pub fn queue(installation: &Installation, soak: &Soak, report: Report, decides: bool) -> anyhow::Result<()> {
+    let note = note::render(&report, "release.md", note::TEMPLATE)?;
+    let at = report.ended_at;
+    let parcel = Parcel { report, note, decides, at };
+    installation.store.queue(&soak.id, &serde_json::to_string(&parcel)?)?;
+    Ok(())
+}
+
+/// Pushes one parcel.
+///
+/// # Errors
+/// git or the remote.
+pub async fn send(sources: &Sources, outgoing: &Outgoing) -> anyhow::Result<Published> {
+    let parcel: Parcel = serde_json::from_str(&outgoing.body)?;
+    let ledger = Ledger::new(sources.product.clone(), u64::from(outgoing.tries));
+    let standing = if parcel.decides { Standing::Decides } else { Standing::Recorded };
+    let changelog = parcel.report.changelog.clone();
+    let publication =
+        Publication { changelog, note: parcel.note, standing, by: Signature::mettle(parcel.at), report: parcel.report };
+    Ok(ledger.publish(&publication).await?)
+}

@@ -1,0 +1,234 @@
+//! One attempt while it is observed: recorder, suites, phases, and the evidence that they add up to.
+
+use super::bundle::{Bundle, SuiteDocument};
+use super::suites::{self, Running};
+use crate::landscape::local::Local;
+use probes::clock::RunClock;
+use probes::metrics::registry::Registry;
+use probes::metrics::{Recorder, RecorderConfig, Target};
+use scorer::Evidence;
+use scorer::evidence::{Context, Event, Exposure, Phase, PhaseLabel, Subject};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Name of the restart counter that the supervisor feeds.
+const RESTARTS: &str = "mettle_process_restarts_total";
+
+/// What belongs to an attempt.
+pub struct Session {
+    /// Time of the run.
+    pub clock: RunClock,
+    /// Scrape interval in milliseconds.
+    pub interval_ms: i64,
+    /// Time of the recorder's first tick.
+    pub origin_ms: i64,
+    /// The landscape.
+    pub local: Arc<Local>,
+    /// The recorder.
+    pub recorder: Recorder,
+    /// Mettle's own counters.
+    pub registry: Registry,
+    /// Suites and load.
+    pub running: Running,
+    phases: Vec<Phase>,
+    exposures: Vec<Exposure>,
+    events: Vec<Event>,
+    subject: Subject,
+    context: Context,
+    targets: BTreeMap<String, Target>,
+}
+
+/// Why an attempt could not begin.
+#[derive(Debug, thiserror::Error)]
+#[error("the suites cannot start: {0}")]
+pub struct SessionError(pub String);
+
+/// What a session is made of.
+pub struct Begin<'a> {
+    /// Documents.
+    pub bundle: &'a Bundle,
+    /// The landscape, deployed.
+    pub local: Arc<Local>,
+    /// Identity of the attempt.
+    pub subject: Subject,
+    /// Toggle vector.
+    pub toggles: BTreeMap<String, String>,
+    /// Rate of the load.
+    pub rate: Option<f64>,
+}
+
+impl Session {
+    /// Starts recorder, suites and load.
+    ///
+    /// # Errors
+    /// A suite or the load cannot start.
+    pub fn begin(begin: Begin<'_>) -> Result<Self, SessionError> {
+        let bundle = begin.bundle;
+        let interval = bundle.programme.interval.0;
+        let (clock, registry) = (RunClock::start_now(), Registry::new());
+        let recorder = Recorder::start(RecorderConfig::every(interval, clock), registry.clone());
+        let origin_ms = clock.now_ms();
+        let running = suites::start(bundle, &begin.local, begin.rate, &registry, clock).map_err(SessionError)?;
+        let context = Context {
+            programme: bundle.programme_digest.clone(),
+            interval_ms: bundle.programme.interval.ms(),
+            topology: begin.local.peek().into_keys().collect(),
+            versions: bundle.product.versions(),
+            resources: resources(),
+            toggles: begin.toggles,
+            load_per_s: None,
+            load_valid: None,
+        };
+        let mut session = Session {
+            clock,
+            interval_ms: bundle.programme.interval.ms(),
+            origin_ms,
+            local: begin.local,
+            recorder,
+            registry,
+            running,
+            phases: Vec::new(),
+            exposures: Vec::new(),
+            events: Vec::new(),
+            subject: begin.subject,
+            context,
+            targets: BTreeMap::new(),
+        };
+        session.follow();
+        Ok(session)
+    }
+
+    /// Follows the processes: restarts move them to other ports and ids.
+    pub fn follow(&mut self) {
+        for (name, state) in self.local.peek() {
+            let metrics = state.metrics_url.as_deref().filter(|_| !state.pids.is_empty()).and_then(|u| u.parse().ok());
+            let pids = state.pids.first().and_then(|p| u32::try_from(*p).ok()).into_iter().collect();
+            let target = Target { metrics, pids };
+            if self.targets.get(&name) != Some(&target) {
+                self.recorder.set_target(&name, (!target.pids.is_empty()).then(|| target.clone()));
+                self.targets.insert(name.clone(), target);
+            }
+            let counter = self.registry.counter(RESTARTS, &[("job", &name)]);
+            counter.add(state.restarts as f64 - counter.value());
+        }
+        self.events.extend(self.local.drain_events());
+    }
+
+    /// The first grid time that is not before `at_ms`.
+    pub fn grid(&self, at_ms: i64) -> i64 {
+        let ahead = (at_ms - self.origin_ms).max(0);
+        let steps = (ahead + self.interval_ms - 1) / self.interval_ms;
+        self.origin_ms + steps * self.interval_ms
+    }
+
+    /// Adds a phase.
+    pub fn open_phase(&mut self, label: PhaseLabel, name: &str, start_ms: i64, samples: u32) {
+        let end_ms = start_ms + i64::from(samples) * self.interval_ms;
+        self.phases.push(Phase { label, name: name.to_owned(), start_ms, end_ms, samples });
+    }
+
+    /// Ends the last phase at `at_ms`.
+    pub fn close_phase(&mut self, at_ms: i64) {
+        if let Some(phase) = self.phases.last_mut() {
+            phase.end_ms = at_ms.max(phase.start_ms);
+        }
+    }
+
+    /// Phases so far.
+    pub fn phases(&self) -> &[Phase] {
+        &self.phases
+    }
+
+    /// Keeps what an experiment left.
+    pub fn expose(&mut self, exposures: impl IntoIterator<Item = Exposure>) {
+        self.exposures.extend(exposures);
+    }
+
+    /// The evidence so far.
+    pub fn evidence(&self) -> Evidence {
+        let mut context = self.context.clone();
+        if self.running.has_load() {
+            context.load_per_s = self.load_in_steady();
+            // Known only at the end; until then a look can end the observation, never decide the verdict.
+            context.load_valid = Some(true);
+        }
+        let mut events = self.events.clone();
+        events.extend(self.recorder.events());
+        events.sort_by_key(|e| e.at_ms);
+        Evidence {
+            subject: self.subject.clone(),
+            context,
+            phases: self.phases.clone(),
+            series: self.recorder.snapshot(),
+            checks: self.running.checks(),
+            findings: self.running.findings(),
+            exposures: self.exposures.clone(),
+            events,
+        }
+    }
+
+    /// Requests a second that left during the steady phases, from the generator's own counter.
+    fn load_in_steady(&self) -> Option<f64> {
+        let series = self.recorder.snapshot();
+        let sent = series.iter().find(|s| s.name == "mettle_load_sent_total")?;
+        let (mut requests, mut seconds) = (0.0, 0.0);
+        for phase in self.phases.iter().filter(|p| p.label == PhaseLabel::Steady) {
+            let inside = || {
+                sent.times_ms
+                    .iter()
+                    .zip(&sent.values)
+                    .filter(|(t, v)| (phase.start_ms..=phase.end_ms).contains(*t) && !v.is_nan())
+            };
+            if let (Some((t0, v0)), Some((t1, v1))) = (inside().next(), inside().next_back()) {
+                requests += v1 - v0;
+                seconds += (t1 - t0) as f64 / 1e3;
+            }
+        }
+        (seconds > 0.0).then(|| requests / seconds)
+    }
+
+    /// Ends suites, load and recorder; the evidence is complete then.
+    pub async fn end(mut self) -> Evidence {
+        self.follow();
+        let load = self.running.stop().await;
+        let mut evidence = self.evidence();
+        evidence.context.load_valid = self.running.has_load().then_some(load.as_ref().is_some_and(|l| l.is_valid()));
+        if let Some(load) = load {
+            let detail = serde_json::to_string(&load).unwrap_or_default();
+            evidence.events.push(Event {
+                at_ms: self.clock.now_ms(),
+                kind: "load_report".into(),
+                component: None,
+                detail,
+            });
+        }
+        // The recording is already in the evidence; a recorder that ended early shows as a gap there.
+        drop(self.recorder.stop().await);
+        evidence
+    }
+}
+
+/// What shapes the numbers of this host.
+fn resources() -> BTreeMap<String, String> {
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    BTreeMap::from([("cores".to_owned(), cores.to_string()), ("host".to_owned(), "local".to_owned())])
+}
+
+/// Names of the declared experiments and of the suites that must have run.
+pub fn declared(bundle: &Bundle) -> (Vec<String>, Vec<String>) {
+    let experiments = bundle.programme.experiments().into_iter().map(str::to_owned).collect();
+    let suites = bundle
+        .programme
+        .suites
+        .iter()
+        .filter(|s| !matches!(bundle.suites.get(*s), Some(SuiteDocument::Performance(_))))
+        .cloned()
+        .collect();
+    (experiments, suites)
+}
+
+/// How long after a grid time its scrape is surely in.
+pub fn settle(interval_ms: i64) -> Duration {
+    Duration::from_millis(u64::try_from(interval_ms * 7 / 10).unwrap_or_default())
+}

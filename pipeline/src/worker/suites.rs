@@ -1,0 +1,230 @@
+//! The suites of an attempt: journeys all the time, security once, load through all phases.
+
+use super::bundle::{Bundle, SuiteDocument};
+use crate::landscape::local::Local;
+use probes::business::{self, BusinessConfig};
+use probes::clock::RunClock;
+use probes::load::{Engine, LoadReport, Targets};
+use probes::metrics::registry::Registry;
+use probes::reach::{self, ReachProbe, ReachTarget};
+use probes::security::{ScanContext, scan};
+use probes::suite::{BusinessSuite, SecuritySuite};
+use reqwest::Url;
+use scorer::evidence::{CheckResult, Class, Finding, Outcome};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// Results that wait to be collected; journeys are few a second.
+const RESULTS_WAITING: usize = 1024;
+/// Most check results that are kept of one attempt; a day of one journey a second is 86,400.
+const CHECKS_MAX: usize = 200_000;
+/// How long suites may take to end: a whole cleanup and a little.
+const END_WITHIN: Duration = Duration::from_secs(15);
+/// Time between probes of a component's user side.
+const REACH_EVERY: Duration = Duration::from_millis(500);
+
+#[derive(Debug, Default)]
+struct Kept {
+    checks: Vec<CheckResult>,
+    findings: Vec<Finding>,
+}
+
+/// Suites under way.
+#[derive(Debug)]
+pub struct Running {
+    kept: Arc<Mutex<Kept>>,
+    tasks: JoinSet<()>,
+    stop: CancellationToken,
+    load: Load,
+}
+
+#[derive(Debug)]
+enum Load {
+    None,
+    Running(Engine),
+    Over,
+}
+
+/// Starts all suites that the programme names.
+///
+/// # Errors
+/// Which suite cannot start, and why.
+pub fn start(
+    bundle: &Bundle,
+    local: &Local,
+    rate: Option<f64>,
+    registry: &Registry,
+    clock: RunClock,
+) -> Result<Running, String> {
+    let bases = user_sides(local);
+    let (kept, stop) = (Arc::new(Mutex::new(Kept::default())), CancellationToken::new());
+    let (sender, receiver) = mpsc::channel(RESULTS_WAITING);
+    let mut tasks = JoinSet::new();
+    tasks.spawn(collect(receiver, kept.clone()));
+    for name in &bundle.programme.suites {
+        match bundle.suites.get(name) {
+            Some(SuiteDocument::Business(suite)) => {
+                let config = business_config(suite, &bases, registry, clock, sender.clone())?;
+                tasks.spawn(journeys(suite.name.clone(), config, stop.clone(), kept.clone(), clock));
+            }
+            Some(SuiteDocument::Security(suite)) => {
+                tasks.spawn(security(suite.clone(), bases.clone(), clock, stop.clone(), kept.clone()));
+            }
+            Some(SuiteDocument::Performance(_)) | None => {}
+        }
+    }
+    for (job, base) in &bases {
+        if let (Some(host), Some(port)) = (base.host_str(), base.port())
+            && let Ok(address) = format!("{host}:{port}").parse()
+        {
+            let probe = ReachProbe { job: job.clone(), target: ReachTarget::Tcp(address), every: REACH_EVERY };
+            let (registry, stop) = (registry.clone(), stop.clone());
+            // A probe that cannot start leaves its signal without evidence, which the judge reports.
+            tasks.spawn(async move { drop(reach::run(probe, registry, stop).await) });
+        }
+    }
+    let load = match &bundle.programme.load {
+        None => Load::None,
+        Some(of) => {
+            let Some(SuiteDocument::Performance(suite)) = bundle.suites.get(&of.suite) else {
+                return Err(format!("`{}` is not a performance suite", of.suite));
+            };
+            let targets: Targets =
+                bases.keys().filter_map(|name| Some((name.clone(), local.user_address(name)?))).collect();
+            Load::Running(Engine::start(&suite.name, &suite.load, rate, &targets, registry).map_err(|e| e.to_string())?)
+        }
+    };
+    Ok(Running { kept, tasks, stop, load })
+}
+
+fn user_sides(local: &Local) -> BTreeMap<String, Url> {
+    local.peek().into_iter().filter_map(|(name, state)| Some((name, state.user_url?.parse().ok()?))).collect()
+}
+
+fn business_config(
+    suite: &BusinessSuite,
+    bases: &BTreeMap<String, Url>,
+    registry: &Registry,
+    clock: RunClock,
+    results: mpsc::Sender<CheckResult>,
+) -> Result<BusinessConfig, String> {
+    let compiled = business::compile(suite).map_err(|problems| {
+        problems.iter().map(|p| format!("{}: {}", p.key, p.message)).collect::<Vec<_>>().join("; ")
+    })?;
+    Ok(BusinessConfig { suite: Arc::new(compiled), bases: bases.clone(), clock, registry: registry.clone(), results })
+}
+
+async fn collect(mut results: mpsc::Receiver<CheckResult>, kept: Arc<Mutex<Kept>>) {
+    while let Some(result) = results.recv().await {
+        let mut kept = lock(&kept);
+        if kept.checks.len() < CHECKS_MAX {
+            kept.checks.push(result);
+        }
+    }
+}
+
+/// A suite that ends by itself is recorded as not run from then on: it never counts as passed.
+async fn journeys(
+    suite: String,
+    config: BusinessConfig,
+    stop: CancellationToken,
+    kept: Arc<Mutex<Kept>>,
+    clock: RunClock,
+) {
+    if let Err(error) = business::run(config, stop).await {
+        let detail = Some(error.to_string());
+        let result = CheckResult {
+            class: Class::Business,
+            suite,
+            check: "suite".into(),
+            at_ms: clock.now_ms(),
+            took_ms: 0.0,
+            outcome: Outcome::NotRun,
+            detail,
+        };
+        lock(&kept).checks.push(result);
+    }
+}
+
+async fn security(
+    suite: SecuritySuite,
+    bases: BTreeMap<String, Url>,
+    clock: RunClock,
+    stop: CancellationToken,
+    kept: Arc<Mutex<Kept>>,
+) {
+    let name = suite.name.clone();
+    match ScanContext::try_new(suite, bases, clock, stop, |variable| std::env::var(variable).ok()) {
+        Ok(context) => {
+            let report = scan(&context).await;
+            let mut kept = lock(&kept);
+            kept.checks.extend(report.checks);
+            kept.findings.extend(report.findings);
+        }
+        Err(error) => {
+            let detail = Some(error.to_string());
+            lock(&kept).checks.push(CheckResult {
+                class: Class::Security,
+                suite: name,
+                check: "suite".into(),
+                at_ms: clock.now_ms(),
+                took_ms: 0.0,
+                outcome: Outcome::NotRun,
+                detail,
+            });
+        }
+    }
+}
+
+fn lock(kept: &Mutex<Kept>) -> std::sync::MutexGuard<'_, Kept> {
+    kept.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Running {
+    /// Whether a load was declared.
+    pub fn has_load(&self) -> bool {
+        !matches!(self.load, Load::None)
+    }
+
+    /// Changes the rate of the load.
+    pub fn set_rate(&self, per_second: f64) {
+        if let Load::Running(engine) = &self.load {
+            engine.set_rate(per_second);
+        }
+    }
+
+    /// Check results so far, in order of time.
+    pub fn checks(&self) -> Vec<CheckResult> {
+        let mut checks = lock(&self.kept).checks.clone();
+        checks.sort_by_key(|c| c.at_ms);
+        checks
+    }
+
+    /// Findings so far.
+    pub fn findings(&self) -> Vec<Finding> {
+        lock(&self.kept).findings.clone()
+    }
+
+    /// Ends load and suites; cleanups run. The load's report, if it could make one.
+    pub async fn stop(&mut self) -> Option<LoadReport> {
+        self.stop.cancel();
+        let report = match std::mem::replace(&mut self.load, Load::Over) {
+            Load::Running(engine) => engine.stop().await.ok(),
+            none @ Load::None => {
+                self.load = none;
+                None
+            }
+            Load::Over => None,
+        };
+        let all = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(END_WITHIN, all).await.is_err() {
+            tracing::warn!("suites did not end within {END_WITHIN:?}; they are cut off");
+            self.tasks.shutdown().await;
+        }
+        report
+    }
+}
