@@ -1,18 +1,18 @@
 //! Crash points: where tests let the worker die as a power cut would, before and after every stored transition.
 //!
-//! `METTLE_CRASH=before:3` ends the process by SIGKILL before the third state is stored, `after:3` right after it.
-//! Without the variable nothing here does anything.
+//! `METTLE_CRASH=before:judging` ends the process by SIGKILL before that state is stored for the first time,
+//! `after:judging` right after it; the words are those of [`State::word`]. Without the variable nothing here does
+//! anything.
 
+use crate::soak::State;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Environment variable that arms a crash point.
 pub const VARIABLE: &str = "METTLE_CRASH";
 
-static STORED: AtomicU32 = AtomicU32::new(0);
-static ARMED: OnceLock<Option<(Side, u32)>> = OnceLock::new();
+static ARMED: OnceLock<Option<(Side, String)>> = OnceLock::new();
 
 /// Which side of a stored transition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,19 +23,14 @@ pub enum Side {
     After,
 }
 
-/// A transition is about to be stored, or was.
-pub fn point(side: Side) {
+/// A transition into `state` is about to be stored, or was.
+pub fn point(side: Side, state: &State) {
     let armed = ARMED.get_or_init(|| {
         let text = std::env::var(VARIABLE).ok()?;
-        let (side, number) = text.split_once(':')?;
-        let side = if side == "before" { Side::Before } else { Side::After };
-        Some((side, number.parse().ok()?))
+        let (side, word) = text.split_once(':')?;
+        Some((if side == "before" { Side::Before } else { Side::After }, word.to_owned()))
     });
-    let number = match side {
-        Side::Before => STORED.fetch_add(1, Ordering::SeqCst) + 1,
-        Side::After => STORED.load(Ordering::SeqCst),
-    };
-    if *armed == Some((side, number)) {
+    if armed.as_ref().is_some_and(|(s, word)| *s == side && word == state.word()) {
         // SIGKILL cannot be handled: whatever comes after is what a power cut leaves.
         let _ = kill(Pid::this(), Signal::SIGKILL);
         std::process::abort();

@@ -19,7 +19,8 @@ CREATE TABLE IF NOT EXISTS soak (
   ended INTEGER NOT NULL, token INTEGER NOT NULL, body TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS soak_open ON soak (landscape, ended);
 CREATE TABLE IF NOT EXISTS run (soak TEXT PRIMARY KEY, body TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS outbox (soak TEXT PRIMARY KEY, body TEXT NOT NULL, tries INTEGER NOT NULL, last_error TEXT);
+CREATE TABLE IF NOT EXISTS outbox (
+  soak TEXT PRIMARY KEY, body TEXT NOT NULL, tries INTEGER NOT NULL, last_error TEXT, sent INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS fault (id TEXT PRIMARY KEY, state TEXT NOT NULL, body TEXT NOT NULL, at TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS tag (product TEXT NOT NULL, name TEXT NOT NULL, commit_id TEXT NOT NULL, PRIMARY KEY (product, name));
 CREATE TABLE IF NOT EXISTS mark (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -195,16 +196,24 @@ impl Store {
         self.bodies("run", "SELECT body FROM run WHERE ?1 = ?1 ORDER BY soak", "")
     }
 
-    /// Queues a publication; twice is once.
+    /// Queues a publication, once per soak: what is queued first is what is published. Returns what is queued.
     ///
     /// # Errors
     /// As the disk says.
-    pub fn queue(&self, soak: &SoakId, body: &str) -> StoreResult<()> {
+    pub fn queue(&self, soak: &SoakId, body: &str) -> StoreResult<String> {
         self.db().execute(
-            "INSERT OR REPLACE INTO outbox (soak, body, tries) VALUES (?1, ?2, 0)",
+            "INSERT OR IGNORE INTO outbox (soak, body, tries) VALUES (?1, ?2, 0)",
             params![soak.as_str(), body],
         )?;
-        Ok(())
+        Ok(self.queued(soak)?.unwrap_or_else(|| body.to_owned()))
+    }
+
+    /// The publication of a soak, sent or not.
+    ///
+    /// # Errors
+    /// As the disk says.
+    pub fn queued(&self, soak: &SoakId) -> StoreResult<Option<String>> {
+        Ok(self.db().query_row("SELECT body FROM outbox WHERE soak = ?1", [soak.as_str()], |r| r.get(0)).optional()?)
     }
 
     /// Publications that wait, oldest first.
@@ -213,7 +222,8 @@ impl Store {
     /// As the disk says.
     pub fn outgoing(&self) -> StoreResult<Vec<Outgoing>> {
         let db = self.db();
-        let mut stmt = db.prepare_cached("SELECT soak, body, tries, last_error FROM outbox ORDER BY soak")?;
+        let mut stmt =
+            db.prepare_cached("SELECT soak, body, tries, last_error FROM outbox WHERE sent = 0 ORDER BY soak")?;
         let row = |r: &rusqlite::Row<'_>| {
             Ok(Outgoing {
                 soak: SoakId::from(r.get::<_, String>(0)?),
@@ -225,12 +235,17 @@ impl Store {
         Ok(stmt.query_map([], row)?.collect::<Result<Vec<_>, _>>()?)
     }
 
-    /// A publication was pushed.
+    /// A publication was pushed. It is kept until its soak has ended: a worker that is killed in between publishes the
+    /// same bytes again, which the ledger recognises.
     ///
     /// # Errors
     /// As the disk says.
     pub fn sent(&self, soak: &SoakId) -> StoreResult<()> {
-        self.db().execute("DELETE FROM outbox WHERE soak = ?1", [soak.as_str()])?;
+        let mut db = self.db();
+        let tx = db.transaction()?;
+        tx.execute("UPDATE outbox SET sent = 1 WHERE soak = ?1", [soak.as_str()])?;
+        tx.execute("DELETE FROM outbox WHERE sent = 1 AND soak IN (SELECT id FROM soak WHERE ended = 1)", [])?;
+        tx.commit()?;
         Ok(())
     }
 
@@ -343,14 +358,19 @@ mod tests {
         {
             let store = Store::open(&path).expect("opens");
             store.put_soak(&soak).expect("writes");
-            store.queue(&soak.id, "{}").expect("queues");
-            store.queue(&soak.id, "{}").expect("queues again");
+            assert_eq!(store.queue(&soak.id, "first").expect("queues"), "first");
+            assert_eq!(store.queue(&soak.id, "second").expect("queues again"), "first");
         }
         let store = Store::open(&path).expect("opens");
         assert_eq!(store.open_soaks("staging").expect("reads"), vec![soak.clone()]);
         assert_eq!(store.outgoing().expect("reads").len(), 1, "queued twice is queued once");
-        store.sent(&soak.id).expect("removes");
+        store.sent(&soak.id).expect("marks");
         assert!(store.outgoing().expect("reads").is_empty());
+        assert_eq!(store.queued(&soak.id).expect("reads").as_deref(), Some("first"), "kept while the soak goes on");
+        let ended = Soak { state: State::Ended { outcome: crate::soak::Outcome::Done }, ..soak.clone() };
+        store.put_soak(&ended).expect("writes");
+        store.sent(&soak.id).expect("removes");
+        assert_eq!(store.queued(&soak.id).expect("reads"), None);
     }
 
     #[test]

@@ -93,7 +93,8 @@ fn summary(report: &Report) -> String {
     let minutes = (report.ended_at - report.started_at).num_minutes();
     let watched = format!("watched {} h {} min in {}", minutes / 60, minutes % 60, report.landscape);
     let Some(judgement) = &report.judgement else {
-        return format!("{watched}; nothing was judged");
+        let why = report.outcome_detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default();
+        return format!("{watched}; nothing was judged{why}");
     };
     match (judgement.score, judgement.score_low, judgement.score_high) {
         (Some(score), Some(low), Some(high)) => {

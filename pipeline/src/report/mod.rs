@@ -102,6 +102,8 @@ pub struct Report {
     pub attempt: u32,
     /// How it ended.
     pub outcome: SoakOutcome,
+    /// Why, where the outcome does not say it all: the component that did not get healthy, the tag that took its place.
+    pub outcome_detail: Option<String>,
     /// The judgement; none when nothing was judged.
     pub judgement: Option<Judgement>,
     /// Verdict; may be worse than the judgement's (`not_deployable` brings `fail`).

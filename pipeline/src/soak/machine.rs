@@ -54,6 +54,25 @@ pub enum State {
     },
 }
 
+impl State {
+    /// The state in one word for people.
+    pub fn word(&self) -> &'static str {
+        match self {
+            State::Requested => "requested",
+            State::Planned => "planned",
+            State::Deploying => "deploying",
+            State::WarmingUp => "warming up",
+            State::Soaking { .. } => "soaking",
+            State::Extending => "extending",
+            State::Undoing { .. } => "undoing",
+            State::RollingBack { .. } => "rolling back",
+            State::Judging { .. } => "judging",
+            State::Publishing { .. } => "publishing",
+            State::Ended { .. } => "ended",
+        }
+    }
+}
+
 /// What brought the observation to its end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "name")]
@@ -335,7 +354,8 @@ fn resume(state: State) -> (State, Vec<Effect>) {
 
 fn supersede(state: State, by: String) -> (State, Vec<Effect>) {
     match state {
-        State::Requested => (State::Ended { outcome: Outcome::Superseded { by } }, vec![]),
+        // Published like every other end: the ledger has one entry for each soak.
+        State::Requested => (State::Publishing { outcome: Outcome::Superseded { by } }, vec![Effect::Publish]),
         started => (started, vec![]),
     }
 }

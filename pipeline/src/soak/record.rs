@@ -1,6 +1,6 @@
 //! The record of one soak as the store keeps it.
 
-use super::machine::State;
+use super::machine::{Outcome, State};
 use chrono::{DateTime, Utc};
 use scorer::Judgement;
 use serde::{Deserialize, Serialize};
@@ -165,6 +165,15 @@ impl Soak {
     /// Evidence digest of the last attempt.
     pub fn evidence(&self) -> Option<&str> {
         self.attempts.last().and_then(|a| a.evidence.as_deref())
+    }
+
+    /// Whether a newer tag took its place.
+    pub fn superseded(&self) -> bool {
+        matches!(
+            &self.state,
+            State::Publishing { outcome: Outcome::Superseded { .. } }
+                | State::Ended { outcome: Outcome::Superseded { .. } }
+        )
     }
 
     /// Whether it is over.

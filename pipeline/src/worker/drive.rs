@@ -96,8 +96,9 @@ impl Drive {
         let (state, effects) = step(self.soak.state.clone(), event);
         let changed = state != self.soak.state;
         self.soak.state = state;
-        if matches!(self.soak.state, State::Ended { .. }) && self.soak.ended_at.is_none() {
-            self.soak.ended_at = Some(Utc::now());
+        // Fixed with the outcome, so that a publication that runs again tells the same time.
+        if matches!(self.soak.state, State::Publishing { .. } | State::Ended { .. }) {
+            self.soak.ended_at.get_or_insert_with(Utc::now);
         }
         if changed || !effects.is_empty() {
             self.store()?;
@@ -106,9 +107,9 @@ impl Drive {
     }
 
     fn store(&mut self) -> anyhow::Result<()> {
-        crash::point(Side::Before);
+        crash::point(Side::Before, &self.soak.state);
         self.installation.store.put_soak(&self.soak).context("cannot store the state of the soak")?;
-        crash::point(Side::After);
+        crash::point(Side::After, &self.soak.state);
         self.tell_gate()
     }
 
@@ -300,52 +301,23 @@ impl Drive {
 
     async fn publish(&mut self) -> anyhow::Result<Vec<Event>> {
         let State::Publishing { outcome } = self.soak.state.clone() else { return Ok(vec![]) };
-        let evidence = self.evidence()?;
-        // A tag whose documents cannot be read has no changelog; the note says so.
-        let changelog = match self.read_bundle().await {
-            Ok(()) => match &self.bundle {
-                Some(bundle) => {
-                    publish::changelog(
-                        &self.sources,
-                        bundle,
-                        &self.truth.tags,
-                        &self.soak.tag,
-                        self.truth.landscape.programme.as_deref(),
-                    )
-                    .await
-                }
-                None => Changelog::unknown(&self.soak.product, &self.soak.tag),
-            },
-            Err(_) => Changelog::unknown(&self.soak.product, &self.soak.tag),
+        let parcel = match publish::queued(&self.installation, &self.soak)? {
+            Some(parcel) => parcel,
+            None => {
+                let report = self.report(&outcome).await?;
+                let decides = self.decides(report.verdict)?;
+                publish::queue(&self.installation, &self.soak, report, decides)?
+            }
         };
-        let incomplete = changelog.incomplete;
-        let way_back = self
-            .installation
-            .store
-            .runs()?
-            .into_iter()
-            .filter(|r| r.tag != self.soak.tag)
-            .max_by_key(|r| r.ended_at)
-            .map(|r| r.tag);
-        let material = Material {
-            soak: &self.soak,
-            outcome: &outcome,
-            evidence: evidence.as_ref(),
-            changelog,
-            truth: &self.truth,
-            way_back,
-            now: self.soak.ended_at.unwrap_or_else(Utc::now),
-        };
-        let report = publish::report(material);
-        self.soak.ended_at = Some(report.ended_at);
+        let report = &parcel.report;
         let digest = report.digest()?;
         self.soak.report = Some(digest.clone());
-        self.put_tag(incomplete)?;
-        if let Some(record) = publish::verdict_record(&report, &digest) {
+        self.put_tag(report.changelog.incomplete)?;
+        if let Some(record) = publish::verdict_record(report, &digest) {
             gate_api::GateStore::put_verdict(
                 self.installation.gate.as_ref(),
                 &record,
-                gate_api::store::Act { by: "worker", at: Utc::now() },
+                gate_api::store::Act { by: "worker", at: report.ended_at },
             )?;
         }
         if report.verdict == Verdict::Pass
@@ -362,11 +334,37 @@ impl Drive {
             };
             self.installation.store.put_run(&run)?;
         }
-        let text = publish::sentence(&report);
-        let decides = self.decides(report.verdict)?;
-        publish::queue(&self.installation, &self.soak, report, decides)?;
-        self.view.show(&Notice::Ended { tag: self.soak.tag.clone(), text });
+        self.view.show(&Notice::Ended { tag: self.soak.tag.clone(), text: publish::sentence(report) });
         Ok(vec![Event::Published])
+    }
+
+    async fn report(&mut self, outcome: &Outcome) -> anyhow::Result<crate::report::Report> {
+        let evidence = self.evidence()?;
+        let changelog = self.changelog().await;
+        let runs = self.installation.store.runs()?;
+        let way_back = runs.into_iter().filter(|r| r.tag != self.soak.tag).max_by_key(|r| r.ended_at).map(|r| r.tag);
+        let material = Material {
+            soak: &self.soak,
+            outcome,
+            evidence: evidence.as_ref(),
+            changelog,
+            truth: &self.truth,
+            way_back,
+            now: self.soak.ended_at.unwrap_or_else(Utc::now),
+        };
+        Ok(publish::report(material))
+    }
+
+    /// Changelog of the tag. One whose documents cannot be read has none; the note says so.
+    async fn changelog(&mut self) -> Changelog {
+        let read = self.read_bundle().await;
+        let programme = self.truth.landscape.programme.as_deref();
+        match (read, &self.bundle) {
+            (Ok(()), Some(bundle)) => {
+                publish::changelog(&self.sources, bundle, &self.truth.tags, &self.soak.tag, programme).await
+            }
+            _ => Changelog::unknown(&self.soak.product, &self.soak.tag),
+        }
     }
 
     /// Whether this soak decides about its tag: not, when it is undecided and an earlier one passed or failed.

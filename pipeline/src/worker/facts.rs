@@ -147,9 +147,12 @@ pub fn put_soak(
 ) -> Result<(), StoreError> {
     let state = match &soak.state {
         State::Requested => SoakState::Requested,
-        State::Ended { outcome } => SoakState::Ended(ended(outcome, soak.ended_at.unwrap_or(now))),
+        // Whoever asks must not wait for the soak that took its place.
+        State::Ended { outcome } | State::Publishing { outcome: outcome @ SoakOutcome::Superseded { .. } } => {
+            SoakState::Ended(ended(outcome, soak.ended_at.unwrap_or(now)))
+        }
         running => SoakState::Running(Running {
-            phase: if progress.phase.is_empty() { word(running).to_owned() } else { progress.phase.clone() },
+            phase: if progress.phase.is_empty() { running.word().to_owned() } else { progress.phase.clone() },
             progress: progress.share,
             missing: progress.missing.clone(),
             eta: progress.eta,
@@ -175,23 +178,6 @@ pub fn put_soak(
         updated_at: now,
     };
     gate.put_soak(&fact, Act { by: WORKER, at: now })
-}
-
-/// The state in one word for people.
-pub fn word(state: &State) -> &'static str {
-    match state {
-        State::Requested => "requested",
-        State::Planned => "planned",
-        State::Deploying => "deploying",
-        State::WarmingUp => "warming up",
-        State::Soaking { .. } => "soaking",
-        State::Extending => "extending",
-        State::Undoing { .. } => "undoing",
-        State::RollingBack { .. } => "rolling back",
-        State::Judging { .. } => "judging",
-        State::Publishing { .. } => "publishing",
-        State::Ended { .. } => "ended",
-    }
 }
 
 fn ended(outcome: &SoakOutcome, at: DateTime<Utc>) -> Ended {

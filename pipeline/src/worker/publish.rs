@@ -22,7 +22,8 @@ use std::collections::BTreeMap;
 /// A publication as the outbox keeps it.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Parcel {
-    report: Report,
+    /// The report that is published.
+    pub report: Report,
     note: String,
     decides: bool,
     at: DateTime<Utc>,
@@ -81,6 +82,7 @@ pub fn report(m: Material<'_>) -> Report {
             Outcome::Tainted { .. } => SoakOutcome::Tainted,
             Outcome::Superseded { .. } => SoakOutcome::Superseded,
         },
+        outcome_detail: m.outcome.reason().map(str::to_owned),
         judgement: soak.judgement.clone(),
         verdict,
         started_at,
@@ -182,12 +184,14 @@ pub fn sentence(report: &Report) -> String {
     let faults = report.exposures.iter().filter(|e| e.verified).count();
     let watched = format!("watched {minutes:.1} min under load and {faults} faults");
     let reason = report.judgement.as_ref().and_then(|j| j.reasons.first()).map(|r| r.text.clone());
-    match (report.verdict, reason) {
-        (Verdict::Pass, _) => format!("stable: {watched}"),
-        (Verdict::Fail, Some(reason)) => format!("worse: {reason} ({watched})"),
-        (Verdict::Fail, None) => format!("not deployable ({watched})"),
-        (Verdict::Insufficient | Verdict::None, Some(reason)) => format!("not decided: {reason} ({watched})"),
-        (Verdict::Insufficient | Verdict::None, None) => format!("not judged ({watched})"),
+    let reason = report.outcome_detail.clone().or(reason);
+    match (report.outcome, report.verdict, reason) {
+        (SoakOutcome::Superseded, _, Some(by)) => format!("not soaked: {by} took its place"),
+        (SoakOutcome::NotDeployable, _, Some(reason)) => format!("not deployable: {reason}"),
+        (_, Verdict::Pass, _) => format!("stable: {watched}"),
+        (_, Verdict::Fail, Some(reason)) => format!("worse: {reason} ({watched})"),
+        (_, Verdict::Insufficient | Verdict::None, Some(reason)) => format!("not decided: {reason} ({watched})"),
+        (_, Verdict::Fail | Verdict::Insufficient | Verdict::None, None) => format!("not judged ({watched})"),
     }
 }
 
@@ -219,16 +223,25 @@ pub async fn changelog(
     collect(&sources.git, &sources.folder.join("components"), &request).await
 }
 
-/// Puts a report into the outbox; twice is once.
+/// Puts a report into the outbox. An effect that runs twice finds the first parcel, so that gate, baseline and ledger
+/// all speak of one report.
 ///
 /// # Errors
 /// The report has no bytes, its note no text, or the store fails.
-pub fn queue(installation: &Installation, soak: &Soak, report: Report, decides: bool) -> anyhow::Result<()> {
+pub fn queue(installation: &Installation, soak: &Soak, report: Report, decides: bool) -> anyhow::Result<Parcel> {
     let note = note::render(&report, "release.md", note::TEMPLATE)?;
     let at = report.ended_at;
     let parcel = Parcel { report, note, decides, at };
-    installation.store.queue(&soak.id, &serde_json::to_string(&parcel)?)?;
-    Ok(())
+    let queued = installation.store.queue(&soak.id, &serde_json::to_string(&parcel)?)?;
+    Ok(serde_json::from_str(&queued)?)
+}
+
+/// The parcel of a soak that an earlier run of the effect queued.
+///
+/// # Errors
+/// The store fails.
+pub fn queued(installation: &Installation, soak: &Soak) -> anyhow::Result<Option<Parcel>> {
+    Ok(installation.store.queued(&soak.id)?.map(|body| serde_json::from_str(&body)).transpose()?)
 }
 
 /// Pushes one parcel.

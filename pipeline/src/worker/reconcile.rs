@@ -11,7 +11,7 @@ use crate::landscape::events::system_clock;
 use crate::landscape::local::{Local, LocalConfig};
 use crate::landscape::residual;
 use crate::soak::baseline::RUNS;
-use crate::soak::machine::{Outcome, State};
+use crate::soak::machine::State;
 use crate::soak::record::{Cause, Subject};
 use crate::soak::triggers::{History, Tag, Wish, scheduled, soak_again, wishes};
 use crate::soak::{Event, Soak, step};
@@ -163,7 +163,7 @@ impl Worker {
             }
         }
         let busy = soaks.iter().any(|s| !s.ended());
-        let current = soaks.iter().rfind(|s| !matches!(s.state, State::Ended { outcome: Outcome::Superseded { .. } }));
+        let current = soaks.iter().rfind(|s| !s.superseded());
         if let Some(current) = current.filter(|_| nothing_wished && !busy) {
             let own = store.runs()?.iter().filter(|r| r.tag == current.tag && r.landscape == current.landscape).count();
             let only_tag = !soaks.iter().any(|s| s.tag != current.tag);
@@ -200,9 +200,13 @@ impl Worker {
         for mut soak in
             self.installation.store.open_soaks(&truth.landscape.metadata.name)?.into_iter().filter(|s| s.tag == tag)
         {
-            let (state, _) = step(soak.state.clone(), Event::Superseded { by: by.to_owned() });
+            let (state, effects) = step(soak.state.clone(), Event::Superseded { by: by.to_owned() });
+            if effects.is_empty() {
+                continue;
+            }
+            // Published by the next turn, which carries on whatever has begun.
             soak.state = state;
-            soak.ended_at = soak.ended().then(Utc::now);
+            soak.ended_at = Some(Utc::now());
             self.installation.store.put_soak(&soak)?;
             facts::put_soak(
                 self.installation.gate.as_ref(),

@@ -24,8 +24,8 @@ const RESULTS_WAITING: usize = 1024;
 const CHECKS_MAX: usize = 200_000;
 /// How long suites may take to end: a whole cleanup and a little.
 const END_WITHIN: Duration = Duration::from_secs(15);
-/// Time between probes of a component's user side.
-const REACH_EVERY: Duration = Duration::from_millis(500);
+/// Bounds of the time between probes of a component's user side: 2 to 20 a second, two in each sample where that fits.
+const REACH_EVERY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(500));
 
 #[derive(Debug, Default)]
 struct Kept {
@@ -81,7 +81,8 @@ pub fn start(
         if let (Some(host), Some(port)) = (base.host_str(), base.port())
             && let Ok(address) = format!("{host}:{port}").parse()
         {
-            let probe = ReachProbe { job: job.clone(), target: ReachTarget::Tcp(address), every: REACH_EVERY };
+            let every = (bundle.programme.interval.0 / 2).clamp(REACH_EVERY.0, REACH_EVERY.1);
+            let probe = ReachProbe { job: job.clone(), target: ReachTarget::Tcp(address), every };
             let (registry, stop) = (registry.clone(), stop.clone());
             // A probe that cannot start leaves its signal without evidence, which the judge reports.
             tasks.spawn(async move { drop(reach::run(probe, registry, stop).await) });

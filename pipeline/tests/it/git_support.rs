@@ -48,6 +48,7 @@ pub(crate) fn publication(tag: &str, soak: &str, commit: &Oid) -> Publication {
         soak: soak.into(),
         attempt: 1,
         outcome: SoakOutcome::Done,
+        outcome_detail: None,
         judgement: None,
         verdict: Verdict::Pass,
         started_at: at(10),
