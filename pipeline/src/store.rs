@@ -131,7 +131,7 @@ impl Store {
     /// [`StoreError::Fenced`] when another worker took it; otherwise as the disk says.
     pub fn put_soak(&self, soak: &Soak) -> StoreResult<()> {
         let mut db = self.db();
-        let tx = db.transaction()?;
+        let tx = writing(&mut db)?;
         let stored: Option<i64> =
             tx.query_row("SELECT token FROM soak WHERE id = ?1", [soak.id.as_str()], |r| r.get(0)).optional()?;
         if let Some(stored) = stored.filter(|t| *t > soak.token) {
@@ -242,7 +242,7 @@ impl Store {
     /// As the disk says.
     pub fn sent(&self, soak: &SoakId) -> StoreResult<()> {
         let mut db = self.db();
-        let tx = db.transaction()?;
+        let tx = writing(&mut db)?;
         tx.execute("UPDATE outbox SET sent = 1 WHERE soak = ?1", [soak.as_str()])?;
         tx.execute("DELETE FROM outbox WHERE sent = 1 AND soak IN (SELECT id FROM soak WHERE ended = 1)", [])?;
         tx.commit()?;
@@ -316,6 +316,11 @@ impl Store {
     }
 }
 
+/// A transaction that takes the write lock at once: one that reads first cannot wait for another writer any more.
+fn writing(db: &mut Connection) -> rusqlite::Result<rusqlite::Transaction<'_>> {
+    db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
+}
+
 fn write<T: serde::Serialize>(value: &T) -> StoreResult<String> {
     serde_json::to_string(value).map_err(|source| StoreError::Unreadable { what: "value", source })
 }
@@ -371,6 +376,21 @@ mod tests {
         store.put_soak(&ended).expect("writes");
         store.sent(&soak.id).expect("removes");
         assert_eq!(store.queued(&soak.id).expect("reads"), None);
+    }
+
+    #[test]
+    fn a_write_waits_for_another_connection_instead_of_failing() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let path = dir.path().join("store.db");
+        let stores: Vec<Store> = (0..4).map(|_| Store::open(&path).expect("opens")).collect();
+        let write = |store: Store| {
+            std::thread::spawn(move || (0..50).try_for_each(|_| store.put_soak(&soak())).map_err(|e| e.to_string()))
+        };
+        let writers: Vec<_> = stores.iter().cloned().map(write).collect();
+        for writer in writers {
+            assert_eq!(writer.join().expect("ends"), Ok(()));
+        }
+        assert_eq!(stores[0].soaks("shop").expect("reads").len(), 200);
     }
 
     #[test]

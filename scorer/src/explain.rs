@@ -103,7 +103,11 @@ impl Judged<'_, '_> {
     /// The metric got worse than its baseline.
     pub(crate) fn got_worse(&self, look: usize, severity: ReasonSeverity) -> Reason {
         let (observed, wanted) = self.effect_and_margin();
-        let text = format!("{}.", self.sentence(look));
+        let text = if self.reading.p_peak < self.reading.p_fail {
+            format!("{}. What stands out is its worst stretch of three samples, not its level.", self.sentence(look))
+        } else {
+            format!("{}.", self.sentence(look))
+        };
         about(reason("worse_than_baseline", severity, text, &observed, &wanted), self.pair)
     }
 
@@ -167,7 +171,7 @@ pub(crate) struct Weighed {
 /// Weight of a hard rule and of a gap: before any statistics.
 pub(crate) const DECIDED: f64 = 1e3;
 
-/// Weightiest first: what decides, then components that changed and whose own signals moved, then the evidence.
+/// Weightiest first: hard rules, then components that changed and whose own signals moved, then the evidence.
 pub(crate) fn ordered(mut reasons: Vec<Weighed>, changed: &BTreeSet<String>) -> Vec<Reason> {
     let suspect = |w: &Weighed| {
         let moved = matches!(w.reason.code.as_str(), "worse_than_baseline" | "objective_broken");
@@ -175,9 +179,10 @@ pub(crate) fn ordered(mut reasons: Vec<Weighed>, changed: &BTreeSet<String>) -> 
     };
     reasons.sort_by(|a, b| {
         let severity = b.reason.severity.cmp(&a.reason.severity);
+        let decided = (b.weight > DECIDED).cmp(&(a.weight > DECIDED));
         let suspects = suspect(b).cmp(&suspect(a));
         let weight = b.weight.total_cmp(&a.weight);
-        severity.then(suspects).then(weight).then_with(|| a.reason.text.cmp(&b.reason.text))
+        severity.then(decided).then(suspects).then(weight).then_with(|| a.reason.text.cmp(&b.reason.text))
     });
     reasons.into_iter().map(|w| w.reason).collect()
 }

@@ -2,7 +2,7 @@
 
 use super::{Dir, Exit};
 use crate::demo::story;
-use crate::worker::{Installation, Notice, View, Worker};
+use crate::worker::{Installation, Notice, OpenError, View, Worker};
 use anyhow::Context as _;
 use clap::Args;
 use std::net::SocketAddr;
@@ -74,9 +74,7 @@ async fn gate(
         listen.ip().is_loopback(),
         "{listen} is not a loopback address: without tokens the gate listens on loopback only"
     );
-    let listener = TcpListener::bind(listen)
-        .await
-        .with_context(|| format!("cannot listen on {listen}; give another address with --listen"))?;
+    let listener = TcpListener::bind(listen).await.map_err(|source| OpenError::Listen { address: listen, source })?;
     let address = listener.local_addr()?;
     let router = gate_api::http::router(installation.gate.clone());
     let served = tokio::spawn(async move { axum_serve(listener, router, stop).await });

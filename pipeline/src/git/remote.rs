@@ -78,6 +78,20 @@ impl Remote {
         Remote::parse(&format!("{at}{joint}{rest}"))
     }
 
+    /// An address as a person writes it into a setting: what is neither a URL nor `host:path` is a folder, relative to
+    /// `dir`, whether it is there at this moment or not.
+    ///
+    /// # Errors
+    /// As [`Remote::parse`].
+    pub fn within(dir: &Path, address: &str) -> Result<Remote, RemoteError> {
+        let address = address.trim();
+        let host_and_path = address.find(':').is_some_and(|colon| !address[..colon].contains('/'));
+        if host_and_path || address.is_empty() || address.starts_with('-') {
+            return Remote::parse(address);
+        }
+        Ok(Remote::folder(&dir.join(address)))
+    }
+
     /// A folder of this machine.
     pub fn folder(path: &Path) -> Remote {
         Remote(path.to_string_lossy().into_owned())
@@ -133,6 +147,17 @@ mod tests {
             "fatal: 'https://***@h/a' and http://***@h/b"
         );
         assert_eq!(redact("git@host:team/x.git"), "git@host:team/x.git");
+    }
+
+    #[test]
+    fn a_setting_is_a_url_or_a_folder() {
+        let within = |address: &str| Remote::within(Path::new("/inst"), address).map(|r| r.0);
+        assert_eq!(within("repos/shop.git").unwrap(), "/inst/repos/shop.git");
+        assert_eq!(within("../shop.git").unwrap(), "/inst/../shop.git");
+        assert_eq!(within("/srv/shop.git").unwrap(), "/srv/shop.git");
+        assert_eq!(within("https://h/shop.git").unwrap(), "https://h/shop.git");
+        assert_eq!(within("git@h:shop.git").unwrap(), "git@h:shop.git");
+        assert!(within("ext::sh -c id").is_err() && within("").is_err() && within("-u").is_err());
     }
 
     #[test]

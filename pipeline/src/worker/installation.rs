@@ -55,6 +55,14 @@ pub enum OpenError {
         /// What the holder wrote about itself.
         holder: String,
     },
+    /// The gate cannot listen there.
+    #[error("cannot listen on {address}: {source}; give another address with --listen, or end what listens there")]
+    Listen {
+        /// Address.
+        address: std::net::SocketAddr,
+        /// Cause.
+        source: std::io::Error,
+    },
     /// A folder or file could not be made.
     #[error("cannot write to {path}: {source}; make the folder writable or free space", path = path.display())]
     Folder {

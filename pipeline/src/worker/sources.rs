@@ -87,7 +87,7 @@ impl Sources {
     pub async fn open(installation: &Installation) -> Result<Self, SourceError> {
         let (git, folder) = (Git::default(), installation.work("git"));
         let remote = |what, address: &str| {
-            address_of(&installation.dir, address).map_err(|source| SourceError::Address { what, source })
+            Remote::within(&installation.dir, address).map_err(|source| SourceError::Address { what, source })
         };
         let product_remote = remote("the product repository", &installation.settings.product.repo)?;
         let landscape = remote("the landscape repository", &installation.settings.landscape.repo)?;
@@ -202,10 +202,4 @@ async fn commit_of(mirror: &Mirror, branch: &str) -> Result<Oid, SourceError> {
         .await
         .map_err(|source| SourceError::Git { what: "the landscape repository", source })?;
     found.ok_or_else(|| SourceError::Missing { what: format!("branch `{branch}`") })
-}
-
-/// A path is relative to the installation; anything else is an address of its own.
-fn address_of(dir: &std::path::Path, address: &str) -> Result<Remote, RemoteError> {
-    let path = dir.join(address);
-    if path.exists() { Ok(Remote::folder(&path)) } else { Remote::parse(address) }
 }

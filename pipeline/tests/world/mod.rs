@@ -8,8 +8,9 @@ use chrono::{DateTime, TimeZone, Utc};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use pipeline::git::{Change, Git, NewCommit, NewTag, ObjectStore, Oid, Signature};
-use pipeline::soak::Soak;
+use pipeline::soak::{Soak, State};
 use pipeline::store::Store;
+use scorer::evidence::PhaseLabel;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -23,8 +24,8 @@ pub const PRODUCT: &str = "tiny";
 pub const LANDSCAPE: &str = "staging";
 
 /// Answers every request, asks its peer when it has one, and starts a daemon that left its session and forked twice.
-/// Version 9.x exits at once.
-const SERVER: &str = r#"
+/// Version 9.x exits at once; the metrics of 7.x vanish after some scrapes.
+const SERVER: &str = r##"
 import http.server, os, sys, time, urllib.request
 version, port = sys.argv[1], int(sys.argv[2])
 if version.startswith("9."): print("cannot go on", flush=True); sys.exit(3)
@@ -33,18 +34,23 @@ if os.fork() == 0:
     if os.fork() == 0:
         while True: time.sleep(60)
     os._exit(0)
-peer = os.environ.get("BACK_URL")
+peer, scrapes = os.environ.get("BACK_URL"), 0
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     def do_GET(self):
+        global scrapes
         code, body = 200, version.encode()
+        if self.path == "/metrics":
+            scrapes += 1
+            body = b"# TYPE tiny_level gauge\ntiny_level 5\n"
+            if version.startswith("7.") and scrapes > 12: code = 404
         if peer and self.path == "/":
             try: body = urllib.request.urlopen(peer, timeout=2).read()
             except Exception: code = 503
         self.send_response(code); self.send_header("Content-Length", str(len(body))); self.end_headers(); self.wfile.write(body)
     def log_message(self, *args): pass
 http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
-"#;
+"##;
 
 const PROCESSES: &str = r#"
 apiVersion: mettle/v1
@@ -103,6 +109,14 @@ signals:
   - {name: front-reach, kind: ratio, good: 'mettle_probe_ok_total{job="front"}', total: 'mettle_probe_attempts_total{job="front"}', component: front, tier: gate, dimension: business, objective: 0.9, margin: 5pp}
 "#;
 
+/// A gauge that the front exposes itself.
+pub const METRICS_SIGNALS: &str = r#"
+apiVersion: mettle/v1
+kind: Signals
+signals:
+  - {name: level, kind: gauge, series: 'tiny_level{job="front"}', component: front, tier: gate, dimension: performance, worse: up, margin: 50%}
+"#;
+
 const VAIN_SIGNALS: &str = r#"
 apiVersion: mettle/v1
 kind: Signals
@@ -128,7 +142,12 @@ pub struct World {
 impl World {
     /// The installation and its repositories, without a tag.
     pub fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        World::new_in(&std::env::temp_dir())
+    }
+
+    /// The same below a folder.
+    pub fn new_in(folder: &Path) -> Self {
+        let dir = tempfile::tempdir_in(folder).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let world = World { dir, runtime };
         fs::write(world.path().join("server.py"), SERVER).unwrap();
@@ -195,6 +214,28 @@ impl World {
         self.commit("product.git", &all, Some(&format!("v{version}")));
     }
 
+    /// A file on `main` of a repository.
+    pub fn file(&self, repository: &str, file: &str) -> String {
+        let path = self.path().join(repository);
+        let output = Command::new("git").arg("-C").arg(path).args(["show", &format!("main:{file}")]).output().unwrap();
+        assert!(output.status.success(), "{file} is not in {repository}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Changes a file of the landscape.
+    pub fn set_landscape(&self, file: &str, change: impl Fn(&str) -> String) {
+        let before = self.file("staging.git", file);
+        let after = change(&before);
+        assert_ne!(before, after, "{file} is changed");
+        self.commit("staging.git", &[(file, &after)], None);
+    }
+
+    /// The gate signals as the judge takes them.
+    pub fn signals(&self) -> Vec<scorer::Signal> {
+        let document = pipeline::documents::read_text::<pipeline::documents::signals::Signals>("signals.yaml", SIGNALS);
+        document.unwrap().value.signals().unwrap()
+    }
+
     /// Starts `mettle up`; its words go to `log` beside the installation.
     pub fn up(&self, environment: &[(&str, &str)]) -> Up {
         let log = self.path().join("up.log");
@@ -227,6 +268,9 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("the worker said:\n{}", fs::read_to_string(self.path().join("up.log")).unwrap_or_default());
+        }
         leftovers::end_all(self.path());
     }
 }
@@ -294,6 +338,12 @@ impl Drop for Up {
             let _ = self.child.wait();
         }
     }
+}
+
+/// Whether the last soak of a tag is in its steady phase.
+pub fn soaking(world: &World, tag: &str) -> bool {
+    let running = |s: &Soak| matches!(&s.state, State::Soaking { label: PhaseLabel::Steady, .. });
+    world.soaks().iter().any(|s| s.tag == tag && running(s))
 }
 
 /// Waits for a condition.

@@ -1,0 +1,115 @@
+//! Missing evidence never becomes a pass: on recorded evidence, and in a real soak.
+
+use crate::world::{METRICS_SIGNALS, World, until};
+use pipeline::worker::verdict_of;
+use scorer::Verdict;
+use scorer::assess::{Assessment, Ended, Reference, assess, elapsed};
+use scorer::evidence::Evidence;
+use scorer::{Policy, Signal};
+
+/// Everything a judgement of the small product needs.
+struct Recorded {
+    candidate: Evidence,
+    signals: Vec<Signal>,
+    policy: Policy,
+}
+
+impl Recorded {
+    fn verdict(&self, candidate: &Evidence) -> Verdict {
+        let look = elapsed(candidate);
+        let experiments = vec!["back-slow".to_owned()];
+        let judgement = assess(&Assessment {
+            candidate,
+            reference: Reference::FirstTag { earlier_runs: 3 },
+            signals: &self.signals,
+            policy: &self.policy,
+            look: look.min(self.policy.programme),
+            ended: Ended::Programme,
+            experiments: &experiments,
+            suites: &[],
+        });
+        judgement.verdict
+    }
+}
+
+type Take = (&'static str, fn(&mut Evidence));
+
+/// Each takes one input away.
+const TAKEN: &[Take] = &[
+    ("all series", |e| e.series.clear()),
+    ("the series of the gate signal", |e| e.series.retain(|s| !s.name.starts_with("mettle_probe_"))),
+    ("its total", |e| e.series.retain(|s| s.name != "mettle_probe_attempts_total")),
+    ("its good events", |e| e.series.retain(|s| s.name != "mettle_probe_ok_total")),
+    ("the second half of every series", |e| {
+        for s in &mut e.series {
+            let half = s.values.len() / 2;
+            s.values[half..].fill(f64::NAN);
+        }
+    }),
+    ("every value", |e| e.series.iter_mut().for_each(|s| s.values.fill(f64::NAN))),
+    ("all phases", |e| e.phases.clear()),
+    ("the steady phase", |e| e.phases.retain(|p| p.label != scorer::evidence::PhaseLabel::Steady)),
+    ("the exposures", |e| e.exposures.clear()),
+    ("the verification of the fault", |e| e.exposures.iter_mut().for_each(|x| x.verified = false)),
+];
+
+#[test]
+fn every_input_of_recorded_evidence_is_needed() {
+    let world = World::new();
+    world.push("1.0.0");
+    let mut up = world.up(&[]).ready();
+    until("the soak is over", || world.soaks().first().is_some_and(|s| s.ended()));
+    assert_eq!(up.interrupt(), 130);
+    let soak = world.soaks().remove(0);
+    assert_eq!(verdict_of(&soak), Verdict::Pass, "{soak:?}\n{}", up.said());
+    let store = datasets::EvidenceStore::open(&world.path().join("evidence")).unwrap();
+    let candidate = store.get(&soak.evidence().unwrap().parse().unwrap()).unwrap();
+    let recorded = Recorded { candidate, signals: world.signals(), policy: Policy::new(12, 10) };
+    assert_eq!(recorded.verdict(&recorded.candidate), Verdict::Pass, "whole, it passes");
+    for (what, take) in TAKEN {
+        let mut less = recorded.candidate.clone();
+        take(&mut less);
+        assert_ne!(less, recorded.candidate, "{what} was there");
+        assert_ne!(recorded.verdict(&less), Verdict::Pass, "without {what}");
+    }
+    for index in 0..recorded.candidate.series.len() {
+        let mut less = recorded.candidate.clone();
+        let gone = less.series.remove(index);
+        let needed = gone.name.starts_with("mettle_probe_") && gone.labels.get("job").is_some_and(|j| j == "front");
+        assert_eq!(recorded.verdict(&less) == Verdict::Pass, !needed, "without {} {:?}", gone.name, gone.labels);
+    }
+}
+
+#[test]
+fn a_metric_that_vanishes_during_a_soak_is_not_a_pass() {
+    let world = World::new();
+    world.set_landscape("processes.yaml", |text| text.replace("    reaches:", "    metrics: /metrics\n    reaches:"));
+    let mut up = world.up(&[]).ready();
+    let soaked = |version: &str| {
+        let tag = format!("v{version}");
+        let files = [("mettle/programme.yaml", PLAIN), ("mettle/signals.yaml", METRICS_SIGNALS)];
+        world.push_with(version, &files);
+        until(&format!("{tag} is decided"), || world.soaks().iter().any(|s| s.tag == tag && s.ended()));
+        world.soaks().into_iter().find(|s| s.tag == tag).unwrap()
+    };
+    let whole = soaked("1.0.0");
+    assert_eq!(verdict_of(&whole), Verdict::Pass, "{whole:?}");
+    let vanished = soaked("7.0.0");
+    assert_eq!(verdict_of(&vanished), Verdict::Insufficient, "{vanished:?}");
+    let reasons: Vec<&str> = vanished.judgement.iter().flat_map(|j| &j.reasons).map(|r| r.code.as_str()).collect();
+    assert!(reasons.iter().any(|c| ["signal_vanished", "coverage"].contains(c)), "{reasons:?}");
+    assert_eq!(world.gate("v7.0.0").0, 11, "insufficient is no yes");
+    assert_eq!(up.interrupt(), 130);
+}
+
+/// Without faults.
+const PLAIN: &str = r#"
+apiVersion: mettle/v1
+kind: Programme
+metadata: {name: plain}
+interval: 100ms
+phases:
+  - {name: warmup, samples: 2}
+  - {name: steady, samples: 20}
+looks: {first: 10}
+"#;

@@ -1,0 +1,98 @@
+//! What people do while a soak runs.
+
+use crate::world::{World, leftovers, soaking, until};
+use nix::sys::signal::Signal;
+use pipeline::git::Oid;
+use pipeline::soak::Outcome;
+use pipeline::soak::State;
+use std::net::TcpListener;
+use std::process::Command;
+
+fn nothing_runs(world: &World) {
+    until("nothing is left", || leftovers::processes(world.path()).is_empty());
+}
+
+#[test]
+fn interrupted_once_it_undoes_publishes_and_exits_130() {
+    let world = World::new();
+    world.push("1.0.0");
+    let mut up = world.up(&[]).ready();
+    until("the soak runs", || soaking(&world, "v1.0.0"));
+    assert_eq!(up.interrupt(), 130, "{}", up.said());
+    nothing_runs(&world);
+    assert!(up.said().contains("faults are undone"), "{}", up.said());
+    let soaks = world.soaks();
+    assert!(
+        matches!(&soaks[0].state, State::Ended { outcome: Outcome::Aborted { reason } } if reason == "interrupted"),
+        "{soaks:?}"
+    );
+    assert_eq!(world.ledger().get(soaks[0].id.as_str()), Some(&1), "what is known is in the ledger");
+    assert_eq!(leftovers::files(world.path()), Vec::<String>::new());
+    let (exit, body) = world.gate("v1.0.0");
+    assert!([10, 11].contains(&exit), "an aborted soak is no yes: {exit} {body}");
+    assert_eq!((body["allow"].as_bool(), body["outcome"].as_str()), (Some(false), Some("aborted")));
+}
+
+#[test]
+fn interrupted_twice_it_ends_at_once_and_the_next_start_clears() {
+    let world = World::new();
+    world.push("1.0.0");
+    let mut up = world.up(&[]).ready();
+    until("the soak runs", || soaking(&world, "v1.0.0"));
+    up.signal(Signal::SIGINT);
+    until("the first is heard", || up.said().contains("once more ends at once"));
+    up.signal(Signal::SIGINT);
+    assert_eq!(up.wait().code(), Some(130), "{}", up.said());
+    nothing_runs(&world);
+    let mut up = world.up(&[]).ready();
+    until("the soak is over and published", || {
+        world.soaks().iter().all(|s| s.ended()) && world.store().outgoing().unwrap().is_empty()
+    });
+    assert_eq!(up.interrupt(), 130);
+    let soak = world.soaks()[0].id.to_string();
+    assert_eq!(world.ledger().get(&soak), Some(&1));
+    assert_eq!(world.ledger_commits().get(&soak), Some(&1));
+}
+
+#[test]
+fn a_second_worker_and_a_taken_port_are_refused() {
+    let world = World::new();
+    let mut up = world.up(&[]).ready();
+    let second = |listen: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mettle"));
+        command.args(["up", "--listen", listen, "--dir"]).arg(world.path()).output().unwrap()
+    };
+    let refused = second("127.0.0.1:0");
+    let text = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(2), "{text}");
+    assert!(text.contains("another worker uses") && text.contains(&format!("process {}", up.child.id())), "{text}");
+    assert!(text.contains("--dir"), "names the remedy: {text}");
+    assert_eq!(up.interrupt(), 130);
+
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let refused = second(&taken.local_addr().unwrap().to_string());
+    let text = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(2), "{text}");
+    assert!(text.contains("cannot listen on") && text.contains("--listen"), "{text}");
+    nothing_runs(&world);
+}
+
+#[test]
+fn a_tag_that_moves_after_its_pass_is_denied() {
+    let world = World::new();
+    world.set_landscape("landscape.yaml", |text| format!("{text}policy: {{provisional: allow}}\n"));
+    world.push("1.0.0");
+    let mut up = world.up(&[]).ready();
+    until("it is allowed", || world.gate("v1.0.0").0 == 0);
+    let (_, body) = world.gate("v1.0.0");
+    let first = body["subject"]["commit"].as_str().unwrap().to_owned();
+    let moved: Oid = world.commit("product.git", &[("README.md", "other")], None);
+    world.git(&["tag", "-f", "v1.0.0", moved.as_str()]);
+    until("the move is seen", || world.gate("v1.0.0").0 == 10);
+    let (_, body) = world.gate("v1.0.0");
+    assert_eq!(body["reasons"][0]["code"], "tag_moved", "{body}");
+    assert_eq!(body["subject"]["commit"], first.as_str(), "the commit that was soaked stays known");
+    assert_eq!(up.interrupt(), 130);
+    let (exit, _) = world.gate("v7.7.7");
+    assert_eq!(exit, 2, "a tag that nobody has seen is a wrong question");
+}
