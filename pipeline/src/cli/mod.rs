@@ -2,6 +2,7 @@
 
 mod chaos;
 mod gate;
+mod init;
 mod run;
 mod soaks;
 
@@ -42,6 +43,8 @@ const EXAMPLES: &str = "Examples:
 enum Command {
     /// Soaks the sample product: repositories, tags, verdicts, and whether the story came out as told.
     Demo(run::Demo),
+    /// Writes the documents of a new product: from questions, flags or a Compose file.
+    Init(init::Init),
     /// Gate and worker in one process.
     Up(run::Up),
     /// The gate alone.
@@ -80,6 +83,7 @@ pub fn main() -> ExitCode {
     let result = runtime.block_on(async {
         match cli.command {
             Command::Demo(demo) => run::demo(demo).await,
+            Command::Init(init) => init::run(init).await,
             Command::Up(up) => run::up(up).await,
             Command::Serve(serve) => run::serve(serve).await,
             Command::Gate(gate) => gate::run(gate).await,
