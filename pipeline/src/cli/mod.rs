@@ -1,10 +1,13 @@
 //! The commands of the binary. stdout is data, stderr is narrative.
 
 mod chaos;
+mod evidence;
 mod gate;
 mod init;
+mod output;
 mod run;
-mod soaks;
+mod soak;
+mod soak_view;
 
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -20,8 +23,16 @@ pub enum Exit {
     Unexpected = 1,
     /// Wrong use or configuration, also an unknown subject.
     Usage = 2,
+    /// The gate denies, or the soak failed.
+    Deny = 10,
+    /// Not decided: the evidence is not enough, or it is too early.
+    Insufficient = 11,
     /// `gate wait` reached its time limit.
     TimedOut = 12,
+    /// Ended early; everything is undone.
+    Aborted = 13,
+    /// Something of ours could not be undone.
+    UndoIncomplete = 14,
     /// Interrupted; faults are undone.
     Interrupted = 130,
 }
@@ -54,10 +65,10 @@ enum Command {
     Gate(gate::Gate),
     /// Soaks of an installation.
     #[command(subcommand)]
-    Soak(soaks::SoakCommand),
+    Soak(soak::SoakCommand),
     /// Evidence at rest.
     #[command(subcommand)]
-    Evidence(soaks::EvidenceCommand),
+    Evidence(evidence::EvidenceCommand),
     /// Experiments.
     #[command(subcommand)]
     Chaos(chaos::Chaos),
@@ -87,8 +98,8 @@ pub fn main() -> ExitCode {
             Command::Up(up) => run::up(up).await,
             Command::Serve(serve) => run::serve(serve).await,
             Command::Gate(gate) => gate::run(gate).await,
-            Command::Soak(command) => soaks::soak(&command),
-            Command::Evidence(command) => soaks::evidence(&command),
+            Command::Soak(command) => soak::run(command).await,
+            Command::Evidence(command) => evidence::run(command),
             Command::Chaos(chaos) => chaos::run(&chaos),
         }
     });
@@ -101,6 +112,6 @@ pub fn main() -> ExitCode {
 fn failed(error: &anyhow::Error) -> ExitCode {
     eprintln!("error: {error:#}");
     let usage = error.downcast_ref::<crate::worker::OpenError>().is_some()
-        || error.downcast_ref::<crate::documents::Problems>().is_some();
+        || error.chain().any(|cause| cause.is::<crate::documents::Problems>());
     ExitCode::from(if usage { Exit::Usage as u8 } else { Exit::Unexpected as u8 })
 }

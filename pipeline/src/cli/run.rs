@@ -45,7 +45,7 @@ pub(super) struct Serve {
 }
 
 /// The first Ctrl-C or TERM asks for the end; the second ends at once.
-fn on_interrupt() -> anyhow::Result<CancellationToken> {
+pub(super) fn on_interrupt() -> anyhow::Result<CancellationToken> {
     use tokio::signal::unix::{SignalKind, signal};
     let stop = CancellationToken::new();
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
@@ -88,7 +88,7 @@ async fn axum_serve(listener: TcpListener, router: axum::Router, stop: Cancellat
 }
 
 /// This binary, which is also the reaper; its folder is put on the search path, so that programs beside it are found.
-fn myself() -> anyhow::Result<PathBuf> {
+pub(super) fn myself() -> anyhow::Result<PathBuf> {
     std::env::current_exe().context("cannot find this program")
 }
 

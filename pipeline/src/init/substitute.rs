@@ -61,7 +61,9 @@ fn name_length(text: &str) -> usize {
 }
 
 fn plain(name: &str, value: &dyn Fn(&str) -> Option<String>, unset: &mut Unset) -> String {
-    let found = value(name).inspect(|_| drop(unset.taken.insert(name.to_owned())));
+    let found = value(name).inspect(|_| {
+        unset.taken.insert(name.to_owned());
+    });
     found.unwrap_or_else(|| {
         unset.empty.insert(name.to_owned());
         String::new()
@@ -70,7 +72,9 @@ fn plain(name: &str, value: &dyn Fn(&str) -> Option<String>, unset: &mut Unset) 
 
 fn braced(inside: &str, value: &dyn Fn(&str) -> Option<String>, unset: &mut Unset) -> String {
     let (name, operator) = inside.split_at(name_length(inside));
-    let found = value(name).inspect(|_| drop(unset.taken.insert(name.to_owned())));
+    let found = value(name).inspect(|_| {
+        unset.taken.insert(name.to_owned());
+    });
     let filled = found.clone().filter(|text| !text.is_empty());
     let mut again = |text: &str| substitute(text, value, unset);
     match operator.get(..2).unwrap_or_default() {

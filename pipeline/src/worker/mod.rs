@@ -14,11 +14,13 @@ mod observe;
 mod publish;
 mod reconcile;
 mod session;
-mod sources;
+pub mod sources;
 mod suites;
+mod supervise;
 pub mod view;
 
 pub use bundle::{Bundle, SuiteDocument};
 pub use installation::{Installation, OpenError};
-pub use reconcile::{Worker, abort_mark, verdict_of};
+pub use facts::word;
+pub use reconcile::{AskError, Asked, Worker, abort_mark, ask, verdict_of};
 pub use view::{Notice, View};
