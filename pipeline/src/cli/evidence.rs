@@ -20,7 +20,9 @@ const SHORT: usize = 12;
 #[derive(Debug, Subcommand)]
 pub(super) enum EvidenceCommand {
     /// Lists it, oldest first.
-    #[command(after_help = "Examples:\n  mettle evidence ls --dir soak\n  mettle evidence ls --tag v1.2.0 --dir soak -o json")]
+    #[command(
+        after_help = "Examples:\n  mettle evidence ls --dir soak\n  mettle evidence ls --tag v1.2.0 --dir soak -o json"
+    )]
     Ls {
         #[command(flatten)]
         dir: Dir,
@@ -31,7 +33,9 @@ pub(super) enum EvidenceCommand {
         output: Output,
     },
     /// What one holds: a summary, or with `-o json` everything.
-    #[command(after_help = "Examples:\n  mettle evidence show 3fa9c1 --dir soak\n  mettle evidence show 3fa9c1 --dir soak -o json")]
+    #[command(
+        after_help = "Examples:\n  mettle evidence show 3fa9c1 --dir soak\n  mettle evidence show 3fa9c1 --dir soak -o json"
+    )]
     Show {
         #[command(flatten)]
         dir: Dir,
@@ -118,13 +122,20 @@ fn choose(digests: &[Digest], text: &str) -> Result<Digest, String> {
     let short = |list: &[&Digest]| {
         list.iter().take(8).map(|d| d.to_string()[..SHORT].to_owned()).collect::<Vec<_>>().join(", ")
     };
-    let fit: Vec<&Digest> = digests.iter().filter(|d| !prefix.is_empty() && d.to_string().starts_with(prefix)).collect();
+    let fit: Vec<&Digest> =
+        digests.iter().filter(|d| !prefix.is_empty() && d.to_string().starts_with(prefix)).collect();
     match fit.as_slice() {
         [one] => Ok(**one),
-        [] if digests.is_empty() => Err(format!("there is no evidence `{text}`; there is none at all yet: a soak records it")),
+        [] if digests.is_empty() => {
+            Err(format!("there is no evidence `{text}`; there is none at all yet: a soak records it"))
+        }
         [] => {
             let all: Vec<&Digest> = digests.iter().collect();
-            Err(format!("there is no evidence `{text}`; there are {}: {}; see `mettle evidence ls`", all.len(), short(&all)))
+            Err(format!(
+                "there is no evidence `{text}`; there are {}: {}; see `mettle evidence ls`",
+                all.len(),
+                short(&all)
+            ))
         }
         several => Err(format!("`{text}` begins {} digests: {}; write more of it", several.len(), short(several))),
     }
@@ -162,7 +173,8 @@ fn summary(digest: &Digest, evidence: &Evidence) -> String {
         "evidence {digest}\n  {} {} at {} in {}/{}, soak {} attempt {}\n",
         subject.product, subject.tag, subject.commit, subject.landscape, subject.cluster, subject.soak, subject.attempt
     );
-    let versions: Vec<String> = evidence.context.versions.iter().map(|(name, version)| format!("{name} {version}")).collect();
+    let versions: Vec<String> =
+        evidence.context.versions.iter().map(|(name, version)| format!("{name} {version}")).collect();
     let _ = writeln!(text, "  versions  {}", versions.join(", "));
     let samples: usize = evidence.series.iter().map(|series| series.values.len()).sum();
     let _ = writeln!(text, "  samples   {samples} in {} series", evidence.series.len());
@@ -187,7 +199,11 @@ fn summary(digest: &Digest, evidence: &Evidence) -> String {
     }
     for exposure in &evidence.exposures {
         let verified = if exposure.verified { "verified" } else { "not verified" };
-        let _ = writeln!(text, "  fault     {}#{} {} on {}: {verified}", exposure.experiment, exposure.repetition, exposure.kind, exposure.target);
+        let _ = writeln!(
+            text,
+            "  fault     {}#{} {} on {}: {verified}",
+            exposure.experiment, exposure.repetition, exposure.kind, exposure.target
+        );
     }
     let _ = writeln!(text, "  events    {}", evidence.events.len());
     text

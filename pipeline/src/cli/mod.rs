@@ -1,6 +1,8 @@
 //! The commands of the binary. stdout is data, stderr is narrative.
 
+mod baseline;
 mod chaos;
+mod chaos_run;
 mod evidence;
 mod gate;
 mod init;
@@ -66,6 +68,9 @@ enum Command {
     /// Soaks of an installation.
     #[command(subcommand)]
     Soak(soak::SoakCommand),
+    /// What the next candidate is judged against.
+    #[command(subcommand)]
+    Baseline(baseline::BaselineCommand),
     /// Evidence at rest.
     #[command(subcommand)]
     Evidence(evidence::EvidenceCommand),
@@ -99,8 +104,9 @@ pub fn main() -> ExitCode {
             Command::Serve(serve) => run::serve(serve).await,
             Command::Gate(gate) => gate::run(gate).await,
             Command::Soak(command) => soak::run(command).await,
+            Command::Baseline(command) => baseline::run(command).await,
             Command::Evidence(command) => evidence::run(command),
-            Command::Chaos(chaos) => chaos::run(&chaos),
+            Command::Chaos(chaos) => chaos::run(chaos).await,
         }
     });
     match result {

@@ -19,7 +19,7 @@ pub(super) enum Format {
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub(super) struct Output {
     /// How the answer is written.
-    #[arg(short, long = "output", value_enum, default_value = "text", value_name = "FORMAT")]
+    #[arg(short = 'o', long = "output", value_enum, default_value = "text", value_name = "FORMAT")]
     format: Format,
 }
 
@@ -63,7 +63,8 @@ mod tests {
 
     #[test]
     fn json_and_yaml_say_the_same() {
-        let value = serde_json::json!({"tag": "v1.0.0", "score": null, "list": [{"n": 1.5, "text": "a: b"}], "empty": []});
+        let value =
+            serde_json::json!({"tag": "v1.0.0", "score": null, "list": [{"n": 1.5, "text": "a: b"}], "empty": []});
         let text = yaml(&value.to_string()).unwrap();
         assert_eq!(crate::documents::yaml::parse("t", &text).unwrap().value, value, "{text}");
     }

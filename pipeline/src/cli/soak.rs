@@ -29,7 +29,9 @@ pub(super) enum SoakCommand {
     #[command(after_help = RUN_EXAMPLES)]
     Run(Run),
     /// Where the current soak stands, and the last verdicts.
-    #[command(after_help = "Examples:\n  mettle soak status --dir soak\n  mettle soak status 0193a5 --dir soak -o json")]
+    #[command(
+        after_help = "Examples:\n  mettle soak status --dir soak\n  mettle soak status 0193a5 --dir soak -o json"
+    )]
     Status {
         #[command(flatten)]
         dir: Dir,
@@ -47,7 +49,9 @@ pub(super) enum SoakCommand {
         id: String,
     },
     /// Lists soaks, oldest first.
-    #[command(after_help = "Examples:\n  mettle soak list --dir soak\n  mettle soak list --tag v1.2.0 --dir soak -o json")]
+    #[command(
+        after_help = "Examples:\n  mettle soak list --dir soak\n  mettle soak list --tag v1.2.0 --dir soak -o json"
+    )]
     List {
         #[command(flatten)]
         dir: Dir,
@@ -101,10 +105,13 @@ pub(super) async fn run(command: SoakCommand) -> anyhow::Result<u8> {
         SoakCommand::List { dir, product, tag, output } => {
             let installation = Installation::open(&dir.dir)?;
             let mut soaks = installation.store.every_soak()?;
-            soaks.retain(|s| product.as_ref().is_none_or(|p| s.product == *p) && tag.as_ref().is_none_or(|t| s.tag == *t));
+            soaks.retain(|s| {
+                product.as_ref().is_none_or(|p| s.product == *p) && tag.as_ref().is_none_or(|t| s.tag == *t)
+            });
             let lines: Vec<soak_view::Line> = soaks.iter().map(soak_view::Line::of).collect();
             output.print(&lines, || {
-                let head = ["SOAK", "TAG", "LANDSCAPE", "REQUESTED", "STATE", "VERDICT", "SCORE", "BY"].map(str::to_owned);
+                let head =
+                    ["SOAK", "TAG", "LANDSCAPE", "REQUESTED", "STATE", "VERDICT", "SCORE", "BY"].map(str::to_owned);
                 let rows: Vec<Vec<String>> =
                     std::iter::once(head.to_vec()).chain(lines.iter().map(soak_view::Line::cells)).collect();
                 table(&rows)

@@ -1,8 +1,8 @@
 //! Soaks in words: one line each, and where one stands.
 
+use crate::soak::Soak;
 use crate::soak::machine::{Outcome, State};
 use crate::soak::record::Cause;
-use crate::soak::Soak;
 use crate::worker::{Installation, verdict_of, word};
 use chrono::{DateTime, TimeDelta, Utc};
 use gate_api::GateStore as _;
@@ -125,12 +125,16 @@ pub(super) fn find<'a>(soaks: &'a [Soak], text: &str) -> Result<&'a Soak, String
     };
     match fit.as_slice() {
         [one] if !text.is_empty() => Ok(one),
-        [] | [_] if soaks.is_empty() => Err(format!("there is no soak `{text}`; there are none yet: `mettle soak run` asks for one")),
+        [] | [_] if soaks.is_empty() => {
+            Err(format!("there is no soak `{text}`; there are none yet: `mettle soak run` asks for one"))
+        }
         [] | [_] => {
             let all: Vec<&Soak> = soaks.iter().collect();
             Err(format!("there is no soak `{text}`; the last ones are {}; see `mettle soak list`", list(&all)))
         }
-        several => Err(format!("`{text}` begins the ids of {} soaks: {}; write more of it", several.len(), list(several))),
+        several => {
+            Err(format!("`{text}` begins the ids of {} soaks: {}; write more of it", several.len(), list(several)))
+        }
     }
 }
 
@@ -178,7 +182,13 @@ impl Standing {
             (None, None) => vec![],
         };
         let ended = soaks.iter().rev().filter(|s| s.ended() && Some(&s.id) != current.map(|c| &c.id));
-        Ok(Standing { current: current.map(Line::of), running, eta, missing, last: ended.take(LAST).map(Line::of).collect() })
+        Ok(Standing {
+            current: current.map(Line::of),
+            running,
+            eta,
+            missing,
+            last: ended.take(LAST).map(Line::of).collect(),
+        })
     }
 
     pub(super) fn text(&self, now: DateTime<Utc>) -> String {
@@ -188,12 +198,25 @@ impl Standing {
         let mut text = format!("soak {} of {} {} in {}\n", line.id, line.product, line.tag, line.landscape);
         match (&self.running, line.outcome) {
             (_, Some(_)) => {
-                let _ = writeln!(text, "  ended {}: {}", line.ended_at.map_or_else(String::new, |at| ago(at, now)), line.sentence());
+                let _ = writeln!(
+                    text,
+                    "  ended {}: {}",
+                    line.ended_at.map_or_else(String::new, |at| ago(at, now)),
+                    line.sentence()
+                );
             }
             (Some(running), None) => {
-                let _ = writeln!(text, "  state    {}: {}, {:.0} % of the evidence", line.state, running.phase, running.progress * 100.0);
+                let _ = writeln!(
+                    text,
+                    "  state    {}: {}, {:.0} % of the evidence",
+                    line.state,
+                    running.phase,
+                    running.progress * 100.0
+                );
                 let look = running.look.as_ref().map(|l| match (l.score, l.score_low, l.score_high) {
-                    (Some(score), Some(low), Some(high)) => format!("{score:.0} ({low:.0}..{high:.0}) at {} samples", l.samples),
+                    (Some(score), Some(low), Some(high)) => {
+                        format!("{score:.0} ({low:.0}..{high:.0}) at {} samples", l.samples)
+                    }
                     _ => format!("none: {:?} at {} samples", l.verdict, l.samples).to_lowercase(),
                 });
                 let _ = writeln!(text, "  score    {}", look.unwrap_or_else(|| "not judged yet".into()));
@@ -206,7 +229,12 @@ impl Standing {
             let _ = writeln!(text, "  missing  {}", self.missing.join(", "));
         }
         if let Some(eta) = self.eta {
-            let _ = writeln!(text, "  done     about {} (in {})", eta.format("%H:%M:%S UTC"), span((eta - now).max(TimeDelta::zero())));
+            let _ = writeln!(
+                text,
+                "  done     about {} (in {})",
+                eta.format("%H:%M:%S UTC"),
+                span((eta - now).max(TimeDelta::zero()))
+            );
         }
         if !self.last.is_empty() {
             text.push_str("before it:\n");

@@ -119,7 +119,8 @@ impl Worker {
 
     async fn until_ended(&mut self, id: &SoakId, stop: &CancellationToken) -> anyhow::Result<Soak> {
         loop {
-            let soak = self.installation.store.soak(id)?.with_context(|| format!("soak {id} is gone from the store"))?;
+            let soak =
+                self.installation.store.soak(id)?.with_context(|| format!("soak {id} is gone from the store"))?;
             if soak.ended() {
                 return Ok(soak);
             }
