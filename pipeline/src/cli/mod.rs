@@ -3,15 +3,19 @@
 mod baseline;
 mod chaos;
 mod chaos_run;
+mod documents;
 mod evidence;
 mod gate;
+mod gate_answer;
+mod gate_remote;
 mod init;
 mod output;
+pub mod reference;
 mod run;
 mod soak;
 mod soak_view;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -43,12 +47,16 @@ pub enum Exit {
 #[derive(Debug, Parser)]
 #[command(name = "mettle", version, after_help = EXAMPLES)]
 struct Cli {
+    /// Colours of help and errors; NO_COLOR counts, too.
+    #[arg(long, global = true, value_enum, default_value = "auto", value_name = "WHEN")]
+    color: clap::ColorChoice,
     #[command(subcommand)]
     command: Command,
 }
 
 const EXAMPLES: &str = "Examples:
   mettle demo --dir demo                 soaks the sample product, tag after tag
+  mettle init --dir DIR                  writes the documents of your own product
   mettle up --dir DIR                    watches, soaks, judges and answers the gate
   mettle gate check release --product shop --tag v1.1.1 --landscape staging --dir DIR";
 
@@ -77,6 +85,16 @@ enum Command {
     /// Experiments.
     #[command(subcommand)]
     Chaos(chaos::Chaos),
+    /// Checks documents and folders; all problems at once.
+    #[command(visible_alias = "check")]
+    Validate(documents::Validate),
+    /// Prints the JSON Schema of a kind of document.
+    Schema(documents::Schema),
+    /// Prints completions for a shell.
+    Completions(reference::Completions),
+    /// Prints the manual page.
+    #[command(after_help = "Example:\n  mettle man | man -l -")]
+    Man,
 }
 
 /// Which installation.
@@ -89,9 +107,22 @@ struct Dir {
 
 /// Runs the command line.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    // Read before parsing, because help and errors come out of the parser.
+    let asked: Vec<String> = std::env::args().collect();
+    let cli = match Cli::command()
+        .color(reference::color(&asked))
+        .try_get_matches()
+        .and_then(|m| Cli::from_arg_matches(&m))
+    {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
     let filter = tracing_subscriber::EnvFilter::try_from_env("METTLE_LOG").unwrap_or_else(|_| "warn".into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(reference::log_colors(cli.color))
+        .init();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error.into()),
@@ -106,6 +137,10 @@ pub fn main() -> ExitCode {
             Command::Soak(command) => soak::run(command).await,
             Command::Baseline(command) => baseline::run(command).await,
             Command::Evidence(command) => evidence::run(command),
+            Command::Validate(paths) => documents::validate(&paths),
+            Command::Schema(kind) => documents::schema(&kind),
+            Command::Completions(shell) => reference::completions(&shell),
+            Command::Man => reference::man(),
             Command::Chaos(chaos) => chaos::run(chaos).await,
         }
     });

@@ -12,6 +12,9 @@ use tokio_util::sync::CancellationToken;
 
 /// `mettle demo`.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  mettle demo --dir demo               five tags, five verdicts (about 17 minutes)\n  mettle demo --dir demo --init-only   only the repositories, as an example to copy from"
+)]
 pub(super) struct Demo {
     /// Folder for repositories, evidence and store.
     #[arg(long, default_value = "demo")]
@@ -26,6 +29,9 @@ pub(super) struct Demo {
 
 /// `mettle up`.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  mettle up --dir soak --listen 127.0.0.1:7310\n\nCtrl-C undoes faults, publishes what is known and ends."
+)]
 pub(super) struct Up {
     #[command(flatten)]
     dir: Dir,
@@ -36,6 +42,9 @@ pub(super) struct Up {
 
 /// `mettle serve`.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  mettle serve --dir soak\n  curl 'http://127.0.0.1:7310/v1/gates/release/check?product=shop&tag=v1.0.0&landscape=staging'"
+)]
 pub(super) struct Serve {
     #[command(flatten)]
     dir: Dir,

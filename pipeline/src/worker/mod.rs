@@ -22,7 +22,7 @@ mod suites;
 mod supervise;
 pub mod view;
 
-pub use bundle::{Bundle, SuiteDocument};
+pub use bundle::{Bundle, FOLDERS, PROGRAMME, SuiteDocument, Texts};
 pub use facts::word;
 pub use installation::{Installation, OpenError};
 pub use reconcile::{AskError, Asked, Worker, abort_mark, ask, verdict_of};
