@@ -8,6 +8,7 @@ pub mod demo;
 pub mod digest;
 pub mod documents;
 pub mod git;
+pub mod init;
 pub mod landscape;
 pub mod ledger;
 pub mod note;

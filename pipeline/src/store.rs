@@ -164,6 +164,14 @@ impl Store {
         self.bodies("soak", "SELECT body FROM soak WHERE product = ?1 ORDER BY id", product)
     }
 
+    /// All soaks of the installation, oldest first.
+    ///
+    /// # Errors
+    /// As the disk says.
+    pub fn every_soak(&self) -> StoreResult<Vec<Soak>> {
+        self.bodies("soak", "SELECT body FROM soak WHERE ?1 = ?1 ORDER BY id", "")
+    }
+
     /// Soaks of a landscape that have not ended, oldest first.
     ///
     /// # Errors

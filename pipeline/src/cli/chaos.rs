@@ -1,52 +1,236 @@
-//! `chaos new` and `chaos validate`: experiments without a soak.
+//! `mettle chaos`: experiments without a soak.
 
-use super::Exit;
-use crate::documents::{Complaint, read_file};
+use super::chaos_run::{self, Replay, Run};
+use super::output::{Output, table};
+use super::{Dir, Exit};
+use crate::documents::{Complaint, Problems, read_file};
+use crate::landscape::faults::inventory;
+use crate::landscape::processes::Processes;
+use crate::worker::Installation;
+use crate::worker::chaos_record::ChaosRecord;
+use crate::worker::experiment::Wanted;
+use crate::worker::sources::Sources;
 use ::chaos::document::Experiment;
-use clap::Subcommand;
-use std::path::PathBuf;
+use ::chaos::fault::{CATALOGUE, Declaration};
+use ::chaos::inventory::Inventory;
+use ::chaos::plan::{Objection, Plan};
+use chrono::Utc;
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+/// Bits of a drawn seed: JSON keeps so many exactly.
+const SEED_BITS: u32 = 53;
 
 /// Experiments.
 #[derive(Debug, Subcommand)]
 pub(super) enum Chaos {
     /// Prints a commented experiment for a kind of fault.
+    #[command(
+        after_help = "Example:\n  mettle chaos new net.delay --components checkout,payments > mettle/experiments/payments-slow.yaml"
+    )]
     New {
-        /// Kind: process.kill, net.delay, net.reset or http.abort.
+        /// Kind, for instance net.delay; `mettle chaos list` shows all.
         kind: String,
-        /// Components of the product.
+        /// Components of the product, the caller first and the target last.
         #[arg(long, value_delimiter = ',', required = true)]
         components: Vec<String>,
     },
-    /// Checks an experiment; all problems at once.
+    /// Checks experiments; all problems at once.
+    #[command(after_help = "Example:\n  mettle chaos validate mettle/experiments/*.yaml")]
     Validate {
-        /// File.
-        file: PathBuf,
+        /// Files.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Shows what an experiment would do, before anything happens: targets, doses, timeline, undo, every objection.
+    #[command(
+        after_help = "Examples:\n  mettle chaos plan payments-slow.yaml --dir soak\n  mettle chaos plan payments-slow.yaml --landscape ../staging -o json"
+    )]
+    Plan(PlanOf),
+    /// Runs an experiment in the landscape of an installation, and undoes it.
+    #[command(after_help = chaos_run::RUN_EXAMPLES)]
+    Run(Run),
+    /// Runs a recorded experiment again: same seed, same plan.
+    #[command(after_help = chaos_run::REPLAY_EXAMPLES)]
+    Replay(Replay),
+    /// Kinds of faults with their parameters, and the experiments that ran here.
+    #[command(after_help = "Examples:\n  mettle chaos list\n  mettle chaos list --dir soak -o json")]
+    List {
+        #[command(flatten)]
+        dir: Dir,
+        #[command(flatten)]
+        output: Output,
     },
 }
 
-pub(super) fn run(command: &Chaos) -> anyhow::Result<u8> {
+/// `mettle chaos plan`.
+#[derive(Debug, Args)]
+pub(super) struct PlanOf {
+    /// The experiment.
+    file: PathBuf,
+    #[command(flatten)]
+    dir: Dir,
+    /// Folder with processes.yaml, instead of an installation.
+    #[arg(long, value_name = "DIR")]
+    landscape: Option<PathBuf>,
+    #[command(flatten)]
+    dose: Dose,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// What replaces the experiment's own.
+#[derive(Clone, Copy, Debug, Args)]
+pub(super) struct Dose {
+    /// Seed of every draw [default: the experiment's; drawn and printed when it has none].
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Repetitions [default: the experiment's least].
+    #[arg(long, value_name = "N")]
+    repeat: Option<u32>,
+}
+
+impl Dose {
+    /// The experiment with its seed.
+    pub(super) fn wanted(self, experiment: Experiment) -> Wanted {
+        let drawn = || rand::random::<u64>() >> (u64::BITS - SEED_BITS);
+        let seed = self.seed.or(experiment.seed).unwrap_or_else(drawn);
+        Wanted { experiment, repeat: self.repeat, seed, replay_of: None }
+    }
+}
+
+pub(super) async fn run(command: Chaos) -> anyhow::Result<u8> {
     match command {
         Chaos::New { kind, components } => {
             let names: Vec<&str> = components.iter().map(String::as_str).collect();
-            let Some(text) = ::chaos::template(kind, &names) else {
-                eprintln!(
-                    "error: `{kind}` is not a kind of fault that has a template; known: process.kill, net.delay, net.reset, http.abort"
-                );
+            let Some(text) = ::chaos::template(&kind, &names) else {
+                let known: Vec<&str> = CATALOGUE.iter().map(|d| d.kind).collect();
+                eprintln!("error: `{kind}` is not a kind of fault; known: {}", known.join(", "));
                 return Ok(Exit::Usage as u8);
             };
             print!("{text}");
         }
-        Chaos::Validate { file } => {
-            let document = read_file::<Experiment>(file)?;
-            let complaints = document.value.problems(None).into_iter().map(|p| Complaint {
-                key: p.key,
-                value: p.value,
-                message: p.message,
-                remedy: p.remedy,
-            });
-            document.place(complaints).or(())?;
-            println!("{}: no problems", file.display());
+        Chaos::Validate { files } => {
+            let found = files.iter().filter_map(|file| read_experiment(file).err()).flat_map(|p| p.0).collect();
+            Problems(found).or(())?;
+            files.iter().for_each(|file| println!("{}: no problems", file.display()));
         }
+        Chaos::Plan(plan) => return show_plan(plan).await,
+        Chaos::Run(run) => return chaos_run::run(run).await,
+        Chaos::Replay(replay) => return chaos_run::replay(replay).await,
+        Chaos::List { dir, output } => list(&dir, output)?,
     }
     Ok(Exit::Ok as u8)
+}
+
+/// An experiment from a file, without problems.
+pub(super) fn read_experiment(file: &Path) -> Result<Experiment, Problems> {
+    let document = read_file::<Experiment>(file)?;
+    let complaints = document.value.problems(None).into_iter().map(Complaint::from);
+    document.place(complaints).or(document.value)
+}
+
+/// The answer of `plan`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Planned<'a> {
+    plan: &'a Plan,
+    plan_hash: String,
+    objections: &'a [Objection],
+}
+
+/// A plan with its seed and hash, and what speaks against it, for people.
+pub(super) fn plan_text(wanted: &Wanted, plan: &Plan) -> String {
+    let mut text = plan.gantt();
+    let _ = writeln!(text, "seed {}, plan {}", plan.seed, plan.hash());
+    if wanted.experiment.repeat.until.is_some() {
+        let _ = writeln!(
+            text,
+            "`until: decided` is not evaluated here: {} repetitions are run; give --repeat for more",
+            plan.repetitions.len()
+        );
+    }
+    text
+}
+
+/// Prints objections; whether there are any.
+pub(super) fn objected(objections: &[Objection]) -> bool {
+    if !objections.is_empty() {
+        eprintln!("error: {} objection{} to the plan", objections.len(), if objections.len() == 1 { "" } else { "s" });
+    }
+    for o in objections {
+        eprintln!("  {}  {}: {}; {}", o.at, o.rule, o.message, o.remedy);
+    }
+    !objections.is_empty()
+}
+
+async fn show_plan(args: PlanOf) -> anyhow::Result<u8> {
+    let wanted = args.dose.wanted(read_experiment(&args.file)?);
+    let inventory = match &args.landscape {
+        Some(folder) => inventory_in(folder)?,
+        None => inventory_of(&Installation::open(&args.dir.dir)?).await?,
+    };
+    let (plan, objections) = wanted.plan(&inventory)?;
+    let planned = Planned { plan: &plan, plan_hash: plan.hash(), objections: &objections };
+    args.output.print(&planned, || plan_text(&wanted, &plan))?;
+    Ok(if objected(&objections) { Exit::Usage as u8 } else { Exit::Ok as u8 })
+}
+
+fn inventory_in(folder: &Path) -> Result<Inventory, Problems> {
+    let document = read_file::<Processes>(&folder.join("processes.yaml"))?;
+    document.place(document.value.problems().into_iter().map(Complaint::from)).or(())?;
+    Ok(inventory(&document.value))
+}
+
+async fn inventory_of(installation: &Installation) -> anyhow::Result<Inventory> {
+    // A running worker owns the mirrors of the installation.
+    let scratch = tempfile::tempdir()?;
+    let sources = Sources::open_in(installation, scratch.path().to_owned()).await?;
+    Ok(inventory(&sources.read().await?.processes))
+}
+
+/// The answer of `list`.
+#[derive(Serialize)]
+struct Listed {
+    kinds: Vec<Declaration>,
+    runs: Vec<ChaosRecord>,
+}
+
+fn list(dir: &Dir, output: Output) -> anyhow::Result<()> {
+    // The kinds are there without an installation, too.
+    let runs = match Installation::open(&dir.dir) {
+        Ok(installation) => ChaosRecord::all(&installation)?,
+        Err(crate::worker::OpenError::NotThere { .. }) => vec![],
+        Err(error) => return Err(error.into()),
+    };
+    let listed = Listed { kinds: CATALOGUE.to_vec(), runs };
+    output.print(&listed, || list_text(&listed))
+}
+
+fn list_text(listed: &Listed) -> String {
+    let mut text = String::new();
+    for kind in &listed.kinds {
+        let _ = writeln!(text, "{}: {}", kind.kind, kind.summary);
+        for (name, meaning) in kind.parameters {
+            let _ = writeln!(text, "    {name}: {meaning}");
+        }
+        let _ = writeln!(text, "    undo: {}\n    dose: {}", kind.undo, kind.dose);
+    }
+    if listed.runs.is_empty() {
+        return text;
+    }
+    let head = ["RUN", "TAG", "SEED", "PLAN", "OUTCOME", "ENDED"].map(str::to_owned).to_vec();
+    let row = |record: &ChaosRecord| {
+        vec![
+            record.id.clone(),
+            record.tag.clone(),
+            record.seed.to_string(),
+            record.plan_hash[..12.min(record.plan_hash.len())].to_owned(),
+            chaos_run::outcome_word(record.outcome).to_owned(),
+            super::soak_view::ago(record.ended_at, Utc::now()),
+        ]
+    };
+    text + "\n" + &table(&std::iter::once(head).chain(listed.runs.iter().map(row)).collect::<Vec<_>>())
 }

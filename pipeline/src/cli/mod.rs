@@ -1,11 +1,21 @@
 //! The commands of the binary. stdout is data, stderr is narrative.
 
+mod baseline;
 mod chaos;
+mod chaos_run;
+mod documents;
+mod evidence;
 mod gate;
+mod gate_answer;
+mod gate_remote;
+mod init;
+mod output;
+pub mod reference;
 mod run;
-mod soaks;
+mod soak;
+mod soak_view;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -19,8 +29,16 @@ pub enum Exit {
     Unexpected = 1,
     /// Wrong use or configuration, also an unknown subject.
     Usage = 2,
+    /// The gate denies, or the soak failed.
+    Deny = 10,
+    /// Not decided: the evidence is not enough, or it is too early.
+    Insufficient = 11,
     /// `gate wait` reached its time limit.
     TimedOut = 12,
+    /// Ended early; everything is undone.
+    Aborted = 13,
+    /// Something of ours could not be undone.
+    UndoIncomplete = 14,
     /// Interrupted; faults are undone.
     Interrupted = 130,
 }
@@ -29,12 +47,16 @@ pub enum Exit {
 #[derive(Debug, Parser)]
 #[command(name = "mettle", version, after_help = EXAMPLES)]
 struct Cli {
+    /// Colours of help and errors; NO_COLOR counts, too.
+    #[arg(long, global = true, value_enum, default_value = "auto", value_name = "WHEN")]
+    color: clap::ColorChoice,
     #[command(subcommand)]
     command: Command,
 }
 
 const EXAMPLES: &str = "Examples:
   mettle demo --dir demo                 soaks the sample product, tag after tag
+  mettle init --dir DIR                  writes the documents of your own product
   mettle up --dir DIR                    watches, soaks, judges and answers the gate
   mettle gate check release --product shop --tag v1.1.1 --landscape staging --dir DIR";
 
@@ -42,6 +64,8 @@ const EXAMPLES: &str = "Examples:
 enum Command {
     /// Soaks the sample product: repositories, tags, verdicts, and whether the story came out as told.
     Demo(run::Demo),
+    /// Writes the documents of a new product: from questions, flags or a Compose file.
+    Init(init::Init),
     /// Gate and worker in one process.
     Up(run::Up),
     /// The gate alone.
@@ -51,13 +75,26 @@ enum Command {
     Gate(gate::Gate),
     /// Soaks of an installation.
     #[command(subcommand)]
-    Soak(soaks::SoakCommand),
+    Soak(soak::SoakCommand),
+    /// What the next candidate is judged against.
+    #[command(subcommand)]
+    Baseline(baseline::BaselineCommand),
     /// Evidence at rest.
     #[command(subcommand)]
-    Evidence(soaks::EvidenceCommand),
+    Evidence(evidence::EvidenceCommand),
     /// Experiments.
     #[command(subcommand)]
     Chaos(chaos::Chaos),
+    /// Checks documents and folders; all problems at once.
+    #[command(visible_alias = "check")]
+    Validate(documents::Validate),
+    /// Prints the JSON Schema of a kind of document.
+    Schema(documents::Schema),
+    /// Prints completions for a shell.
+    Completions(reference::Completions),
+    /// Prints the manual page.
+    #[command(after_help = "Example:\n  mettle man | man -l -")]
+    Man,
 }
 
 /// Which installation.
@@ -70,9 +107,22 @@ struct Dir {
 
 /// Runs the command line.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    // Read before parsing, because help and errors come out of the parser.
+    let asked: Vec<String> = std::env::args().collect();
+    let cli = match Cli::command()
+        .color(reference::color(&asked))
+        .try_get_matches()
+        .and_then(|m| Cli::from_arg_matches(&m))
+    {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
     let filter = tracing_subscriber::EnvFilter::try_from_env("METTLE_LOG").unwrap_or_else(|_| "warn".into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(reference::log_colors(cli.color))
+        .init();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error.into()),
@@ -80,12 +130,18 @@ pub fn main() -> ExitCode {
     let result = runtime.block_on(async {
         match cli.command {
             Command::Demo(demo) => run::demo(demo).await,
+            Command::Init(init) => init::run(init).await,
             Command::Up(up) => run::up(up).await,
             Command::Serve(serve) => run::serve(serve).await,
             Command::Gate(gate) => gate::run(gate).await,
-            Command::Soak(command) => soaks::soak(&command),
-            Command::Evidence(command) => soaks::evidence(&command),
-            Command::Chaos(chaos) => chaos::run(&chaos),
+            Command::Soak(command) => soak::run(command).await,
+            Command::Baseline(command) => baseline::run(command).await,
+            Command::Evidence(command) => evidence::run(command),
+            Command::Validate(paths) => documents::validate(&paths),
+            Command::Schema(kind) => documents::schema(&kind),
+            Command::Completions(shell) => reference::completions(&shell),
+            Command::Man => reference::man(),
+            Command::Chaos(chaos) => chaos::run(chaos).await,
         }
     });
     match result {
@@ -97,6 +153,6 @@ pub fn main() -> ExitCode {
 fn failed(error: &anyhow::Error) -> ExitCode {
     eprintln!("error: {error:#}");
     let usage = error.downcast_ref::<crate::worker::OpenError>().is_some()
-        || error.downcast_ref::<crate::documents::Problems>().is_some();
+        || error.chain().any(|cause| cause.is::<crate::documents::Problems>());
     ExitCode::from(if usage { Exit::Usage as u8 } else { Exit::Unexpected as u8 })
 }

@@ -12,6 +12,9 @@ use tokio_util::sync::CancellationToken;
 
 /// `mettle demo`.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  mettle demo --dir demo               five tags, five verdicts (about 17 minutes)\n  mettle demo --dir demo --init-only   only the repositories, as an example to copy from"
+)]
 pub(super) struct Demo {
     /// Folder for repositories, evidence and store.
     #[arg(long, default_value = "demo")]
@@ -26,6 +29,9 @@ pub(super) struct Demo {
 
 /// `mettle up`.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  mettle up --dir soak --listen 127.0.0.1:7310\n\nCtrl-C undoes faults, publishes what is known and ends."
+)]
 pub(super) struct Up {
     #[command(flatten)]
     dir: Dir,
@@ -36,6 +42,9 @@ pub(super) struct Up {
 
 /// `mettle serve`.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  mettle serve --dir soak\n  curl 'http://127.0.0.1:7310/v1/gates/release/check?product=shop&tag=v1.0.0&landscape=staging'"
+)]
 pub(super) struct Serve {
     #[command(flatten)]
     dir: Dir,
@@ -45,7 +54,7 @@ pub(super) struct Serve {
 }
 
 /// The first Ctrl-C or TERM asks for the end; the second ends at once.
-fn on_interrupt() -> anyhow::Result<CancellationToken> {
+pub(super) fn on_interrupt() -> anyhow::Result<CancellationToken> {
     use tokio::signal::unix::{SignalKind, signal};
     let stop = CancellationToken::new();
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
@@ -86,7 +95,7 @@ async fn axum_serve(listener: TcpListener, router: axum::Router, stop: Cancellat
 }
 
 /// This binary, which is also the reaper; its folder is put on the search path, so that programs beside it are found.
-fn myself() -> anyhow::Result<PathBuf> {
+pub(super) fn myself() -> anyhow::Result<PathBuf> {
     std::env::current_exe().context("cannot find this program")
 }
 

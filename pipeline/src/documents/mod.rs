@@ -1,6 +1,8 @@
 //! The documents that people write: read from YAML with positions, checked against their JSON Schema so that all
 //! problems are reported at once, and only then turned into values.
 
+pub mod folder;
+pub mod kind;
 pub mod landscape;
 pub mod problem;
 pub mod product;

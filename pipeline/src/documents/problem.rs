@@ -44,6 +44,18 @@ impl Complaint {
     }
 }
 
+macro_rules! complaint_from {
+    ($($theirs:ty),*) => {$(
+        impl From<$theirs> for Complaint {
+            fn from(theirs: $theirs) -> Self {
+                Complaint { key: theirs.key, value: theirs.value, message: theirs.message, remedy: theirs.remedy }
+            }
+        }
+    )*};
+}
+// The rooms below have words of their own for what is wrong, without files and lines.
+complaint_from!(chaos::problem::Problem, probes::suite::Problem, crate::landscape::problem::Problem);
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let place = if self.line > 0 { format!("{}:{}", self.file, self.line) } else { self.file.clone() };

@@ -10,6 +10,7 @@ mod object;
 mod push;
 mod remote;
 mod run;
+pub mod worktree;
 
 pub use error::GitError;
 pub use history::{CommitRecord, History, Side};

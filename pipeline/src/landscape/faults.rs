@@ -1,12 +1,25 @@
 //! What faults act on in a local landscape.
 
 use super::local::Local;
-use super::processes::Check;
+use super::processes::{Check, Processes, USER};
 use chaos::inventory::Inventory;
 use chaos::landscape::Landscape;
 use chaos::probe::Probe;
 use chaos::proxy::{Edge, EdgeName};
 use std::sync::Arc;
+
+/// What faults can act on when these processes run: known before anything is started.
+pub fn inventory(processes: &Processes) -> Inventory {
+    let mut inventory = Inventory::default();
+    for component in &processes.components {
+        inventory.components.insert(component.name.clone(), 1);
+        let user = component.user.then_some(USER);
+        let callers = user.into_iter().map(|caller| EdgeName::new(caller, &component.name));
+        let called = component.reaches.keys().map(|target| EdgeName::new(&component.name, target));
+        inventory.edges.extend(callers.chain(called));
+    }
+    inventory
+}
 
 impl Landscape for Local {
     fn inventory(&self) -> Inventory {

@@ -6,7 +6,7 @@
 
 mod edges;
 pub mod events;
-mod faults;
+pub mod faults;
 mod health;
 mod instance;
 pub mod local;

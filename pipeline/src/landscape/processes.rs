@@ -341,7 +341,7 @@ fn variable_problems(key: &str, variable: &str, found: &mut Findings) {
 }
 
 /// Component names become file names, labels and host names.
-fn is_name(name: &str) -> bool {
+pub(crate) fn is_name(name: &str) -> bool {
     name != USER
         && name.len() <= 63
         && name.starts_with(|c: char| c.is_ascii_lowercase())

@@ -92,6 +92,18 @@ pub fn plan(experiment: &Experiment, local: &Local, overrides: Overrides, seed: 
     }
 }
 
+/// What surrounds a plan while it runs.
+pub struct Around<'a> {
+    /// Guards of the experiment.
+    pub guards: &'a [Watch],
+    /// Journal of faults.
+    pub journal: Arc<StoreJournal>,
+    /// Asks for the end.
+    pub stop: &'a CancellationToken,
+    /// Whoever wants to know what happens.
+    pub told: &'a (dyn Fn(&Progress) + Sync),
+}
+
 /// Runs a plan inside a session: phases `fault` and `recovery` follow the measured times.
 pub async fn run(
     session: &mut Session,
@@ -100,6 +112,12 @@ pub async fn run(
     journal: Arc<StoreJournal>,
     stop: &CancellationToken,
 ) -> Experimented {
+    run_told(session, plan, Around { guards, journal, stop, told: &|_| () }).await
+}
+
+/// As [`run`], for somebody who watches.
+pub async fn run_told(session: &mut Session, plan: &Plan, around: Around<'_>) -> Experimented {
+    let Around { guards, journal, stop, told } = around;
     let (abort, aborted) = watch::channel(None);
     let (events, mut progress) = mpsc::channel(PROGRESS_WAITING);
     let run = format!("{}-{}-{}", session_name(session), plan.experiment, plan.seed);
@@ -111,7 +129,10 @@ pub async fn run(
     let report: Result<Report, _> = loop {
         tokio::select! {
             report = &mut execution => break report,
-            Some(event) = progress.recv() => mark(session, &plan.experiment, event),
+            Some(event) = progress.recv() => {
+                told(&event);
+                mark(session, &plan.experiment, event);
+            }
             _ = turn.tick() => {
                 session.follow();
                 if stop.is_cancelled() {
@@ -124,6 +145,7 @@ pub async fn run(
         }
     };
     while let Ok(event) = progress.try_recv() {
+        told(&event);
         mark(session, &plan.experiment, event);
     }
     let now = session.clock.now_ms();
@@ -137,10 +159,9 @@ pub async fn run(
     match report {
         Ok(report) => {
             session.expose(report.exposures.iter().map(exposure));
-            if stop.is_cancelled() {
-                Experimented::Stopped
-            } else if report.residue.is_empty() {
-                Experimented::Over
+            // What is left counts more than who asked for the end.
+            if report.residue.is_empty() {
+                if stop.is_cancelled() { Experimented::Stopped } else { Experimented::Over }
             } else {
                 Experimented::Residue(
                     report

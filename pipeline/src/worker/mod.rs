@@ -3,8 +3,11 @@
 //! `reconcile` re-reads the truth at every turn; nothing is decided from a nudge. One soak runs at a time in a
 //! landscape; `drive` carries its state machine, `observe` is what happens while it is watched.
 
+pub mod adopt;
 mod bundle;
+pub mod chaos_record;
 mod drive;
+pub mod experiment;
 mod facts;
 mod faults;
 mod guard;
@@ -14,11 +17,13 @@ mod observe;
 mod publish;
 mod reconcile;
 mod session;
-mod sources;
+pub mod sources;
 mod suites;
+mod supervise;
 pub mod view;
 
-pub use bundle::{Bundle, SuiteDocument};
+pub use bundle::{Bundle, FOLDERS, PROGRAMME, SuiteDocument, Texts};
+pub use facts::word;
 pub use installation::{Installation, OpenError};
-pub use reconcile::{Worker, abort_mark, verdict_of};
+pub use reconcile::{AskError, Asked, Worker, abort_mark, ask, verdict_of};
 pub use view::{Notice, View};

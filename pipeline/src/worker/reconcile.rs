@@ -1,14 +1,18 @@
 //! The worker's loop: read the truth, wish soaks, run one at a time, send what waits.
 
+mod person;
+
+pub use person::{AskError, Asked, ask};
+
 use super::drive::{Drive, last_verdict};
 use super::facts;
 use super::faults::UNDONE;
 use super::installation::{Installation, Lock};
 use super::publish;
 use super::sources::{Sources, Truth};
+use super::supervise::supervise;
 use super::view::{Notice, View};
-use crate::landscape::events::system_clock;
-use crate::landscape::local::{Local, LocalConfig};
+use crate::landscape::local::Local;
 use crate::landscape::residual;
 use crate::soak::baseline::RUNS;
 use crate::soak::machine::State;
@@ -26,8 +30,6 @@ use tokio_util::sync::CancellationToken;
 
 /// Time between two looks at the repositories.
 const TURN: Duration = Duration::from_secs(1);
-/// From the request to stop a component until the kill.
-const GRACE: Duration = Duration::from_secs(3);
 /// Mark of the last look at the clock triggers.
 const CLOCK_MARK: &str = "clock-triggers";
 
@@ -49,7 +51,9 @@ impl History for Known<'_> {
         self.0.iter().any(|s| s.tag == tag)
     }
     fn waiting(&self, tag: &str) -> bool {
-        self.0.iter().any(|s| s.tag == tag && s.state == State::Requested)
+        // What a person asked for is soaked, whatever else waits.
+        let by_rule = |s: &&Soak| !matches!(s.cause, Cause::Person { .. });
+        self.0.iter().filter(by_rule).any(|s| s.tag == tag && s.state == State::Requested)
     }
 }
 
@@ -200,6 +204,9 @@ impl Worker {
         for mut soak in
             self.installation.store.open_soaks(&truth.landscape.metadata.name)?.into_iter().filter(|s| s.tag == tag)
         {
+            if matches!(soak.cause, Cause::Person { .. }) {
+                continue;
+            }
             let (state, effects) = step(soak.state.clone(), Event::Superseded { by: by.to_owned() });
             if effects.is_empty() {
                 continue;
@@ -261,17 +268,7 @@ impl Worker {
             }
             local.shutdown().await;
         }
-        let config = LocalConfig {
-            processes: truth.processes.clone(),
-            here: self.installation.dir.clone(),
-            work_dir: self.installation.work("components"),
-            log_dir: self.installation.dir.join("logs"),
-            installation: self.installation.mark(),
-            mettle: self.mettle.clone(),
-            grace: GRACE,
-            clock: system_clock(),
-        };
-        let local = Arc::new(Local::new(config)?);
+        let local = Arc::new(Local::new(supervise(&self.installation, &truth.processes, &self.mettle))?);
         self.local = Some((described, local.clone()));
         Ok(local)
     }

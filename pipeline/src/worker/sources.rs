@@ -80,12 +80,20 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// Opens the mirrors; does not talk to the remotes.
+    /// Opens the mirrors of the worker; does not talk to the remotes. For whoever holds the installation's lock.
     ///
     /// # Errors
     /// An address is wrong, or the work folder cannot be written.
     pub async fn open(installation: &Installation) -> Result<Self, SourceError> {
-        let (git, folder) = (Git::default(), installation.work("git"));
+        Self::open_in(installation, installation.work("git")).await
+    }
+
+    /// Opens mirrors in another folder: one process owns a folder of mirrors, and a worker may own its own now.
+    ///
+    /// # Errors
+    /// As [`Sources::open`].
+    pub async fn open_in(installation: &Installation, folder: PathBuf) -> Result<Self, SourceError> {
+        let git = Git::default();
         let remote = |what, address: &str| {
             Remote::within(&installation.dir, address).map_err(|source| SourceError::Address { what, source })
         };

@@ -1,6 +1,8 @@
 //! Integration tests of the binary and the rooms of the pipeline, with real components.
 #![allow(clippy::unwrap_used)] // a failed step of a test fails the test; helpers outside of #[test] are tests too
 
+mod cli_init;
+mod cli_support;
 mod git_ledger;
 mod git_support;
 mod landscape;

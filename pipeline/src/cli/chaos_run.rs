@@ -1,0 +1,218 @@
+//! `mettle chaos run` and `replay`: an experiment in the landscape of an installation.
+
+use super::chaos::{Dose, objected, plan_text, read_experiment};
+use super::output::{Output, table};
+use super::run::{myself, on_interrupt};
+use super::{Dir, Exit};
+use crate::worker::chaos_record::{ChaosOutcome, ChaosRecord, RecordError};
+use crate::worker::experiment::{Ground, NoSuchTag, Wanted};
+use crate::worker::{Installation, Notice, View};
+use ::chaos::execute::Progress;
+use ::chaos::plan::Plan;
+use chrono::Utc;
+use clap::Args;
+use scorer::evidence::{Ended, Exposure};
+use std::path::PathBuf;
+
+pub(super) const RUN_EXAMPLES: &str = "Examples:
+  mettle chaos run payments-slow.yaml --dir soak --dry-run   shows the plan, changes nothing
+  mettle chaos run payments-slow.yaml --dir soak --tag v1.2.0
+
+Ctrl-C undoes the fault and ends. Exit: 0 ran, 2 objections, 11 an injection could not be verified,
+13 ended early and undone (Ctrl-C or a guard), 14 something could not be undone.";
+
+pub(super) const REPLAY_EXAMPLES: &str = "Examples:
+  mettle chaos replay payments-slow-20260101T120000Z-0a1b2c3d --dir soak --dry-run
+  mettle chaos replay record.json --dir soak --tag v1.3.0   the same plan on another tag";
+
+/// `mettle chaos run`.
+#[derive(Debug, Args)]
+pub(super) struct Run {
+    /// The experiment.
+    file: PathBuf,
+    #[command(flatten)]
+    stage: Stage,
+    #[command(flatten)]
+    dose: Dose,
+}
+
+/// `mettle chaos replay`.
+#[derive(Debug, Args)]
+pub(super) struct Replay {
+    /// File of a record, or the beginning of its id.
+    record: String,
+    #[command(flatten)]
+    stage: Stage,
+}
+
+/// Where an experiment runs.
+#[derive(Debug, Args)]
+pub(super) struct Stage {
+    #[command(flatten)]
+    dir: Dir,
+    /// Tag that is deployed [default: the one that was soaked last, else the newest; of a replay: the recorded one].
+    #[arg(long)]
+    tag: Option<String>,
+    /// Show the plan and stop.
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    output: Output,
+}
+
+pub(super) async fn run(run: Run) -> anyhow::Result<u8> {
+    let wanted = run.dose.wanted(read_experiment(&run.file)?);
+    let installation = Installation::open(&run.stage.dir.dir)?;
+    perform(installation, &wanted, None, run.stage).await
+}
+
+pub(super) async fn replay(replay: Replay) -> anyhow::Result<u8> {
+    let installation = Installation::open(&replay.stage.dir.dir)?;
+    let record = match ChaosRecord::find(&installation, &replay.record) {
+        Ok(record) => record,
+        Err(error @ (RecordError::NotFound { .. } | RecordError::Unreadable { .. })) => {
+            eprintln!("error: {:#}", anyhow::Error::from(error));
+            return Ok(Exit::Usage as u8);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let wanted = Wanted {
+        experiment: record.experiment.clone(),
+        repeat: record.repeat,
+        seed: record.seed,
+        replay_of: Some(record.id.clone()),
+    };
+    let tag = replay.stage.tag.clone().or(Some(record.tag.clone()));
+    perform(installation, &wanted, Some(&record), Stage { tag, ..replay.stage }).await
+}
+
+async fn perform(
+    installation: Installation,
+    wanted: &Wanted,
+    recorded: Option<&ChaosRecord>,
+    stage: Stage,
+) -> anyhow::Result<u8> {
+    let ground = match Ground::take(installation.clone(), stage.tag.as_deref(), &myself()?).await {
+        Err(error) if error.is::<NoSuchTag>() => {
+            eprintln!("error: {error:#}");
+            return Ok(Exit::Usage as u8);
+        }
+        ground => ground?,
+    };
+    let (plan, objections) = wanted.plan(&ground.inventory())?;
+    if let Some(recorded) = recorded
+        && plan.hash() != recorded.plan_hash
+    {
+        eprintln!(
+            "error: the plan is {} and was {}: the landscape has changed since (components or edges), so it is not the same experiment any more; run the experiment itself: mettle chaos run FILE",
+            plan.hash(),
+            recorded.plan_hash
+        );
+        return Ok(Exit::Usage as u8);
+    }
+    eprint!("{}", plan_text(wanted, &plan));
+    if objected(&objections) {
+        return Ok(Exit::Usage as u8);
+    }
+    if stage.dry_run {
+        stage.output.print(&plan, || format!("{}\n", plan.hash()))?;
+        return Ok(Exit::Ok as u8);
+    }
+    let (stop, view) = (on_interrupt()?, View::new());
+    let tag = ground.tag().to_owned();
+    view.show(&Notice::Says(format!("deploying {tag}")));
+    let began = Utc::now();
+    let told = |event: &Progress| {
+        let gone = (Utc::now() - began).num_milliseconds() as f64;
+        show(&view, &plan, event, (gone / plan.duration_ms().max(1) as f64).clamp(0.0, 1.0));
+    };
+    let Some(record) = ground.run((wanted, &plan), &stop, &told).await? else {
+        eprintln!("ended before anything was injected");
+        return Ok(Exit::Interrupted as u8);
+    };
+    eprintln!(
+        "{}: record {}",
+        outcome_word(record.outcome),
+        installation.work("chaos").join(format!("{}.json", record.id)).display()
+    );
+    if let Some(residue) = &record.residue {
+        eprintln!(
+            "error: not undone: {residue}; the processes have ended, and with them what was injected; see the record"
+        );
+    }
+    stage.output.print(&record, || exposures_text(&record.exposures))?;
+    Ok(exit_of(record.outcome) as u8)
+}
+
+fn show(view: &View, plan: &Plan, event: &Progress, share: f64) {
+    let (repetition, text) = match event {
+        Progress::FaultStarting { repetition, .. } => (*repetition, "injecting".to_owned()),
+        Progress::Injected { repetition, verified: true, dose, .. } => {
+            (*repetition, format!("fault is in{}", measured(dose.iter())))
+        }
+        Progress::Injected { repetition, verified: false, .. } => {
+            (*repetition, "the injection could not be verified".to_owned())
+        }
+        Progress::Undone { repetition, .. } => (*repetition, "undone, recovering".to_owned()),
+        Progress::RestOver { repetition, .. } => (*repetition, "rest is over".to_owned()),
+        Progress::NotRun { repetition, why, .. } => (*repetition, format!("not run: {why}")),
+    };
+    view.show(&Notice::Stands {
+        tag: plan.experiment.clone(),
+        phase: format!("#{repetition} of {}: {text}", plan.repetitions.len()),
+        share,
+        score: None,
+        missing: String::new(),
+    });
+}
+
+fn measured<'a>(dose: impl Iterator<Item = (&'a String, &'a f64)>) -> String {
+    let all: Vec<String> = dose.map(|(name, value)| format!("{name} {value:.1}")).collect();
+    if all.is_empty() { String::new() } else { format!(" ({})", all.join(", ")) }
+}
+
+/// One line for each injection, with requested and achieved dose.
+fn exposures_text(exposures: &[Exposure]) -> String {
+    let head = ["#", "FAULT", "TARGET", "HELD", "REQUESTED", "ACHIEVED", "ENDED"].map(str::to_owned).to_vec();
+    let row = |e: &Exposure| {
+        let requested: Vec<String> = e.requested.iter().map(|(k, v)| format!("{k} {v}")).collect();
+        let achieved: Vec<String> = e.achieved.iter().map(|(k, v)| format!("{k} {v:.1}")).collect();
+        let ended = match e.ended {
+            Ended::Completed => "completed",
+            Ended::GuardTripped => "guard tripped",
+            Ended::Aborted => "aborted, undone",
+            Ended::NotRun => "not run",
+        };
+        let detail = e.detail.as_ref().map_or_else(String::new, |detail| format!(": {detail}"));
+        vec![
+            e.repetition.to_string(),
+            e.kind.clone(),
+            e.target.clone(),
+            format!("{:.1} s", (e.end_ms - e.start_ms).max(0) as f64 / 1e3),
+            requested.join(", "),
+            if e.verified { achieved.join(", ") } else { "not verified".into() },
+            format!("{ended}{detail}"),
+        ]
+    };
+    table(&std::iter::once(head).chain(exposures.iter().map(row)).collect::<Vec<_>>())
+}
+
+/// The outcome for people.
+pub(super) fn outcome_word(outcome: ChaosOutcome) -> &'static str {
+    match outcome {
+        ChaosOutcome::Completed => "completed",
+        ChaosOutcome::NotVerified => "not verified",
+        ChaosOutcome::GuardTripped => "guard tripped, undone",
+        ChaosOutcome::Aborted => "aborted, undone",
+        ChaosOutcome::Residue => "residue",
+    }
+}
+
+fn exit_of(outcome: ChaosOutcome) -> Exit {
+    match outcome {
+        ChaosOutcome::Completed => Exit::Ok,
+        ChaosOutcome::NotVerified => Exit::Insufficient,
+        ChaosOutcome::GuardTripped | ChaosOutcome::Aborted => Exit::Aborted,
+        ChaosOutcome::Residue => Exit::UndoIncomplete,
+    }
+}
