@@ -6,6 +6,7 @@ use super::faults::StoreJournal;
 use super::installation::Installation;
 use super::judge::{self, Bench};
 use super::observe::{self, Driver, Observation};
+use super::page;
 use super::publish::{self, Material};
 use super::session::{Begin, Session};
 use super::sources::{Sources, Truth};
@@ -347,6 +348,10 @@ impl Drive {
                 &record,
                 gate_api::store::Act { by: "worker", at: Utc::now() },
             )?;
+        }
+        if let (Some(evidence), Ok(bench)) = (evidence, self.bench()) {
+            let plan = self.soak.plan.iter().flat_map(|p| p.baseline.clone()).collect();
+            page::put(&self.installation.gate, bench, (evidence, plan, report.clone())).await;
         }
         if report.verdict == Verdict::Pass
             && let Some(evidence) = self.soak.evidence()

@@ -11,6 +11,7 @@ mod guard;
 pub mod installation;
 mod judge;
 mod observe;
+mod page;
 mod publish;
 mod reconcile;
 mod session;
