@@ -25,7 +25,7 @@ pub(super) fn evidence(record: &VerdictRecord, page: Option<&PageData>) -> Marku
                     dt { "Method" } dd { (judged.method) ", judged at " (judged.look) " samples" }
                     dt { "Basis" } dd { (basis) @if judged.provisional { "; provisional: fewer than three" } }
                     @if let Some(p) = judged.tag_p {
-                        dt { "p of the tag" } dd { (scorer::quantity::digits(p)) ", fails below " (scorer::quantity::digits(judged.level)) }
+                        dt { "p of the tag" } dd { (format!("{p:.1e}")) ", fails below " (format!("{:.1e}", judged.level)) }
                     }
                     @if !record.toggles.is_empty() {
                         dt { "Toggles" }

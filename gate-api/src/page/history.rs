@@ -4,9 +4,9 @@ use super::{mark, number};
 use crate::facts::{Facts, SoakFact, SoakState};
 use maud::{Markup, html};
 
-/// Soaks of the tag but the one that is shown, newest first.
-pub(super) fn history(facts: &Facts, shown: Option<&str>) -> Markup {
-    let others: Vec<&SoakFact> = facts.soaks.iter().rev().filter(|s| Some(s.id.as_str()) != shown).collect();
+/// Soaks of the tag but those that are shown already, newest first.
+pub(super) fn history(facts: &Facts, shown: &[&str]) -> Markup {
+    let others: Vec<&SoakFact> = facts.soaks.iter().rev().filter(|s| !shown.contains(&s.id.as_str())).collect();
     html! {
         @if !others.is_empty() {
             section id="soaks" {

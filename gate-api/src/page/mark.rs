@@ -10,7 +10,7 @@ pub(super) fn verdict_word(verdict: Verdict) -> &'static str {
         Verdict::Pass => "pass",
         Verdict::Fail => "fail",
         Verdict::Insufficient => "insufficient",
-        Verdict::None => "none",
+        Verdict::None => "no verdict",
     }
 }
 

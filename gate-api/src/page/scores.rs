@@ -49,10 +49,10 @@ fn row(of: &str, score: [f64; 3], kpi: f64) -> Markup {
             td data-label="Interval" {
                 svg class="scale" viewBox="-6 0 212 22" role="img" {
                     title { (of) ": " (text) ", needs " (format!("{kpi:.0}")) }
-                    line class="axis" x1="0" x2=(WIDTH) y1="11" y2="11";
-                    line class="interval" x1=(low) x2=(high.max(low + 1.0)) y1="11" y2="11";
-                    line class="needed" x1=(needed) x2=(needed) y1="1" y2="21";
-                    circle class="point" cx=(middle) cy="11" r="4.5";
+                    line class="axis" x1="0" x2=(WIDTH) y1="11" y2="11" {}
+                    line class="interval" x1=(low) x2=(high.max(low + 1.0)) y1="11" y2="11" {}
+                    line class="needed" x1=(needed) x2=(needed) y1="1" y2="21" {}
+                    circle class="point" cx=(middle) cy="11" r="4.5" {}
                 }
             }
         }

@@ -9,6 +9,7 @@ use crate::gate::Gate;
 use crate::question::Question;
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
+use scorer::verdict::Basis;
 
 /// A tag in a landscape as of a moment, decided.
 pub struct TagView<'a> {
@@ -39,6 +40,7 @@ impl<'a> TagView<'a> {
 pub fn tag(view: &TagView<'_>, page: Option<&PageData>, landscapes: &[&str]) -> Markup {
     let (tag, record) = (view.tag, view.record());
     let running = progress::under_way(&view.facts.soaks);
+    let shown: Vec<&str> = record.map(|r| r.soak.as_str()).into_iter().chain(running.map(|s| s.id.as_str())).collect();
     let refresh = if running.is_some() { Refresh::WhileRunning } else { Refresh::Never };
     let body = html! {
         h1 { (tag.product) " " (tag.tag) " in " (view.landscape.landscape) }
@@ -56,7 +58,7 @@ pub fn tag(view: &TagView<'_>, page: Option<&PageData>, landscapes: &[&str]) -> 
             @if let Some(page) = page { (faults::faults(page)) }
             (evidence::evidence(record, page))
         }
-        (history::history(view.facts, record.map(|r| r.soak.as_str())))
+        (history::history(view.facts, &shown))
         @if let Some(note) = page.and_then(|p| p.note.as_ref()).or(tag.note.as_ref()) {
             section id="note" { h2 { "Release note" } details { summary { "Markdown" } pre { (note) } } }
         }
@@ -74,12 +76,17 @@ fn sentence(view: &TagView<'_>) -> Markup {
     html! {
         section id="verdict" class={ "verdict " (mark::verdict_class(verdict)) } {
             p class="big" { (mark::verdict(verdict)) " " (text) }
-            p {
-                @match record.and_then(VerdictRecord::score) {
-                    Some(score) => { "Score " strong { (number::score(score)) } " of 100, needs " (format!("{:.0}", view.landscape.policy.kpi)) }
-                    None => { "No score" @if record.is_some() { ": judged by its objectives" } }
+            @if let Some(record) = record {
+                p {
+                    @match (record.score(), record.judgement.basis) {
+                        (Some(score), _) => {
+                            "Score " strong { (number::score(score)) } " of 100, needs " (format!("{:.0}", view.landscape.policy.kpi))
+                        }
+                        (None, Basis::Objectives) => "No score: judged by its objectives, there was no earlier tag to compare with",
+                        (None, Basis::Baseline) => "No score: nothing could be compared",
+                    }
+                    span class="faint" { " · judged " (number::moment(record.evaluated_at)) }
                 }
-                @if let Some(record) = record { span class="faint" { " · judged " (number::moment(record.evaluated_at)) } }
             }
         }
     }

@@ -131,6 +131,13 @@ async fn a_tag_is_rendered_in_order_with_its_charts_and_a_quiet_console() {
     assert!(places.is_sorted(), "{places:?}");
     assert_eq!(page.dom.matches("class=\"candidate\" d=\"M").count(), 4 + 1, "four charts and the legend");
     assert_eq!(page.console, Vec::<String>::new());
+    // A shape that is not closed swallows everything after it, and the picture stays empty.
+    for shape in ["line", "rect", "path", "circle"] {
+        for at in page.dom.split(&format!("<{shape} ")).skip(1) {
+            let after = at.split_once('>').unwrap().1;
+            assert!(after.starts_with(&format!("</{shape}>")), "{shape} holds {}", &after[..60]);
+        }
+    }
     let list = browser.render(&gate.url).await;
     assert!(list.dom.contains(RUNNING) && list.dom.contains("<progress"));
     assert_eq!(list.console, Vec::<String>::new());
@@ -146,7 +153,7 @@ async fn pages_are_light_or_dark_as_asked_and_never_blank() {
     for (name, scheme, size, url) in [
         ("tag-light", light, "1200,3300", &tag),
         ("tag-dark", dark, "1200,3300", &tag),
-        ("tag-narrow", light, "500,6400", &tag),
+        ("tag-narrow", light, "400,7000", &tag),
         ("list-light", light, "1200,1100", &gate.url),
         ("list-dark", dark, "1200,1100", &gate.url),
         ("running-dark", dark, "1200,1000", &format!("{}/products/shop/tags/{RUNNING}", gate.url)),

@@ -35,20 +35,20 @@ fn legend() -> Markup {
     let key =
         |shape: Markup, text: &str| html! { li { svg viewBox="0 0 34 14" aria-hidden="true" { (shape) } (text) } };
     html! {
-        svg width="0" height="0" aria-hidden="true" focusable="false" {
+        svg class="defs" width="0" height="0" aria-hidden="true" focusable="false" {
             defs {
                 pattern id="hatch" width="7" height="7" patternUnits="userSpaceOnUse" patternTransform="rotate(45)" {
-                    line class="hatch" x1="0" x2="0" y1="0" y2="7";
+                    line class="hatch" x1="0" x2="0" y1="0" y2="7" {}
                 }
             }
         }
         ul class="legend" {
-            (key(html! { path class="candidate" d="M1 10 L12 4 L22 9 L33 5"; }, "this tag"))
-            (key(html! { rect class="band" width="34" height="14"; }, "span of the baseline runs"))
-            (key(html! { line class="allowed" x1="0" x2="34" y1="7" y2="7"; }, "baseline and margin"))
-            (key(html! { line class="objective" x1="0" x2="34" y1="7" y2="7"; }, "objective"))
-            (key(html! { rect class="fault" width="34" height="14"; rect fill="url(#hatch)" width="34" height="14"; }, "fault is in (F1, F2 …: see faults)"))
-            (key(html! { rect class="unjudged" width="34" height="14"; }, "not judged: warm-up, recovery"))
+            (key(html! { path class="candidate" d="M1 10 L12 4 L22 9 L33 5" {} }, "this tag"))
+            (key(html! { rect class="band" width="34" height="14" {} }, "span of the baseline runs"))
+            (key(html! { line class="allowed" x1="0" x2="34" y1="7" y2="7" {} }, "baseline and margin"))
+            (key(html! { line class="objective" x1="0" x2="34" y1="7" y2="7" {} }, "objective"))
+            (key(html! { rect class="fault" width="34" height="14" {} rect fill="url(#hatch)" width="34" height="14" {} }, "fault is in (F1, F2 …: see faults)"))
+            (key(html! { rect class="unjudged" width="34" height="14" {} }, "not judged: warm-up, recovery"))
         }
     }
 }

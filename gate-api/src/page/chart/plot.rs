@@ -33,18 +33,18 @@ pub(super) fn plot(page: &PageData, chart: &PageChart) -> Markup {
             @for phase in &page.phases { (shaded(phase, x)) }
             @for (i, fault) in page.faults.iter().enumerate() { (faulted(i + 1, fault, x)) }
             @for tick in y.ticks(4.0) {
-                line class="grid" x1=(LEFT) x2=(RIGHT) y1=(y.at(tick)) y2=(y.at(tick));
+                line class="grid" x1=(LEFT) x2=(RIGHT) y1=(y.at(tick)) y2=(y.at(tick)) {}
                 text x=(LEFT - 6.0) y=(y.at(tick) + 4.0) text-anchor="end" { (unit.level(tick)) }
             }
-            line class="axis" x1=(LEFT) x2=(RIGHT) y1=(BOTTOM) y2=(BOTTOM);
+            line class="axis" x1=(LEFT) x2=(RIGHT) y1=(BOTTOM) y2=(BOTTOM) {}
             @for tick in x.times() {
-                line class="axis" x1=(x.at(tick)) x2=(x.at(tick)) y1=(BOTTOM) y2=(BOTTOM + 4.0);
+                line class="axis" x1=(x.at(tick)) x2=(x.at(tick)) y1=(BOTTOM) y2=(BOTTOM + 4.0) {}
                 text x=(x.at(tick)) y=(BOTTOM + 18.0) text-anchor=(if tick == 0.0 { "start" } else { "middle" }) { (time_label(tick)) }
             }
-            path class="band" d=(band(chart, x, y));
-            @if let Some(value) = chart.objective { line class="objective" x1=(LEFT) x2=(RIGHT) y1=(y.at(value)) y2=(y.at(value)); }
-            @if let Some(value) = chart.allowed { line class="allowed" x1=(LEFT) x2=(RIGHT) y1=(y.at(value)) y2=(y.at(value)); }
-            path class="candidate" d=(line(chart, x, y));
+            path class="band" d=(band(chart, x, y)) {}
+            @if let Some(value) = chart.objective { line class="objective" x1=(LEFT) x2=(RIGHT) y1=(y.at(value)) y2=(y.at(value)) {} }
+            @if let Some(value) = chart.allowed { line class="allowed" x1=(LEFT) x2=(RIGHT) y1=(y.at(value)) y2=(y.at(value)) {} }
+            path class="candidate" d=(line(chart, x, y)) {}
         }
     }
 }
@@ -84,8 +84,8 @@ fn shaded(phase: &PagePhase, x: Axis) -> Markup {
     };
     let fits = (to - from) > word.len() as f64 * LETTER;
     html! {
-        @if !class.is_empty() { rect class=(class) x=(from) y=(TOP) width=(width(from, to)) height=(BOTTOM - TOP); }
-        @if phase.from_s > 0.0 { line class="border" x1=(from) x2=(from) y1=(TOP) y2=(BOTTOM); }
+        @if !class.is_empty() { rect class=(class) x=(from) y=(TOP) width=(width(from, to)) height=(BOTTOM - TOP) {} }
+        @if phase.from_s > 0.0 { line class="border" x1=(from) x2=(from) y1=(TOP) y2=(BOTTOM) {} }
         @if fits && !word.is_empty() { text x=(middle(from, to)) y=(TOP - 7.0) text-anchor="middle" { (word) } }
     }
 }
@@ -97,8 +97,8 @@ fn faulted(number: usize, fault: &PageFault, x: Axis) -> Markup {
         @if fault.verified && fault.to_s > fault.from_s {
             g {
                 title { (label) ": " (fault.experiment) " #" (fault.repetition) ", " (fault.kind) " on " (fault.target) }
-                rect class="fault" x=(from) y=(TOP) width=(width(from, to)) height=(BOTTOM - TOP);
-                rect fill="url(#hatch)" x=(from) y=(TOP) width=(width(from, to)) height=(BOTTOM - TOP);
+                rect class="fault" x=(from) y=(TOP) width=(width(from, to)) height=(BOTTOM - TOP) {}
+                rect fill="url(#hatch)" x=(from) y=(TOP) width=(width(from, to)) height=(BOTTOM - TOP) {}
                 @if to - from > label.len() as f64 * LETTER {
                     text class="in-fault" x=(middle(from, to)) y=(TOP - 7.0) text-anchor="middle" { (label) }
                 }
