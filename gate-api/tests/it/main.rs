@@ -9,5 +9,6 @@ mod metrics;
 mod pages;
 mod refusals;
 mod served;
+mod stopping;
 mod store;
 mod story;

@@ -53,13 +53,13 @@ impl Axis {
     }
 }
 
-/// `0`, `30 s`, `2 min`, `1.5 h`, `3 d`: one unit, the one of the step.
-pub(super) fn time_label(at_s: f64) -> String {
-    let (divisor, unit) = match at_s {
-        s if s == 0.0 => return "0".to_owned(),
-        s if s < 90.0 => (1.0, "s"),
-        s if s < 5400.0 => (60.0, "min"),
-        s if s < 172_800.0 => (3600.0, "h"),
+/// `0`, `30 s`, `2 min`, `1.5 h`, `3 d`: the whole axis in one unit, the one that suits its length.
+pub(super) fn time_label(at_s: f64, length_s: f64) -> String {
+    let (divisor, unit) = match length_s {
+        _ if at_s == 0.0 => return "0".to_owned(),
+        short if short <= 180.0 => (1.0, "s"),
+        hours if hours <= 7200.0 => (60.0, "min"),
+        days if days <= 172_800.0 => (3600.0, "h"),
         _ => (86_400.0, "d"),
     };
     format!("{} {unit}", scorer::quantity::digits(at_s / divisor))
@@ -76,5 +76,41 @@ pub(super) fn range(unit: Unit, values: impl Iterator<Item = f64>) -> Option<(f6
         Unit::Share | Unit::PerSample => Some((0.0, (high * 1.08).max(1e-4))),
         _ if low >= 0.0 => Some(((low - room).max(0.0), high + room)),
         _ => Some((low - room, high + room)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_are_round_and_inside() {
+        let axis = Axis::new((0.0, 0.113), (190.0, 22.0));
+        let ticks: Vec<String> = axis.ticks(4.0).into_iter().map(|t| Unit::Share.level(t)).collect();
+        assert_eq!(ticks, ["0 %", "5 %", "10 %"]);
+        let week = Axis::new((0.0, 7.0 * 86_400.0), (0.0, 1.0));
+        let labels: Vec<String> = week.times().into_iter().map(|t| time_label(t, 7.0 * 86_400.0)).collect();
+        assert_eq!(labels, ["0", "2 d", "4 d", "6 d"]);
+        let minutes: Vec<String> =
+            Axis::new((0.0, 113.0), (0.0, 1.0)).times().into_iter().map(|t| time_label(t, 113.0)).collect();
+        assert_eq!(minutes, ["0", "30 s", "60 s", "90 s"]);
+    }
+
+    #[test]
+    fn a_flat_line_lies_in_the_middle_and_nothing_leaves_the_picture() {
+        for value in [0.0, 5.0, -3e9] {
+            let axis = Axis::new((value, value), (0.0, 100.0));
+            assert_eq!(axis.at(value), 50.0, "{value}");
+            assert_eq!((axis.at(f64::INFINITY), axis.at(f64::NEG_INFINITY)), (100.0, 0.0));
+            assert!(axis.ticks(4.0).len() <= 32);
+        }
+    }
+
+    #[test]
+    fn shares_begin_at_zero_and_nothing_has_no_range() {
+        assert_eq!(range(Unit::Share, [0.04, 0.05].into_iter()), Some((0.0, 0.05 * 1.08)));
+        let (low, high) = range(Unit::Bytes, [40.0, 50.0].into_iter()).unwrap();
+        assert!(low > 39.0 && low < 40.0 && high > 50.0, "{low} {high}");
+        assert_eq!(range(Unit::Plain, [].into_iter()), None);
     }
 }

@@ -39,7 +39,7 @@ pub(super) fn plot(page: &PageData, chart: &PageChart) -> Markup {
             line class="axis" x1=(LEFT) x2=(RIGHT) y1=(BOTTOM) y2=(BOTTOM) {}
             @for tick in x.times() {
                 line class="axis" x1=(x.at(tick)) x2=(x.at(tick)) y1=(BOTTOM) y2=(BOTTOM + 4.0) {}
-                text x=(x.at(tick)) y=(BOTTOM + 18.0) text-anchor=(if tick == 0.0 { "start" } else { "middle" }) { (time_label(tick)) }
+                text x=(x.at(tick)) y=(BOTTOM + 18.0) text-anchor=(if tick == 0.0 { "start" } else { "middle" }) { (time_label(tick, page.length_s)) }
             }
             path class="band" d=(band(chart, x, y)) {}
             @if let Some(value) = chart.objective { line class="objective" x1=(LEFT) x2=(RIGHT) y1=(y.at(value)) y2=(y.at(value)) {} }
