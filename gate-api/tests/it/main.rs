@@ -1,4 +1,5 @@
 //! The gate from outside: decisions, store, HTTP faces, pages, metrics, contract.
+#![allow(clippy::unwrap_used, reason = "a step of a test that fails is a failed test")]
 
 mod chromium;
 mod contract;

@@ -14,6 +14,7 @@ use super::view::{Notice, View};
 use crate::changelog::Changelog;
 use crate::crash::{self, Side};
 use crate::landscape::local::{Local, Release, Rollback, Unchanged};
+use crate::report::Report;
 use crate::soak::baseline::{self, Run};
 use crate::soak::machine::{Effect, Ending, Event, Outcome, State, step};
 use crate::soak::record::{Attempt, PlanRecord};
@@ -349,10 +350,7 @@ impl Drive {
                 gate_api::store::Act { by: "worker", at: Utc::now() },
             )?;
         }
-        if let (Some(evidence), Ok(bench)) = (evidence, self.bench()) {
-            let plan = self.soak.plan.iter().flat_map(|p| p.baseline.clone()).collect();
-            page::put(&self.installation.gate, bench, (evidence, plan, report.clone())).await;
-        }
+        self.put_page(evidence, &report).await;
         if report.verdict == Verdict::Pass
             && let Some(evidence) = self.soak.evidence()
         {
@@ -372,6 +370,14 @@ impl Drive {
         publish::queue(&self.installation, &self.soak, report, decides)?;
         self.view.show(&Notice::Ended { tag: self.soak.tag.clone(), text });
         Ok(vec![Event::Published])
+    }
+
+    /// Draws the page beside the verdict, which stands without one.
+    async fn put_page(&mut self, evidence: Option<Evidence>, report: &Report) {
+        if let (Some(evidence), Ok(bench)) = (evidence, self.bench()) {
+            let plan = self.soak.plan.iter().flat_map(|p| p.baseline.clone()).collect();
+            page::put(&self.installation.gate, bench, (evidence, plan, report.clone())).await;
+        }
     }
 
     /// Whether this soak decides about its tag: not, when it is undecided and an earlier one passed or failed.
