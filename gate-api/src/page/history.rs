@@ -10,7 +10,7 @@ pub(super) fn history(facts: &Facts, shown: &[&str]) -> Markup {
     html! {
         @if !others.is_empty() {
             section id="soaks" {
-                h2 { "Other soaks of this tag" }
+                h2 { @if shown.is_empty() { "Soaks of this tag" } @else { "Other soaks of this tag" } }
                 table {
                     thead { tr { th { "Requested" } th { "Outcome" } th { "Verdict" } th { "Score" } th { "Soak" } } }
                     tbody { @for soak in others { (row(facts, soak)) } }

@@ -343,6 +343,7 @@ impl Drive {
         let digest = report.digest()?;
         self.soak.report = Some(digest.clone());
         self.put_tag(incomplete)?;
+        self.put_page(evidence, &report).await;
         if let Some(record) = publish::verdict_record(&report, &digest) {
             gate_api::GateStore::put_verdict(
                 self.installation.gate.as_ref(),
@@ -350,7 +351,6 @@ impl Drive {
                 gate_api::store::Act { by: "worker", at: Utc::now() },
             )?;
         }
-        self.put_page(evidence, &report).await;
         if report.verdict == Verdict::Pass
             && let Some(evidence) = self.soak.evidence()
         {
@@ -372,7 +372,7 @@ impl Drive {
         Ok(vec![Event::Published])
     }
 
-    /// Draws the page beside the verdict, which stands without one.
+    /// Draws the page, before the verdict that it is shown with; the verdict stands without one.
     async fn put_page(&mut self, evidence: Option<Evidence>, report: &Report) {
         if let (Some(evidence), Ok(bench)) = (evidence, self.bench()) {
             let plan = self.soak.plan.iter().flat_map(|p| p.baseline.clone()).collect();
