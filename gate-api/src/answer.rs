@@ -1,14 +1,13 @@
 //! The body of the contract, and the way from a question to it.
 
-use crate::decide::{Decision, Reason, Severity, Status, decide};
-use crate::facts::{EvidenceRef, Outcome};
+use crate::decide::{Decision, Status, decide};
 use crate::gate::Availability;
 use crate::question::Question;
 use crate::store::{GateStore, StoreError};
+use crate::wire::AnswerBody;
 use chrono::{DateTime, Utc};
 use scorer::verdict::{Basis, Verdict};
-use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// An answered question. Every field is always present on the wire.
 #[derive(Clone, Debug)]
@@ -23,6 +22,10 @@ pub struct Answer {
     pub id: String,
     /// Digest of the policy that was applied.
     pub policy_digest: String,
+    /// Score that the policy wants.
+    pub kpi: f64,
+    /// When the facts were read.
+    pub asked_at: DateTime<Utc>,
 }
 
 /// Why a question has no answer.
@@ -68,10 +71,10 @@ pub fn answer(store: &dyn GateStore, question: &Question, now: DateTime<Utc>) ->
             hint: "push the tag to the product repository; the worker sees it within seconds".into(),
         });
     };
-    let (commit, policy_digest) = (tag.commit.clone(), landscape.policy.digest.clone());
+    let (commit, policy_digest, kpi) = (tag.commit.clone(), landscape.policy.digest.clone(), landscape.policy.kpi);
     let decision = decide(question, &facts, now);
     let id = question.identity(&commit, &policy_digest);
-    Ok(Answer { question: question.clone(), commit, decision, id, policy_digest })
+    Ok(Answer { question: question.clone(), commit, decision, id, policy_digest, kpi, asked_at: now })
 }
 
 impl Answer {
@@ -87,24 +90,13 @@ impl Answer {
 
     /// The body as the contract has it.
     pub fn body(&self) -> Value {
-        let (q, d) = (&self.question, &self.decision);
-        let [score, low, high] = d.score.map_or([Value::Null, Value::Null, Value::Null], |s| s.map(number));
-        json!({
-            "apiVersion": "mettle/v1", "id": self.id, "gate": q.gate.name(), "product": q.product,
-            "subject": {"tag": q.tag, "commit": self.commit}, "landscape": q.landscape, "cluster": q.cluster, "wave": q.wave,
-            "status": status_word(d.status), "allow": d.status == Status::Allow, "verdict": word(&d.verdict), "basis": word(&d.basis),
-            "provisional": d.provisional, "score": score, "scoreLow": low, "scoreHigh": high, "scoreText": self.score_text(),
-            "outcome": d.outcome.map(Outcome::name), "summary": d.summary, "reasons": d.reasons.iter().map(reason).collect::<Vec<_>>(),
-            "progress": d.progress.map_or_else(String::new, |p| format!("{:.0} % of the evidence", p * 100.0)), "missing": d.missing,
-            "evidence": d.evidence.iter().map(|e: &EvidenceRef| json!({"digest": e.digest, "uri": e.uri})).collect::<Vec<_>>(),
-            "policyDigest": self.policy_digest, "evaluatedAt": d.evaluated_at, "validUntil": d.valid_until, "retryAfterSeconds": d.retry_after_s,
-            "override": null, "supersedes": null, "explainUrl": format!("/products/{}/tags/{}", q.product, q.tag),
-        })
+        serde_json::to_value(AnswerBody::from(self)).unwrap_or(Value::Null)
     }
 
-    fn score_text(&self) -> String {
+    /// `96 (91..99) of 100, needs 85`, or that there is none.
+    pub fn score_text(&self) -> String {
         match self.decision.score {
-            Some([score, low, high]) => format!("{score:.0} ({low:.0}..{high:.0}) of 100"),
+            Some([score, low, high]) => format!("{score:.0} ({low:.0}..{high:.0}) of 100, needs {}", self.kpi),
             None => "no score".into(),
         }
     }
@@ -114,7 +106,7 @@ impl Answer {
         let d = &self.decision;
         let mut out = format!(
             "{}: {} {} in {}: {}\n",
-            status_word(d.status),
+            d.status.name(),
             self.question.product,
             self.question.tag,
             self.question.landscape,
@@ -150,31 +142,4 @@ impl Answer {
             (Status::Error, _) => 1,
         }
     }
-}
-
-fn word<T: Serialize>(value: &T) -> Value {
-    serde_json::to_value(value).unwrap_or(Value::Null)
-}
-
-fn number(value: f64) -> Value {
-    serde_json::Number::from_f64(value).map_or(Value::Null, Value::Number)
-}
-
-fn status_word(status: Status) -> &'static str {
-    match status {
-        Status::Allow => "allow",
-        Status::Deny => "deny",
-        Status::Wait => "wait",
-        Status::Expired => "expired",
-        Status::Error => "error",
-    }
-}
-
-fn reason(r: &Reason) -> Value {
-    let severity = match r.severity {
-        Severity::Info => "info",
-        Severity::Warn => "warn",
-        Severity::Error => "error",
-    };
-    json!({"code": r.code, "severity": severity, "text": r.text, "observed": r.observed, "wanted": r.wanted, "link": r.link})
 }

@@ -10,8 +10,10 @@ pub mod decide;
 pub mod facts;
 pub mod gate;
 pub mod http;
+pub mod page;
 pub mod question;
 pub mod store;
+pub mod wire;
 
 pub use answer::{Answer, AnswerError, answer};
 pub use decide::{Decision, Status, decide};

@@ -46,6 +46,12 @@ impl Unit {
         }
     }
 
+    /// The unit of that name, as reports write it; plain when there is none.
+    pub fn named(name: &str) -> Unit {
+        let all = [Unit::Share, Unit::Bytes, Unit::Seconds, Unit::PerSecond, Unit::BytesPerSecond, Unit::PerSample];
+        all.into_iter().find(|unit| unit.name() == name).unwrap_or(Unit::Plain)
+    }
+
     /// A level: `5.8 %`, `41.2 MB`, `250 ms`, `300 /s`.
     pub fn level(self, value: f64) -> String {
         match self {

@@ -8,6 +8,8 @@ mod reason;
 mod release;
 mod stage;
 
+pub(crate) use objection::duration_text;
+
 pub use reason::{Reason, Severity};
 
 use crate::facts::{Changelog, EvidenceRef, Facts, Outcome, TagFact, VerdictRecord};
@@ -136,14 +138,10 @@ impl Decision {
     /// The same with what the verdict says about the tag.
     fn judged(mut self, record: &VerdictRecord) -> Self {
         let judged = &record.judgement;
-        let finite = [judged.score, judged.score_low, judged.score_high].map(|v| v.filter(|v| v.is_finite()));
         self.verdict = judged.verdict;
         self.basis = judged.basis;
         self.provisional = judged.provisional;
-        self.score = match finite {
-            [Some(score), Some(low), Some(high)] => Some([score, low, high]),
-            _ => None,
-        };
+        self.score = record.score();
         self.evidence.clone_from(&record.evidence);
         self.evaluated_at = Some(record.evaluated_at);
         self.soak = Some(record.soak.clone());

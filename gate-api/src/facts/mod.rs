@@ -1,12 +1,14 @@
 //! Facts: what the worker wrote about products, landscapes, tags and soaks. Values only; nothing here decides.
 
 mod landscape;
+pub mod page;
 mod policy;
 mod soak;
 mod tag;
 mod verdict;
 
 pub use landscape::{Deployed, LandscapeFact};
+pub use page::{PageChart, PageData, PageFault, PagePhase, PageRun};
 pub use policy::{PolicyFact, Provisional};
 pub use soak::{Ended, Look, Outcome, Resolution, Running, SoakFact, SoakState};
 pub use tag::{Changelog, Schedule, ScheduleFact, TagFact};

@@ -42,6 +42,17 @@ pub struct VerdictRecord {
     pub valid_until: DateTime<Utc>,
 }
 
+impl VerdictRecord {
+    /// Score, its lower and upper limit; `None` unless all three are numbers.
+    pub fn score(&self) -> Option<[f64; 3]> {
+        let judged = &self.judgement;
+        match [judged.score, judged.score_low, judged.score_high].map(|v| v.filter(|v| v.is_finite())) {
+            [Some(score), Some(low), Some(high)] => Some([score, low, high]),
+            _ => None,
+        }
+    }
+}
+
 /// One piece of evidence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]

@@ -4,7 +4,7 @@ mod sqlite;
 
 pub use sqlite::SqliteStore;
 
-use crate::facts::{Facts, LandscapeFact, ScheduleFact, SoakFact, TagFact, VerdictRecord};
+use crate::facts::{Facts, LandscapeFact, PageData, ScheduleFact, SoakFact, TagFact, VerdictRecord};
 use chrono::{DateTime, Utc};
 use std::path::PathBuf;
 
@@ -30,6 +30,17 @@ pub enum AuditCheck {
         /// Sequence number of the first row that does not fit.
         at: i64,
     },
+}
+
+/// What is known of all products, bounded.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Overview {
+    /// Landscapes, by product and name.
+    pub landscapes: Vec<LandscapeFact>,
+    /// The newest tags, newest first, once for every landscape of their product.
+    pub tags: Vec<Facts>,
+    /// Tags that are known in all.
+    pub tags_known: usize,
 }
 
 /// A store operation that failed.
@@ -88,6 +99,14 @@ pub enum StoreError {
         #[source]
         source: serde_json::Error,
     },
+    /// A page is larger than a page may be.
+    #[error("the page of soak {soak} is too large: {excess}")]
+    TooLarge {
+        /// Soak id.
+        soak: String,
+        /// What there is too much of.
+        excess: String,
+    },
     /// A verdict is written once; another one came for the same soak.
     #[error("soak {soak} has another verdict already")]
     Conflict {
@@ -106,6 +125,7 @@ impl StoreError {
             StoreError::ReadOnly { .. } => "make the folder of the store writable; answers stay available meanwhile",
             StoreError::Engine { .. } => "check the disk; see the log for the cause",
             StoreError::Record { .. } => "a number is not finite or a field is missing; the cause names it",
+            StoreError::TooLarge { .. } => "draw fewer points; a page is a picture, the evidence keeps every sample",
             StoreError::Conflict { .. } => "publish each soak once; a re-judgement needs a soak of its own",
         };
         vec![hint.to_owned()]
@@ -144,6 +164,26 @@ pub trait GateStore: Send + Sync {
     /// # Errors
     /// [`StoreError`] when nobody could look.
     fn facts(&self, product: &str, landscape: &str, tag: &str) -> Result<Facts, StoreError>;
+    /// Writes what the page of a soak draws; written again it replaces the former. Not audited: it decides nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::TooLarge`] beyond the limits of [`crate::facts::page`]; else as [`GateStore::put_landscape`].
+    fn put_page(&self, page: &PageData) -> Result<(), StoreError>;
+    /// What the page of a soak draws, if the worker wrote it.
+    ///
+    /// # Errors
+    /// [`StoreError`] when nobody could look.
+    fn page(&self, soak: &str) -> Result<Option<PageData>, StoreError>;
+    /// Landscapes, and the `most` newest tags in each, read in one transaction.
+    ///
+    /// # Errors
+    /// [`StoreError`] when nobody could look.
+    fn overview(&self, most: usize) -> Result<Overview, StoreError>;
+    /// Everything about a tag in every landscape of its product, read in one transaction. Empty: no such landscape.
+    ///
+    /// # Errors
+    /// [`StoreError`] when nobody could look.
+    fn tag(&self, product: &str, tag: &str) -> Result<Vec<Facts>, StoreError>;
     /// Walks the audit chain.
     ///
     /// # Errors

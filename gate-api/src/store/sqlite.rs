@@ -1,7 +1,11 @@
-//! The store on SQLite: one connection writes, one reads, so that answers never wait for a write.
+//! The store on SQLite: one connection writes, one answers, one lists, so that an answer waits for neither a write nor
+//! a page.
 
-use super::{Act, AuditCheck, GateStore, StoreError};
-use crate::facts::{Facts, LandscapeFact, ScheduleFact, SoakFact, TagFact, VerdictRecord};
+mod listing;
+mod pages;
+
+use super::{Act, AuditCheck, GateStore, Overview, StoreError};
+use crate::facts::{Facts, LandscapeFact, PageData, ScheduleFact, SoakFact, TagFact, VerdictRecord};
 use crate::question::hex;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior, params};
 use serde::{Serialize, de::DeserializeOwned};
@@ -14,19 +18,26 @@ use std::time::Duration;
 const BUSY: Duration = Duration::from_secs(3);
 
 /// Steps of the schema; the version is how many were applied. Steps are only ever appended.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
 CREATE TABLE gate_fact (kind TEXT NOT NULL, product TEXT NOT NULL, landscape TEXT NOT NULL, tag TEXT NOT NULL,
   id TEXT NOT NULL, sort TEXT NOT NULL, state TEXT NOT NULL, body TEXT NOT NULL,
   PRIMARY KEY (kind, product, landscape, tag, id)) WITHOUT ROWID;
 CREATE UNIQUE INDEX gate_fact_once ON gate_fact (id) WHERE kind = 'verdict';
 CREATE TABLE gate_audit (seq INTEGER PRIMARY KEY, at TEXT NOT NULL, actor TEXT NOT NULL, kind TEXT NOT NULL,
   key TEXT NOT NULL, digest TEXT NOT NULL, prev TEXT NOT NULL, hash TEXT NOT NULL);
-"];
+",
+    "
+CREATE TABLE gate_page (soak TEXT PRIMARY KEY, product TEXT NOT NULL, landscape TEXT NOT NULL, tag TEXT NOT NULL,
+  body TEXT NOT NULL) WITHOUT ROWID;
+",
+];
 
 /// A store in one SQLite file (WAL, synchronous FULL). Tables are prefixed `gate_`.
 pub struct SqliteStore {
     writer: Mutex<Connection>,
     reader: Mutex<Connection>,
+    lister: Mutex<Connection>,
 }
 
 /// Where a fact lies and what of it is audited.
@@ -54,9 +65,13 @@ impl SqliteStore {
         let open = |source| StoreError::Open { path: path.to_owned(), source };
         let mut writer = connect().map_err(open)?;
         migrate(&mut writer)?;
-        let reader = connect().map_err(open)?;
-        reader.pragma_update(None, "query_only", true).map_err(open)?;
-        Ok(SqliteStore { writer: Mutex::new(writer), reader: Mutex::new(reader) })
+        let read_only = || -> rusqlite::Result<Mutex<Connection>> {
+            let connection = connect()?;
+            connection.pragma_update(None, "query_only", true)?;
+            Ok(Mutex::new(connection))
+        };
+        let (reader, lister) = (read_only().map_err(open)?, read_only().map_err(open)?);
+        Ok(SqliteStore { writer: Mutex::new(writer), reader, lister })
     }
 
     fn put<T: Serialize + DeserializeOwned>(&self, row: &Row<'_>, fact: &T, act: Act<'_>) -> Result<(), StoreError> {
@@ -157,6 +172,18 @@ fn bodies<T: DeserializeOwned>(read: &Transaction<'_>, kind: &str, place: [&str;
     Ok(found)
 }
 
+/// Everything about a tag in a landscape.
+fn facts_of(read: &Transaction<'_>, [product, landscape, tag]: [&str; 3]) -> Result<Facts, StoreError> {
+    let place = [product, landscape, tag];
+    Ok(Facts {
+        landscape: bodies(read, "landscape", [product, landscape, ""])?.pop(),
+        tag: bodies(read, "tag", [product, "", tag])?.pop(),
+        schedule: bodies(read, "schedule", place)?.pop(),
+        soaks: bodies(read, "soak", place)?,
+        verdicts: bodies(read, "verdict", place)?,
+    })
+}
+
 impl GateStore for SqliteStore {
     fn put_landscape(&self, fact: &LandscapeFact, act: Act<'_>) -> Result<(), StoreError> {
         let place = [fact.product.as_str(), &fact.landscape, ""];
@@ -189,14 +216,23 @@ impl GateStore for SqliteStore {
     fn facts(&self, product: &str, landscape: &str, tag: &str) -> Result<Facts, StoreError> {
         let mut reader = locked(&self.reader);
         let read = reader.transaction().map_err(|source| classify("read facts", source))?;
-        let place = [product, landscape, tag];
-        Ok(Facts {
-            landscape: bodies(&read, "landscape", [product, landscape, ""])?.pop(),
-            tag: bodies(&read, "tag", [product, "", tag])?.pop(),
-            schedule: bodies(&read, "schedule", place)?.pop(),
-            soaks: bodies(&read, "soak", place)?,
-            verdicts: bodies(&read, "verdict", place)?,
-        })
+        facts_of(&read, [product, landscape, tag])
+    }
+
+    fn put_page(&self, page: &PageData) -> Result<(), StoreError> {
+        pages::put(&mut locked(&self.writer), page)
+    }
+
+    fn page(&self, soak: &str) -> Result<Option<PageData>, StoreError> {
+        pages::get(&locked(&self.lister), soak)
+    }
+
+    fn overview(&self, most: usize) -> Result<Overview, StoreError> {
+        listing::overview(&mut locked(&self.lister), most)
+    }
+
+    fn tag(&self, product: &str, tag: &str) -> Result<Vec<Facts>, StoreError> {
+        listing::tag(&mut locked(&self.lister), product, tag)
     }
 
     fn check_audit(&self) -> Result<AuditCheck, StoreError> {

@@ -3,7 +3,7 @@
 use crate::soak::Soak;
 use crate::soak::machine::{Outcome, State};
 use crate::soak::record::Cause;
-use crate::worker::{Installation, verdict_of, word};
+use crate::worker::{Installation, verdict_of};
 use chrono::{DateTime, TimeDelta, Utc};
 use gate_api::GateStore as _;
 use gate_api::facts::{Running, SoakState};
@@ -54,7 +54,7 @@ impl Line {
             landscape: soak.landscape.clone(),
             requested_at: soak.requested_at,
             ended_at: soak.ended_at,
-            state: word(&soak.state).to_owned(),
+            state: soak.state.word().to_owned(),
             outcome: outcome.map(Outcome::word),
             detail: outcome.and_then(Outcome::reason).map(str::to_owned),
             verdict: verdict_of(soak),

@@ -6,6 +6,7 @@ use super::faults::StoreJournal;
 use super::installation::Installation;
 use super::judge::{self, Bench};
 use super::observe::{self, Driver, Observation};
+use super::page;
 use super::publish::{self, Material};
 use super::session::{Begin, Session};
 use super::sources::{Sources, Truth};
@@ -13,6 +14,7 @@ use super::view::{Notice, View};
 use crate::changelog::Changelog;
 use crate::crash::{self, Side};
 use crate::landscape::local::{Local, Release, Rollback, Unchanged};
+use crate::report::Report;
 use crate::soak::baseline::{self, Run};
 use crate::soak::machine::{Effect, Ending, Event, Outcome, State, step};
 use crate::soak::record::{Attempt, PlanRecord};
@@ -313,6 +315,7 @@ impl Drive {
         let digest = report.digest()?;
         self.soak.report = Some(digest.clone());
         self.put_tag(report.changelog.incomplete)?;
+        self.put_page(report).await;
         if let Some(record) = publish::verdict_record(report, &digest) {
             gate_api::GateStore::put_verdict(
                 self.installation.gate.as_ref(),
@@ -338,7 +341,7 @@ impl Drive {
         Ok(vec![Event::Published])
     }
 
-    async fn report(&mut self, outcome: &Outcome) -> anyhow::Result<crate::report::Report> {
+    async fn report(&mut self, outcome: &Outcome) -> anyhow::Result<Report> {
         let evidence = self.evidence()?;
         let changelog = self.changelog().await;
         let runs = self.installation.store.runs()?;
@@ -364,6 +367,14 @@ impl Drive {
                 publish::changelog(&self.sources, bundle, &self.truth.tags, &self.soak.tag, programme).await
             }
             _ => Changelog::unknown(&self.soak.product, &self.soak.tag),
+        }
+    }
+
+    /// Draws the page, before the verdict that it is shown with; the verdict stands without one.
+    async fn put_page(&mut self, report: &Report) {
+        if let (Ok(Some(evidence)), Ok(bench)) = (self.evidence(), self.bench()) {
+            let plan = self.soak.plan.iter().flat_map(|p| p.baseline.clone()).collect();
+            page::put(&self.installation.gate, bench, (evidence, plan, report.clone())).await;
         }
     }
 

@@ -67,6 +67,16 @@ impl Bench {
         })
     }
 
+    /// Evidence of the frozen baseline, in the order of the plan.
+    pub fn baseline(&self) -> &[Evidence] {
+        &self.baseline
+    }
+
+    /// Declared signals, or the built-in ones.
+    pub fn signals(&self) -> &[Signal] {
+        &self.signals
+    }
+
     /// Judges at `look` samples; blocking.
     pub fn judge(&self, candidate: &Evidence, look: usize, ended: Ended) -> Judgement {
         let runs: Vec<&Evidence> = self.baseline.iter().collect();

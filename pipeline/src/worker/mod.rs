@@ -14,6 +14,7 @@ mod guard;
 pub mod installation;
 mod judge;
 mod observe;
+mod page;
 mod publish;
 mod reconcile;
 mod session;
@@ -23,7 +24,6 @@ mod supervise;
 pub mod view;
 
 pub use bundle::{Bundle, FOLDERS, PROGRAMME, SuiteDocument, Texts};
-pub use facts::word;
 pub use installation::{Installation, OpenError};
 pub use reconcile::{AskError, Asked, Worker, abort_mark, ask, verdict_of};
 pub use view::{Notice, View};

@@ -1,0 +1,84 @@
+//! From facts to a status: the mapping of the contract.
+
+use crate::given::{at, good, soak, verdict};
+use gate_api::facts::*;
+use gate_api::{Gate, Question, Status, decide};
+use scorer::verdict::Verdict;
+
+fn release() -> Question {
+    Question::new(Gate::Release, "shop", "v1.0.0", "staging")
+}
+
+fn status(facts: &Facts) -> (Status, String) {
+    let decision = decide(&release(), facts, at(20));
+    (decision.status, decision.reasons[0].code.clone())
+}
+
+#[test]
+fn a_valid_fresh_pass_allows() {
+    assert_eq!(status(&good()), (Status::Allow, "score_met".to_owned()));
+}
+
+/// Each case takes one thing away from a pass or spoils it.
+#[test]
+fn whatever_is_missing_never_allows() {
+    type Spoil = fn(&mut Facts);
+    let cases: &[(&str, Status, Spoil)] = &[
+        ("tag_unknown", Status::Deny, |f| f.tag = None),
+        ("landscape_unknown", Status::Deny, |f| f.landscape = None),
+        ("tag_moved", Status::Deny, |f| f.tag.as_mut().unwrap().moved_to = Some("0000".into())),
+        ("changelog_pending", Status::Wait, |f| f.tag.as_mut().unwrap().changelog = Changelog::Pending),
+        ("changelog_incomplete", Status::Deny, |f| {
+            f.tag.as_mut().unwrap().changelog = Changelog::Incomplete { missing: vec!["checkout".into()] };
+        }),
+        ("judging", Status::Wait, |f| f.verdicts.clear()),
+        ("schedule_unknown", Status::Wait, |f| f.soaks.clear()),
+        ("schedule_unknown", Status::Wait, |f| f.soaks[0].commit = "0000".into()),
+        ("schedule_unknown", Status::Wait, |f| f.soaks[0].cluster = "b".into()),
+        ("schedule_unknown", Status::Wait, |f| f.landscape.as_mut().unwrap().clusters.push("b".into())),
+        ("no_evidence", Status::Deny, |f| f.verdicts[0].evidence.clear()),
+        ("verdict_inconsistent", Status::Deny, |f| f.verdicts[0].commit = "0000".into()),
+        ("score_below", Status::Deny, |f| f.verdicts[0].judgement.score_low = Some(84.9)),
+        ("score_below", Status::Deny, |f| f.verdicts[0].judgement.score_low = Some(f64::NAN)),
+        ("score_below", Status::Deny, |f| f.verdicts[0].judgement.score_low = None),
+        ("provisional", Status::Deny, |f| f.verdicts[0].judgement.provisional = true),
+        ("class_stale", Status::Deny, |f| f.verdicts[0].classes.clear()),
+        ("window_short", Status::Deny, |f| f.soaks[0].observed_since = None),
+        ("policy_changed", Status::Expired, |f| f.verdicts[0].policy_digest = "sha256:q".into()),
+        ("verdict_expired", Status::Expired, |f| f.verdicts[0].valid_until = at(20)),
+        ("verdict_expired", Status::Expired, |f| f.landscape.as_mut().unwrap().policy.valid_for_s = 60),
+        ("failed", Status::Deny, |f| f.verdicts[0].judgement.verdict = Verdict::Fail),
+        ("insufficient", Status::Deny, |f| f.verdicts[0].judgement.verdict = Verdict::Insufficient),
+        ("tainted", Status::Wait, |f| f.soaks[0] = soak("s1", 0, Some(Outcome::Tainted))),
+        ("aborted", Status::Deny, |f| f.soaks[0] = soak("s1", 0, Some(Outcome::Aborted))),
+        ("superseded", Status::Deny, |f| f.soaks[0] = soak("s1", 0, Some(Outcome::Superseded))),
+        ("not_deployable", Status::Deny, |f| f.soaks[0] = soak("s1", 0, Some(Outcome::NotDeployable))),
+        ("observing", Status::Wait, |f| f.soaks[0] = soak("s1", 0, None)),
+    ];
+    for (code, wanted, spoil) in cases {
+        let mut facts = good();
+        spoil(&mut facts);
+        assert_eq!(status(&facts), (*wanted, (*code).to_owned()), "case {code}");
+    }
+}
+
+#[test]
+fn a_further_soak_takes_a_pass_back_only_by_failing() {
+    for outcome in [None, Some(Outcome::Aborted), Some(Outcome::Superseded)] {
+        let mut facts = good();
+        facts.soaks.push(soak("s2", 5, outcome));
+        assert_eq!(status(&facts).0, Status::Allow, "{outcome:?}");
+    }
+    let mut facts = good();
+    facts.soaks.push(soak("s2", 5, Some(Outcome::Done)));
+    facts.verdicts.push(verdict("s2", 5, Verdict::Fail));
+    assert_eq!(status(&facts).0, Status::Deny);
+}
+
+#[test]
+fn a_further_soak_that_ends_insufficient_does_not_take_a_pass_back() {
+    let mut facts = good();
+    facts.soaks.push(soak("s2", 5, Some(Outcome::Done)));
+    facts.verdicts.push(verdict("s2", 5, Verdict::Insufficient));
+    assert_eq!(status(&facts).0, Status::Allow);
+}
