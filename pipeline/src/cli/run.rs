@@ -85,13 +85,8 @@ async fn gate(
     );
     let listener = TcpListener::bind(listen).await.map_err(|source| OpenError::Listen { address: listen, source })?;
     let address = listener.local_addr()?;
-    let router = gate_api::http::router(installation.gate.clone());
-    let served = tokio::spawn(async move { axum_serve(listener, router, stop).await });
+    let served = tokio::spawn(gate_api::http::serve(listener, installation.gate.clone(), stop));
     Ok((address, served))
-}
-
-async fn axum_serve(listener: TcpListener, router: axum::Router, stop: CancellationToken) -> std::io::Result<()> {
-    axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
 }
 
 /// This binary, which is also the reaper; its folder is put on the search path, so that programs beside it are found.
