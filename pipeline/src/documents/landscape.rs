@@ -174,7 +174,7 @@ pub struct Trigger {
 }
 
 /// Policy of a landscape.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub struct GatePolicy {
     /// Score that `scoreLow` must reach, 0 to 100.

@@ -214,8 +214,25 @@ pub enum Event {
         /// That tag.
         by: String,
     },
+    /// The evidence or the documents cannot be read: nobody can judge.
+    NotJudged {
+        /// Why.
+        reason: String,
+    },
     /// A worker found this soak in its store: whoever ran it is gone, and so are its processes.
-    WorkerStarted,
+    WorkerStarted {
+        /// What of the running attempt is in the store.
+        kept: Kept,
+    },
+}
+
+/// What of an attempt was stored before its worker ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// Its evidence.
+    Evidence,
+    /// Nothing.
+    Nothing,
 }
 
 /// What to do next. Every effect may run twice.
@@ -245,7 +262,7 @@ pub enum Effect {
 pub fn step(state: State, event: Event) -> (State, Vec<Effect>) {
     match event {
         Event::AbortAsked { reason } => abort(state, reason),
-        Event::WorkerStarted => resume(state),
+        Event::WorkerStarted { kept } => resume(state, kept),
         Event::Superseded { by } => supersede(state, by),
         Event::ResidueFound { residue } => taint(state, residue),
         other => advance(state, other),
@@ -286,6 +303,9 @@ fn advance(state: State, event: Event) -> (State, Vec<Effect>) {
         }
         (S::Undoing { ending }, E::Undone) => (S::Judging { ending }, vec![F::Judge]),
         (S::Judging { ending }, E::Judged) => (S::Publishing { outcome: ending.outcome() }, vec![F::Publish]),
+        (S::Judging { .. }, E::NotJudged { reason }) => {
+            (S::Publishing { outcome: Outcome::Aborted { reason } }, vec![F::Publish])
+        }
         (S::Publishing { outcome }, E::Published) => (S::Ended { outcome }, vec![]),
         // Everything else came too late or twice: effects may repeat, states do not go back.
         (
@@ -307,7 +327,8 @@ fn advance(state: State, event: Event) -> (State, Vec<Effect>) {
             | E::AbortAsked { .. }
             | E::Superseded { .. }
             | E::ResidueFound { .. }
-            | E::WorkerStarted,
+            | E::NotJudged { .. }
+            | E::WorkerStarted { .. },
         ) => (state, vec![]),
     }
 }
@@ -331,16 +352,18 @@ fn abort(state: State, reason: String) -> (State, Vec<Effect>) {
 }
 
 /// In a local landscape the processes died with the worker, so an observation begins again as the next attempt.
-fn resume(state: State) -> (State, Vec<Effect>) {
+fn resume(state: State, kept: Kept) -> (State, Vec<Effect>) {
     match state {
         State::Requested => (State::Requested, vec![Effect::Plan]),
         State::Planned => (State::Planned, vec![Effect::TakeLandscape]),
         State::Deploying | State::WarmingUp | State::Soaking { .. } | State::Extending => {
             (State::Planned, vec![Effect::NextAttempt, Effect::TakeLandscape])
         }
-        State::Undoing { ending: Ending::Complete | Ending::StoppedEarly } => {
-            (State::Planned, vec![Effect::NextAttempt, Effect::TakeLandscape])
-        }
+        // What was observed to its end, or to a look that failed, is judged if it was kept.
+        State::Undoing { ending: ending @ (Ending::Complete | Ending::StoppedEarly) } => match kept {
+            Kept::Evidence => (State::Judging { ending }, vec![Effect::Judge]),
+            Kept::Nothing => (State::Planned, vec![Effect::NextAttempt, Effect::TakeLandscape]),
+        },
         // An abort stays an abort: what was recorded is gone with the worker, what is known is published.
         State::Undoing { ending: ending @ (Ending::Aborted { .. } | Ending::Tainted { .. }) } => {
             (State::Judging { ending }, vec![Effect::Judge])
@@ -414,7 +437,9 @@ mod tests {
             Event::Published,
             Event::AbortAsked { reason: r() },
             Event::Superseded { by: r() },
-            Event::WorkerStarted,
+            Event::NotJudged { reason: r() },
+            Event::WorkerStarted { kept: Kept::Nothing },
+            Event::WorkerStarted { kept: Kept::Evidence },
         ]
     }
 
@@ -478,13 +503,22 @@ mod tests {
     #[test]
     fn an_observation_begins_again_as_the_next_attempt() {
         for state in states() {
-            let (after, effects) = step(state.clone(), Event::WorkerStarted);
+            let (after, effects) = step(state.clone(), Event::WorkerStarted { kept: Kept::Nothing });
             let lost = matches!(state, State::Deploying | State::WarmingUp | State::Soaking { .. } | State::Extending)
                 || matches!(&state, State::Undoing { ending: Ending::Complete | Ending::StoppedEarly });
             assert_eq!(effects.contains(&Effect::NextAttempt), lost, "{state:?}");
             assert_eq!(matches!(after, State::Planned), lost || state == State::Planned, "{state:?}");
             let over = matches!(state, State::Ended { .. });
             assert_eq!(effects.is_empty(), over, "{state:?} goes on");
+        }
+    }
+
+    #[test]
+    fn a_look_that_failed_is_judged_after_a_restart_if_its_evidence_was_kept() {
+        for ending in [Ending::StoppedEarly, Ending::Complete] {
+            let event = Event::WorkerStarted { kept: Kept::Evidence };
+            let (after, effects) = step(State::Undoing { ending: ending.clone() }, event);
+            assert_eq!((after, effects), (State::Judging { ending }, vec![Effect::Judge]));
         }
     }
 

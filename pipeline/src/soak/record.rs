@@ -1,6 +1,7 @@
 //! The record of one soak as the store keeps it.
 
 use super::machine::{Outcome, State};
+use crate::documents::landscape::GatePolicy;
 use chrono::{DateTime, Utc};
 use scorer::Judgement;
 use serde::{Deserialize, Serialize};
@@ -94,8 +95,12 @@ pub struct BaselineRun {
 pub struct PlanRecord {
     /// Digest of the programme document.
     pub programme: String,
+    /// Where the programme lies in the product repository, if the landscape named another place.
+    pub programme_path: Option<String>,
     /// Digest of the policy.
     pub policy: String,
+    /// The policy: a soak is judged by the one that it began with.
+    pub policy_document: GatePolicy,
     /// Baseline, frozen, oldest first.
     pub baseline: Vec<BaselineRun>,
     /// Toggle vector.

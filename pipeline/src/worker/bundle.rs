@@ -2,7 +2,7 @@
 
 use crate::digest::sha256_json;
 use crate::documents::product::Product;
-use crate::documents::programme::Programme;
+use crate::documents::programme::{Phase, Programme};
 use crate::documents::signals::Signals;
 use crate::documents::{Complaint, Document, Problem, Problems, read_text};
 use chaos::document::Experiment;
@@ -181,6 +181,24 @@ impl Bundle {
             }),
             _ => Err(Problems(r.problems)),
         }
+    }
+}
+
+impl Bundle {
+    /// How long an observation takes: samples, holds and rests. Deploying and judging come on top.
+    pub fn expected(&self) -> std::time::Duration {
+        let one = |phase: &Phase| {
+            let injections = phase.experiments.iter().filter_map(|name| self.experiments.get(name)).map(|experiment| {
+                let step = |s: &chaos::document::Step| {
+                    let hold = phase.hold.map_or(s.hold.duration(), |h| h.0);
+                    hold + phase.rest.map_or(s.rest.duration(), |r| r.0)
+                };
+                experiment.method.iter().map(step).sum::<std::time::Duration>()
+                    * phase.repeat.unwrap_or(experiment.repeat.min)
+            });
+            self.programme.interval.0 * phase.samples.unwrap_or(0) + injections.sum::<std::time::Duration>()
+        };
+        self.programme.phases.iter().map(one).sum()
     }
 }
 

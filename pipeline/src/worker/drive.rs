@@ -1,30 +1,29 @@
 //! Drives one soak: stores every state before its effects, runs the effects, feeds what happened back.
 
+mod progress;
+mod publication;
+
 use super::bundle::Bundle;
 use super::facts::{self, Progress};
 use super::faults::StoreJournal;
 use super::installation::Installation;
 use super::judge::{self, Bench};
-use super::observe::{self, Driver, Observation};
-use super::page;
-use super::publish::{self, Material};
+use super::observe::{self, Observation};
+use super::publish;
 use super::session::{Begin, Session};
-use super::sources::{Sources, Truth};
+use super::sources::{SourceError, Sources, Truth};
 use super::view::{Notice, View};
-use crate::changelog::Changelog;
 use crate::crash::{self, Side};
 use crate::landscape::local::{Local, Release, Rollback, Unchanged};
-use crate::report::Report;
 use crate::soak::baseline::{self, Run};
-use crate::soak::machine::{Effect, Ending, Event, Outcome, State, step};
-use crate::soak::record::{Attempt, PlanRecord};
+use crate::soak::machine::{Effect, Ending, Event, Kept, Outcome, State, step};
+use crate::soak::record::{Attempt, BaselineRun, PlanRecord};
 use crate::soak::{Soak, triggers::LastVerdict};
 use anyhow::Context as _;
 use chrono::Utc;
-use gate_api::facts::{Changelog as GateChangelog, Look};
 use scorer::Evidence;
 use scorer::assess::Ended;
-use scorer::evidence::{PhaseLabel, Subject};
+use scorer::evidence::Subject;
 use scorer::verdict::{Judgement, Verdict};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -55,6 +54,8 @@ pub struct Drive {
     bench: Option<Bench>,
     progress: Progress,
     last_judgement: Option<Judgement>,
+    /// The first failure of the store during an observation, which ends it.
+    failed: Option<anyhow::Error>,
 }
 
 impl Drive {
@@ -75,6 +76,7 @@ impl Drive {
             bench: None,
             progress,
             last_judgement: None,
+            failed: None,
         }
     }
 
@@ -84,13 +86,31 @@ impl Drive {
     /// The store failed, or another worker took the soak; what was stored is where the next start continues.
     pub async fn run(mut self) -> anyhow::Result<Soak> {
         self.soak.token += 1;
-        let mut effects: VecDeque<Effect> = self.apply(Event::WorkerStarted)?.into();
+        let kept = self.kept().await?;
+        let mut effects: VecDeque<Effect> = self.apply(Event::WorkerStarted { kept })?.into();
         while let Some(effect) = effects.pop_front() {
             for event in self.perform(effect).await? {
                 effects.extend(self.apply(event)?);
             }
         }
         Ok(self.soak)
+    }
+
+    /// Whether the evidence of the running attempt reached the store before an earlier worker ended.
+    async fn kept(&mut self) -> anyhow::Result<Kept> {
+        if !matches!(self.soak.state, State::Undoing { .. }) {
+            return Ok(Kept::Nothing);
+        }
+        if self.soak.evidence().is_none() {
+            let (store, soak, attempt) =
+                (self.installation.evidence.clone(), self.soak.id.to_string(), self.soak.attempt());
+            let listed = tokio::task::spawn_blocking(move || store.list()).await??;
+            let own = listed.iter().rfind(|e| e.subject.soak == soak && e.subject.attempt == attempt);
+            if let (Some(own), Some(attempt)) = (own, self.soak.attempts.last_mut()) {
+                attempt.evidence = Some(own.digest.to_string());
+            }
+        }
+        Ok(if self.soak.evidence().is_some() { Kept::Evidence } else { Kept::Nothing })
     }
 
     /// One transition: computed, stored, told; its effects are returned.
@@ -136,41 +156,63 @@ impl Drive {
         }
     }
 
-    async fn read_bundle(&mut self) -> Result<(), String> {
+    /// Reads the documents of the tag, once. Documents that are wrong are the tag's fault, everything else is not.
+    async fn read_bundle(&mut self) -> Result<(), SourceError> {
         if self.bundle.is_none() {
-            let programme = self.truth.landscape.programme.as_deref();
-            self.bundle = Some(self.sources.bundle(&self.soak.commit, programme).await.map_err(|e| e.to_string())?);
+            // Once planned, a soak keeps its programme, whatever the landscape says later.
+            let path = match &self.soak.plan {
+                Some(plan) => plan.programme_path.clone(),
+                None => self.truth.landscape.programme.clone(),
+            };
+            self.bundle = Some(self.sources.bundle(&self.soak.commit, path.as_deref()).await?);
         }
         Ok(())
     }
 
     async fn plan(&mut self) -> anyhow::Result<Vec<Event>> {
-        if let Err(reason) = self.read_bundle().await {
-            return Ok(vec![Event::PlanRefused { reason }]);
+        match self.read_bundle().await {
+            Ok(()) => {}
+            Err(SourceError::Documents(problems)) => {
+                return Ok(vec![Event::PlanRefused { reason: problems.to_string() }]);
+            }
+            Err(error) => return Ok(vec![could_not(error)]),
         }
         let Some(bundle) = &self.bundle else { return Ok(vec![]) };
-        let runs = self.installation.store.runs()?;
-        let chosen =
-            baseline::select(&runs, &self.soak.tag, &self.soak.landscape, &bundle.programme_digest, Utc::now());
-        let state = &self.truth.landscape.toggles.state;
-        let toggles = bundle
-            .product
-            .toggles
-            .iter()
-            .map(|t| (t.key.clone(), state.get(&t.key).cloned().unwrap_or_else(|| "on".into())))
-            .collect();
-        self.soak.plan = Some(PlanRecord {
+        let landscape = &self.truth.landscape;
+        let state = &landscape.toggles.state;
+        let toggle = |key: &String| (key.clone(), state.get(key).cloned().unwrap_or_else(|| "on".into()));
+        let plan = PlanRecord {
             programme: bundle.programme_digest.clone(),
-            policy: facts::policy_digest(&self.truth.landscape.policy),
-            baseline: chosen,
-            toggles,
-        });
+            programme_path: landscape.programme.clone(),
+            policy: facts::policy_digest(&landscape.policy),
+            policy_document: landscape.policy.clone(),
+            baseline: self.baseline(&bundle.programme_digest).await?,
+            toggles: bundle.product.toggles.iter().map(|t| toggle(&t.key)).collect(),
+        };
+        self.soak.plan = Some(plan);
         Ok(vec![Event::Planned])
     }
 
+    /// The baseline, frozen. A run whose evidence cannot be read any more would stop every later soak: it is left out
+    /// and told.
+    async fn baseline(&self, programme: &str) -> anyhow::Result<Vec<BaselineRun>> {
+        let mut runs = self.installation.store.runs()?;
+        loop {
+            let chosen = baseline::select(&runs, &self.soak.tag, &self.soak.landscape, programme, Utc::now());
+            let (installation, wanted) = (self.installation.clone(), chosen.clone());
+            let read = move || wanted.into_iter().find(|r| judge::evidence(&installation, &r.evidence).is_err());
+            let Some(damaged) = tokio::task::spawn_blocking(read).await? else { return Ok(chosen) };
+            self.view.show(&Notice::Says(format!(
+                "the evidence of baseline run {} ({}) cannot be read; it is left out",
+                damaged.soak, damaged.tag
+            )));
+            runs.retain(|r| r.soak != damaged.soak);
+        }
+    }
+
     async fn deploy(&mut self) -> anyhow::Result<Vec<Event>> {
-        if let Err(reason) = self.read_bundle().await {
-            return Ok(vec![Event::DeployFailed { reason }]);
+        if let Err(error) = self.read_bundle().await {
+            return Ok(vec![could_not(error)]);
         }
         let Some(bundle) = &self.bundle else { return Ok(vec![]) };
         let baseline = self.soak.plan.as_ref().map_or(0, |p| p.baseline.len());
@@ -220,15 +262,17 @@ impl Drive {
             return Ok(bench.clone());
         }
         let bundle = self.bundle.as_ref().context("the documents of the tag are not read")?;
-        let bench =
-            Bench::load(&self.installation, &self.soak, bundle, &self.truth.landscape.policy, self.first_tag()?)?;
+        let policy = self.soak.plan.as_ref().map_or(&self.truth.landscape.policy, |p| &p.policy_document);
+        let bench = Bench::load(&self.installation, &self.soak, bundle, policy, self.first_tag()?)?;
         self.bench = Some(bench.clone());
         Ok(bench)
     }
 
     async fn observe(&mut self) -> anyhow::Result<Vec<Event>> {
         let bundle = self.bundle.clone().context("the documents of the tag are not read")?;
-        self.bench()?;
+        if let Err(error) = self.bench() {
+            return Ok(vec![could_not(error)]);
+        }
         let begin = Begin {
             bundle: &bundle,
             local: self.local.clone(),
@@ -253,8 +297,28 @@ impl Drive {
             cursor_ms: 0,
         };
         let event = observation.run().await;
+        if let Some(error) = self.failed.take() {
+            // What was recorded is kept if there is room; the next start goes on with the next attempt.
+            let evidence = session.end().await;
+            self.keep(evidence).await?;
+            return Err(error);
+        }
+        if event == Event::LookFailed {
+            // Kept before the state that rests on it: a fail that was seen survives a kill.
+            let evidence = session.evidence();
+            self.keep(evidence).await?;
+        }
         self.session = Some(session);
         Ok(vec![event])
+    }
+
+    async fn keep(&mut self, evidence: Evidence) -> anyhow::Result<()> {
+        let store = self.installation.evidence.clone();
+        let digest = tokio::task::spawn_blocking(move || store.put(&evidence)).await??;
+        if let Some(attempt) = self.soak.attempts.last_mut() {
+            attempt.evidence = Some(digest.to_string());
+        }
+        Ok(())
     }
 
     fn subject(&self) -> Subject {
@@ -272,10 +336,11 @@ impl Drive {
     async fn undo(&mut self) -> anyhow::Result<Vec<Event>> {
         if let Some(session) = self.session.take() {
             let evidence = session.end().await;
-            let store = self.installation.evidence.clone();
-            let digest = tokio::task::spawn_blocking(move || store.put(&evidence)).await??;
+            // Of a failed look the evidence is kept already: it is what was judged.
+            if self.soak.evidence().is_none() {
+                self.keep(evidence).await?;
+            }
             if let Some(attempt) = self.soak.attempts.last_mut() {
-                attempt.evidence = Some(digest.to_string());
                 attempt.ended_at = Some(Utc::now());
             }
         }
@@ -287,122 +352,25 @@ impl Drive {
     }
 
     async fn judge(&mut self) -> anyhow::Result<Vec<Event>> {
-        if let Err(reason) = self.read_bundle().await {
-            anyhow::bail!("the documents of {} cannot be read any more: {reason}", self.soak.tag);
-        }
         let ended = match &self.soak.state {
             State::Judging { ending: Ending::Complete } => Ended::Programme,
             _ => Ended::Early,
         };
-        if let Some(evidence) = self.evidence()? {
-            let bench = self.bench()?;
-            self.soak.judgement = Some(tokio::task::spawn_blocking(move || bench.judge_last(&evidence, ended)).await?);
-        }
-        Ok(vec![Event::Judged])
-    }
-
-    async fn publish(&mut self) -> anyhow::Result<Vec<Event>> {
-        let State::Publishing { outcome } = self.soak.state.clone() else { return Ok(vec![]) };
-        let parcel = match publish::queued(&self.installation, &self.soak)? {
-            Some(parcel) => parcel,
-            None => {
-                let report = self.report(&outcome).await?;
-                let decides = self.decides(report.verdict)?;
-                publish::queue(&self.installation, &self.soak, report, decides)?
+        Ok(vec![match self.judged(ended).await {
+            Ok(judgement) => {
+                self.soak.judgement = judgement;
+                Event::Judged
             }
-        };
-        let report = &parcel.report;
-        let digest = report.digest()?;
-        self.soak.report = Some(digest.clone());
-        self.put_tag(report.changelog.incomplete)?;
-        self.put_page(report).await;
-        if let Some(record) = publish::verdict_record(report, &digest) {
-            gate_api::GateStore::put_verdict(
-                self.installation.gate.as_ref(),
-                &record,
-                gate_api::store::Act { by: "worker", at: report.ended_at },
-            )?;
-        }
-        if report.verdict == Verdict::Pass
-            && let Some(evidence) = self.soak.evidence()
-        {
-            let run = Run {
-                soak: self.soak.id.to_string(),
-                tag: self.soak.tag.clone(),
-                landscape: self.soak.landscape.clone(),
-                programme: report.programme_digest.clone(),
-                evidence: evidence.to_owned(),
-                ended_at: report.ended_at,
-                adopted: None,
-            };
-            self.installation.store.put_run(&run)?;
-        }
-        self.view.show(&Notice::Ended { tag: self.soak.tag.clone(), text: publish::sentence(report) });
-        Ok(vec![Event::Published])
+            // Evidence that nobody can read will not get better by stopping the worker: the soak ends undecided.
+            Err(error) => Event::NotJudged { reason: format!("{error:#}") },
+        }])
     }
 
-    async fn report(&mut self, outcome: &Outcome) -> anyhow::Result<Report> {
-        let evidence = self.evidence()?;
-        let changelog = self.changelog().await;
-        let runs = self.installation.store.runs()?;
-        let way_back = runs.into_iter().filter(|r| r.tag != self.soak.tag).max_by_key(|r| r.ended_at).map(|r| r.tag);
-        let material = Material {
-            soak: &self.soak,
-            outcome,
-            evidence: evidence.as_ref(),
-            changelog,
-            truth: &self.truth,
-            way_back,
-            now: self.soak.ended_at.unwrap_or_else(Utc::now),
-        };
-        Ok(publish::report(material))
-    }
-
-    /// Changelog of the tag. One whose documents cannot be read has none; the note says so.
-    async fn changelog(&mut self) -> Changelog {
-        let read = self.read_bundle().await;
-        let programme = self.truth.landscape.programme.as_deref();
-        match (read, &self.bundle) {
-            (Ok(()), Some(bundle)) => {
-                publish::changelog(&self.sources, bundle, &self.truth.tags, &self.soak.tag, programme).await
-            }
-            _ => Changelog::unknown(&self.soak.product, &self.soak.tag),
-        }
-    }
-
-    /// Draws the page, before the verdict that it is shown with; the verdict stands without one.
-    async fn put_page(&mut self, report: &Report) {
-        if let (Ok(Some(evidence)), Ok(bench)) = (self.evidence(), self.bench()) {
-            let plan = self.soak.plan.iter().flat_map(|p| p.baseline.clone()).collect();
-            page::put(&self.installation.gate, bench, (evidence, plan, report.clone())).await;
-        }
-    }
-
-    /// Whether this soak decides about its tag: not, when it is undecided and an earlier one passed or failed.
-    fn decides(&self, verdict: Verdict) -> anyhow::Result<bool> {
-        let earlier = self.installation.store.soaks(&self.soak.product)?;
-        let decided = earlier.iter().any(|s| {
-            s.id != self.soak.id
-                && s.tag == self.soak.tag
-                && s.judgement.as_ref().is_some_and(|j| matches!(j.verdict, Verdict::Pass | Verdict::Fail))
-        });
-        Ok(matches!(verdict, Verdict::Pass | Verdict::Fail) || !decided)
-    }
-
-    fn put_tag(&self, incomplete: bool) -> anyhow::Result<()> {
-        let Some(seen) = self.truth.tags.iter().find(|t| t.tag.name == self.soak.tag) else { return Ok(()) };
-        let changelog = if incomplete {
-            GateChangelog::Incomplete { missing: vec!["a component repository".into()] }
-        } else {
-            GateChangelog::Complete
-        };
-        Ok(facts::put_tag(
-            self.installation.gate.as_ref(),
-            &self.soak.product,
-            (seen, &self.soak.commit),
-            changelog,
-            Utc::now(),
-        )?)
+    async fn judged(&mut self, ended: Ended) -> anyhow::Result<Option<Judgement>> {
+        self.read_bundle().await?;
+        let Some(evidence) = self.evidence()? else { return Ok(None) };
+        let bench = self.bench()?;
+        Ok(Some(tokio::task::spawn_blocking(move || bench.judge_last(&evidence, ended)).await?))
     }
 
     fn next_attempt(&mut self) -> anyhow::Result<Vec<Event>> {
@@ -417,6 +385,11 @@ impl Drive {
         }
         Ok(vec![])
     }
+}
+
+/// Nobody could look: this says nothing about the tag.
+fn could_not(error: impl Into<anyhow::Error>) -> Event {
+    Event::AbortAsked { reason: format!("{:#}", error.into()) }
 }
 
 fn interrupted() -> Event {
@@ -442,66 +415,6 @@ pub fn last_verdict(soaks: &[Soak], tag: &str) -> LastVerdict {
         _ => false,
     });
     if failed { LastVerdict::Failed } else { LastVerdict::Other }
-}
-
-impl Driver for Drive {
-    fn began(&mut self, phase: usize, label: PhaseLabel) {
-        // A failed store shows at the next transition, which ends the soak.
-        if let Err(error) = self.apply(Event::PhaseBegan { phase, label }) {
-            tracing::error!("{error:#}");
-        }
-    }
-
-    async fn look(&mut self, session: &Session, samples: usize) -> Judgement {
-        let evidence = session.evidence();
-        let bench = self.bench.clone().expect("a bench is loaded before the observation begins");
-        let judged = tokio::task::spawn_blocking(move || bench.judge(&evidence, samples, Ended::Running)).await;
-        let judgement = judged.expect("the judge does not panic on any evidence");
-        let score = score_text(&judgement);
-        let p = judgement.tag_p.map(|p| format!(", p {p:.2e} against {:.2e}", judgement.level)).unwrap_or_default();
-        self.view.show(&Notice::Look {
-            tag: self.soak.tag.clone(),
-            text: format!(
-                "look at {samples} samples: {:?}{}{p}",
-                judgement.verdict,
-                score.map(|s| format!(", score {s}")).unwrap_or_default()
-            ),
-        });
-        self.progress.look = Some(Look {
-            samples,
-            verdict: judgement.verdict,
-            score: judgement.score,
-            score_low: judgement.score_low,
-            score_high: judgement.score_high,
-        });
-        self.last_judgement = Some(judgement.clone());
-        judgement
-    }
-
-    fn stands(&mut self, phase: &str, done: usize) {
-        let all = self.bundle.as_ref().map_or(1, |b| b.programme.samples()).max(1);
-        self.progress.phase = phase.to_owned();
-        self.progress.share = done as f64 / all as f64;
-        self.progress.missing = if done < all { vec![format!("{} of {all} samples", all - done)] } else { vec![] };
-        let missing = self.progress.missing.join(", ");
-        let score = self.last_judgement.as_ref().and_then(score_text);
-        self.view.show(&Notice::Stands {
-            tag: self.soak.tag.clone(),
-            phase: phase.to_owned(),
-            share: self.progress.share,
-            score,
-            missing,
-        });
-        if let Err(error) = self.tell_gate() {
-            tracing::warn!("the gate does not know the progress: {error:#}");
-        }
-    }
-
-    fn extended(&mut self) {
-        if let Err(error) = self.apply(Event::ExtensionBegan) {
-            tracing::error!("{error:#}");
-        }
-    }
 }
 
 /// Score with interval, `96 (91..99)`.

@@ -149,11 +149,9 @@ pub async fn run_told(session: &mut Session, plan: &Plan, around: Around<'_>) ->
         mark(session, &plan.experiment, event);
     }
     let now = session.clock.now_ms();
-    if session
-        .phases()
-        .last()
-        .is_some_and(|p| matches!(p.label, PhaseLabel::Fault | PhaseLabel::Recovery) && p.end_ms <= p.start_ms)
-    {
+    if session.phases().last().is_some_and(|p| {
+        matches!(p.label, PhaseLabel::Fault | PhaseLabel::Recovery | PhaseLabel::Excluded) && p.end_ms <= p.start_ms
+    }) {
         session.close_phase(now);
     }
     match report {
@@ -183,16 +181,24 @@ fn session_name(session: &Session) -> String {
 }
 
 fn mark(session: &mut Session, experiment: &str, event: Progress) {
+    let last = session.phases().last().map(|p| p.label);
     match event {
-        Progress::Injected { repetition, at_ms, verified: true, .. } => {
-            session.open_phase(PhaseLabel::Fault, &format!("{experiment}#{repetition}"), at_ms, 0)
+        Progress::Injected { repetition, at_ms, verified, .. } => {
+            // A void injection disturbed the product all the same: its window counts for nothing.
+            let label = if verified { PhaseLabel::Fault } else { PhaseLabel::Excluded };
+            session.open_phase(label, &format!("{experiment}#{repetition}"), at_ms, 0);
         }
-        Progress::Undone { repetition, at_ms, .. } => {
+        Progress::Undone { repetition, at_ms, .. } if last == Some(PhaseLabel::Fault) => {
             session.close_phase(at_ms);
             session.open_phase(PhaseLabel::Recovery, &format!("{experiment}#{repetition}"), at_ms, 0);
         }
-        Progress::RestOver { at_ms, .. } => session.close_phase(at_ms),
-        Progress::FaultStarting { .. } | Progress::Injected { verified: false, .. } | Progress::NotRun { .. } => {}
+        Progress::RestOver { at_ms, .. } if matches!(last, Some(PhaseLabel::Recovery | PhaseLabel::Excluded)) => {
+            session.close_phase(at_ms)
+        }
+        Progress::FaultStarting { .. }
+        | Progress::Undone { .. }
+        | Progress::RestOver { .. }
+        | Progress::NotRun { .. } => {}
     }
 }
 

@@ -1,12 +1,13 @@
 //! The observation: the phases of the programme, one after the other, with a look whenever one is due.
 
-use super::bundle::Bundle;
+use super::bundle::{Bundle, SuiteDocument};
 use super::faults::{self, Experimented, StoreJournal};
 use super::guard::Watch;
 use super::session::{Session, settle};
 use crate::documents::programme::{Phase, Programme};
 use crate::soak::Event;
 use chaos::plan::Overrides;
+use scorer::assess::Ended;
 use scorer::evidence::PhaseLabel;
 use scorer::verdict::{Judgement, Verdict};
 use std::sync::Arc;
@@ -16,12 +17,15 @@ use tokio_util::sync::CancellationToken;
 /// How often processes are followed and looks are checked.
 const TURN: Duration = Duration::from_millis(200);
 
+/// Why an observation ends that records nothing any more.
+const BLIND: &str = "the recorder ended by itself";
+
 /// Whoever drives the soak: stores states, judges at looks, tells people.
 pub trait Driver {
     /// A phase began.
     fn began(&mut self, phase: usize, label: PhaseLabel);
-    /// A look of `samples` is due.
-    fn look(&mut self, session: &Session, samples: usize) -> impl Future<Output = Judgement>;
+    /// A look of `samples` is due; `ended` says whether more of the programme will come.
+    fn look(&mut self, session: &Session, samples: usize, ended: Ended) -> impl Future<Output = Judgement>;
     /// Where the observation stands; `done` of all samples.
     fn stands(&mut self, phase: &str, done: usize);
     /// The extension began.
@@ -49,6 +53,8 @@ pub struct Observation<'a, D> {
 }
 
 enum PhaseEnd {
+    /// The recorder ended by itself: nothing would be seen any more.
+    Blind,
     Over,
     Failed,
     Stopped,
@@ -71,6 +77,7 @@ impl<D: Driver> Observation<'_, D> {
                 PhaseEnd::Over => {}
                 PhaseEnd::Failed => return Event::LookFailed,
                 PhaseEnd::Stopped => return Event::AbortAsked { reason: "interrupted".into() },
+                PhaseEnd::Blind => return Event::AbortAsked { reason: BLIND.into() },
                 PhaseEnd::Residue(residue) => return Event::ResidueFound { residue },
             }
         }
@@ -81,7 +88,8 @@ impl<D: Driver> Observation<'_, D> {
         if programme.extend.is_none() {
             return Event::ProgrammeEnded;
         }
-        let judgement = self.driver.look(self.session, programme.samples()).await;
+        // The programme is over: what this look cannot decide is what the extension is for.
+        let judgement = self.driver.look(self.session, programme.samples(), Ended::Programme).await;
         if judgement.verdict != Verdict::Insufficient {
             return Event::ProgrammeEnded;
         }
@@ -98,6 +106,7 @@ impl<D: Driver> Observation<'_, D> {
         };
         match self.timed(&phase, programme).await {
             PhaseEnd::Stopped => Event::AbortAsked { reason: "interrupted".into() },
+            PhaseEnd::Blind => Event::AbortAsked { reason: BLIND.into() },
             PhaseEnd::Over | PhaseEnd::Failed | PhaseEnd::Residue(_) => Event::ProgrammeEnded,
         }
     }
@@ -122,13 +131,16 @@ impl<D: Driver> Observation<'_, D> {
             self.driver.stands(&phase.name, in_all);
             while let Some(look) = self.looks.first().copied().filter(|l| *l <= in_all) {
                 self.looks.remove(0);
-                if self.driver.look(self.session, look).await.verdict == Verdict::Fail {
+                if self.driver.look(self.session, look, Ended::Running).await.verdict == Verdict::Fail {
                     self.session.close_phase(self.session.clock.now_ms());
                     return PhaseEnd::Failed;
                 }
             }
             if settled >= end_ms {
                 break;
+            }
+            if !self.session.recorder.is_running() {
+                return PhaseEnd::Blind;
             }
             tokio::select! {
                 () = self.stop.cancelled() => {
@@ -138,15 +150,25 @@ impl<D: Driver> Observation<'_, D> {
                 () = tokio::time::sleep(TURN) => self.session.follow(),
             }
         }
-        if let (PhaseLabel::Load, Some(of)) = (label, &programme.load) {
-            self.session
-                .running
-                .set_rate(of.rate.map_or_else(|| phase.load.as_ref().map_or(1.0, |l| l.rate.0), |r| r.0));
+        if label == PhaseLabel::Load
+            && let Some(rate) = self.usual_rate(programme)
+        {
+            self.session.running.set_rate(rate);
         }
         self.counted += if counts { samples as usize } else { 0 };
         self.cursor_ms = self.session.grid(end_ms.max(self.session.clock.now_ms() - self.session.interval_ms));
         self.cursor_ms = self.cursor_ms.max(end_ms);
         PhaseEnd::Over
+    }
+
+    /// Rate of the load outside phases with their own: the programme's, or the suite's.
+    fn usual_rate(&self, programme: &Programme) -> Option<f64> {
+        let of = programme.load.as_ref()?;
+        match (of.rate, self.bundle.suites.get(&of.suite)) {
+            (Some(rate), _) => Some(rate.0),
+            (None, Some(SuiteDocument::Performance(suite))) => Some(suite.load.rate.value()),
+            (None, _) => None,
+        }
     }
 
     /// A phase of experiments, each with its repetitions.

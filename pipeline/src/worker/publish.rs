@@ -14,7 +14,7 @@ use crate::soak::machine::Outcome;
 use crate::store::Outgoing;
 use chrono::{DateTime, Utc};
 use gate_api::facts as gate;
-use scorer::evidence::{Class, Evidence};
+use scorer::evidence::{Class, Evidence, Outcome as CheckOutcome};
 use scorer::verdict::Verdict;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -63,7 +63,8 @@ pub fn report(m: Material<'_>) -> Report {
     let soak = m.soak;
     let verdict = verdict(soak, m.outcome);
     let started_at = soak.attempts.last().map_or(soak.requested_at, |a| a.started_at);
-    let policy = &m.truth.landscape.policy;
+    // The soak was judged by the policy that it began with.
+    let policy = soak.plan.as_ref().map_or(&m.truth.landscape.policy, |p| &p.policy_document);
     let valid_until = (verdict == Verdict::Pass).then(|| m.now + policy.valid_for.0);
     Report {
         api_version: crate::report::API_VERSION.into(),
@@ -88,7 +89,7 @@ pub fn report(m: Material<'_>) -> Report {
         started_at,
         ended_at: m.now,
         phases: m.evidence.map(phases).unwrap_or_default(),
-        classes: m.evidence.map(|e| classes(e, m.now)).unwrap_or_default(),
+        classes: m.evidence.map(classes).unwrap_or_default(),
         exposures: m.evidence.map(|e| e.exposures.clone()).unwrap_or_default(),
         policy_digest: facts::policy_digest(policy),
         programme_digest: soak.plan.as_ref().map(|p| p.programme.clone()).unwrap_or_default(),
@@ -116,7 +117,6 @@ fn against(soak: &Soak) -> Vec<String> {
 }
 
 fn phases(evidence: &Evidence) -> Vec<PhaseSummary> {
-    let time = |ms: i64| DateTime::from_timestamp_millis(ms).unwrap_or_default();
     evidence
         .phases
         .iter()
@@ -130,25 +130,35 @@ fn phases(evidence: &Evidence) -> Vec<PhaseSummary> {
         .collect()
 }
 
-fn classes(evidence: &Evidence, now: DateTime<Utc>) -> Vec<ClassSummary> {
-    let mut by_class: BTreeMap<Class, (u64, u64)> = BTreeMap::new();
+/// What ran of each class, and when it was last measured: the newest result, never the end of the soak as such.
+fn classes(evidence: &Evidence) -> Vec<ClassSummary> {
+    // Class, whether it was not ok, and when.
+    let mut results: Vec<(Class, bool, i64)> = Vec::new();
     for check in &evidence.checks {
-        use scorer::evidence::Outcome as O;
-        let cell = by_class.entry(check.class).or_default();
         match check.outcome {
-            O::Ok => cell.0 += 1,
-            O::Wrong | O::Slow | O::Unreachable => *cell = (cell.0 + 1, cell.1 + 1),
-            O::NotRun => {}
+            CheckOutcome::Ok => results.push((check.class, false, check.at_ms)),
+            CheckOutcome::Wrong | CheckOutcome::Slow => results.push((check.class, true, check.at_ms)),
+            CheckOutcome::Unreachable | CheckOutcome::NotRun => {}
         }
     }
-    let verified = evidence.exposures.iter().filter(|e| e.verified).count() as u64;
-    if verified > 0 {
-        by_class.insert(Class::Chaos, (verified, 0));
-    }
+    results.extend(evidence.exposures.iter().filter(|e| e.verified).map(|e| (Class::Chaos, false, e.end_ms)));
     if evidence.context.load_per_s.is_some() {
-        by_class.insert(Class::Performance, (1, u64::from(evidence.context.load_valid != Some(true))));
+        let failed = evidence.context.load_valid != Some(true);
+        results.extend(evidence.phases.iter().map(|p| p.end_ms).max().map(|end| (Class::Performance, failed, end)));
     }
-    by_class.into_iter().map(|(class, (ran, failed))| ClassSummary { class, ran, failed, measured_at: now }).collect()
+    let mut by_class: BTreeMap<Class, ClassSummary> = BTreeMap::new();
+    for (class, failed, at_ms) in results {
+        let measured_at = time(at_ms);
+        let one = by_class.entry(class).or_insert(ClassSummary { class, ran: 0, failed: 0, measured_at });
+        one.ran += 1;
+        one.failed += u64::from(failed);
+        one.measured_at = one.measured_at.max(measured_at);
+    }
+    by_class.into_values().collect()
+}
+
+fn time(ms: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp_millis(ms).unwrap_or_default()
 }
 
 /// The verdict as the gate keeps it.
@@ -205,14 +215,19 @@ pub async fn changelog(
 ) -> Changelog {
     let at = tags.iter().position(|t| t.tag.name == tag);
     let before = at.and_then(|i| i.checked_sub(1)).map(|i| &tags[i].tag);
-    let old = match before {
-        // A tag whose documents cannot be read has no components to compare with: everything is new.
-        Some(before) => {
-            sources.bundle(&before.commit, programme).await.map(|b| sources.components(&b)).unwrap_or_default()
+    let (mut old, mut whole) = (vec![], true);
+    if let Some(before) = before {
+        match sources.bundle(&before.commit, programme).await {
+            Ok(b) => {
+                old = sources.components(&b);
+                whole &= old.len() == b.product.components.len();
+            }
+            // Without the versions before, everything looks new: what changed is not known.
+            Err(_) => whole = false,
         }
-        None => vec![],
-    };
+    }
     let new = sources.components(bundle);
+    whole &= new.len() == bundle.product.components.len();
     let request = ChangelogRequest {
         product: &bundle.product.metadata.name,
         from: before.map(|b| b.name.as_str()),
@@ -220,7 +235,8 @@ pub async fn changelog(
         old: &old,
         new: &new,
     };
-    collect(&sources.git, &sources.folder.join("components"), &request).await
+    let collected = collect(&sources.git, &sources.folder.join("components"), &request).await;
+    Changelog { incomplete: collected.incomplete || !whole, ..collected }
 }
 
 /// Puts a report into the outbox. An effect that runs twice finds the first parcel, so that gate, baseline and ledger

@@ -45,6 +45,11 @@ fn settle(world: &World) {
             "{what}: {lost:?} {doubled:?} {foreign:?}"
         );
     }
+    let tags: BTreeSet<String> = world.soaks().iter().map(|s| s.tag.clone()).collect();
+    for tag in tags {
+        let (_, body) = world.gate(&tag);
+        assert!(["allow", "deny"].contains(&body["status"].as_str().unwrap_or("none")), "{tag} is decided: {body}");
+    }
     for soak in world.soaks() {
         let judged = soak.judgement.as_ref().map(|j| j.verdict);
         let verdict = pipeline::worker::verdict_of(&soak);
