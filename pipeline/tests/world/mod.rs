@@ -114,6 +114,7 @@ pub const METRICS_SIGNALS: &str = r#"
 apiVersion: mettle/v1
 kind: Signals
 signals:
+  - {name: front-reach, kind: ratio, good: 'mettle_probe_ok_total{job="front"}', total: 'mettle_probe_attempts_total{job="front"}', component: front, tier: gate, dimension: business, objective: 0.9, margin: 5pp}
   - {name: level, kind: gauge, series: 'tiny_level{job="front"}', component: front, tier: gate, dimension: performance, worse: up, margin: 50%}
 "#;
 
