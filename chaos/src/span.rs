@@ -75,9 +75,6 @@ impl fmt::Display for Span {
 }
 
 impl JsonSchema for Span {
-    fn inline_schema() -> bool {
-        true
-    }
     fn schema_name() -> Cow<'static, str> {
         "Span".into()
     }

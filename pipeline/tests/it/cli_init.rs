@@ -58,7 +58,12 @@ fn a_compose_file_becomes_components() {
     assert_eq!((api.side, api.ready.clone()), (Side::Internal, Ready::Tcp));
     assert_eq!(api.reaches_format.as_deref(), Some("postgres://shop@{host}:{port}/shop"));
     assert_eq!(part(&sketch, "cron").ready, Ready::Alive);
-    insta::assert_snapshot!(sketch.notes.join("\n"), @"");
+    insta::assert_snapshot!(sketch.notes.join("\n"), @r#"
+    values of TOKEN are now in the documents as they are; remove secrets before you share the repositories
+    not mapped at the top of the file: networks
+    api: its health check `api-health` is not run; ready when its port accepts a connection
+    web: not mapped: volumes
+    "#);
     check(&files(&sketch)).unwrap();
     let processes = &files(&sketch).landscape["processes.yaml"];
     assert!(processes.contains("# Compose: image example/api:1. A local landscape runs programs"), "{processes}");
@@ -66,7 +71,10 @@ fn a_compose_file_becomes_components() {
 
 #[test]
 fn services_without_a_command_are_listed_with_the_flag() {
-    insta::assert_snapshot!(read(&Flags::default()).unwrap_err(), @"");
+    insta::assert_snapshot!(read(&Flags::default()).unwrap_err(), @r#"
+    1 problem
+      docker-compose.yml:21  services.db  has no command (its image postgres:16 brings one); a local landscape runs programs, not images; give it: --component 'db=PROGRAM ARGUMENTS {port}', or leave it out: --without db
+    "#);
     let without = Flags { without: vec!["db".into()], ..Flags::default() };
     let sketch = read(&without).unwrap();
     assert!(sketch.parts.iter().all(|part| part.name != "db"));

@@ -1,9 +1,16 @@
 //! Integration tests of the binary and the rooms of the pipeline, with real components.
 #![allow(clippy::unwrap_used)] // a failed step of a test fails the test; helpers outside of #[test] are tests too
 
+mod cli_baseline;
+mod cli_chaos;
+mod cli_documents;
+mod cli_gate;
 mod cli_init;
+mod cli_reference;
+mod cli_soak;
 mod cli_support;
 mod git_ledger;
 mod git_support;
+mod golden;
 mod landscape;
 mod tidy;
