@@ -229,10 +229,10 @@ async fn a_crash_is_an_event_and_restarts_are_bounded() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_flood_of_logs_does_not_fill_the_disk() {
+async fn a_gigabyte_of_logs_does_not_fill_the_disk() {
     let world = World::new();
     let local = world.local(json!([{"name": "flood", "user": false, "health": {"alive": "10ms"},
-        "command": ["sh", "-c", "head -c 100000000 /dev/zero | tr '\\0' x; echo; echo over; exec sleep 600"],
+        "command": ["sh", "-c", "head -c 1000000000 /dev/zero | tr '\\0' x; echo; echo over; exec sleep 600"],
         "logs": {"maxSize": "1MB", "keep": 2}}]));
     local.deploy(&release("v1", &[("flood", "1")]), Unchanged::Keep).await.unwrap();
     let log = world.dir.path().join("logs/flood.log");
