@@ -192,7 +192,13 @@ pub fn verdict_record(report: &Report, digest: &str) -> Option<gate::VerdictReco
 pub fn sentence(report: &Report) -> String {
     let minutes = (report.ended_at - report.started_at).num_seconds().max(0) as f64 / 60.0;
     let faults = report.exposures.iter().filter(|e| e.verified).count();
-    let watched = format!("watched {minutes:.1} min under load and {faults} faults");
+    let load = report.classes.iter().any(|c| c.class == Class::Performance);
+    let under: Vec<String> = [load.then(|| "load".to_owned()), (faults > 0).then(|| format!("{faults} faults"))]
+        .into_iter()
+        .flatten()
+        .collect();
+    let under = if under.is_empty() { String::new() } else { format!(" under {}", under.join(" and ")) };
+    let watched = format!("watched {minutes:.1} min{under}");
     let reason = report.judgement.as_ref().and_then(|j| j.reasons.first()).map(|r| r.text.clone());
     let reason = report.outcome_detail.clone().or(reason);
     match (report.outcome, report.verdict, reason) {
