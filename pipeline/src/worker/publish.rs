@@ -279,3 +279,32 @@ pub async fn send(sources: &Sources, outgoing: &Outgoing) -> anyhow::Result<Publ
         Publication { changelog, note: parcel.note, standing, by: Signature::mettle(parcel.at), report: parcel.report };
     Ok(ledger.publish(&publication).await?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use scorer::evidence::{CheckResult, Context};
+
+    fn check(class: Class, at_ms: i64, outcome: CheckOutcome) -> CheckResult {
+        CheckResult { class, suite: "s".into(), check: "c".into(), at_ms, took_ms: 1.0, outcome, detail: None }
+    }
+
+    #[test]
+    fn a_class_is_as_old_as_its_newest_result_and_not_as_the_soak() {
+        let evidence = Evidence {
+            checks: vec![
+                check(Class::Security, 1_000, CheckOutcome::Ok),
+                check(Class::Security, 9_000, CheckOutcome::Unreachable),
+                check(Class::Business, 5_000, CheckOutcome::Wrong),
+                check(Class::Business, 7_000, CheckOutcome::NotRun),
+            ],
+            context: Context { load_per_s: None, ..Context::default() },
+            ..Evidence::default()
+        };
+        let found: Vec<(Class, u64, u64, i64)> = classes(&evidence)
+            .into_iter()
+            .map(|c| (c.class, c.ran, c.failed, c.measured_at.timestamp_millis()))
+            .collect();
+        assert_eq!(found, [(Class::Business, 1, 1, 5_000), (Class::Security, 1, 0, 1_000)]);
+    }
+}
