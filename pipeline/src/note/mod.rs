@@ -4,6 +4,7 @@ use crate::changelog::plain;
 use crate::report::Report;
 use minijinja::{Environment, Value};
 use scorer::Judgement;
+use scorer::quantity::Unit;
 use scorer::verdict::MetricReport;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -90,8 +91,12 @@ fn yaml(value: &Value) -> Result<String, minijinja::Error> {
 }
 
 fn summary(report: &Report) -> String {
-    let minutes = (report.ended_at - report.started_at).num_minutes();
-    let watched = format!("watched {} h {} min in {}", minutes / 60, minutes % 60, report.landscape);
+    let seconds = (report.ended_at - report.started_at).num_seconds().max(0) as f64;
+    let minutes = (seconds / 60.0) as i64;
+    let watched = match minutes {
+        0..60 => format!("watched {:.1} min in {}", seconds / 60.0, report.landscape),
+        _ => format!("watched {} h {} min in {}", minutes / 60, minutes % 60, report.landscape),
+    };
     let Some(judgement) = &report.judgement else {
         let why = report.outcome_detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default();
         return format!("{watched}; nothing was judged{why}");
@@ -105,18 +110,13 @@ fn summary(report: &Report) -> String {
 }
 
 fn figure(metric: &MetricReport) -> Option<Figure> {
-    let unit = |value: f64| match metric.unit.as_str() {
-        "share" => format!("{:+.2} pp", value * 100.0),
-        "bytes" => format!("{:+.1} MB", value / 1e6),
-        "" => format!("{value:+.4}"),
-        unit => format!("{value:+.4} {unit}"),
-    };
-    let limit = |value: Option<f64>| value.map_or_else(|| "?".to_owned(), unit);
+    let unit = Unit::named(&metric.unit);
+    let limit = |value: Option<f64>| value.map_or_else(|| "?".to_owned(), |v| unit.difference(v));
     Some(Figure {
         name: metric.name.clone(),
-        effect: unit(metric.effect?),
+        effect: unit.difference(metric.effect?),
         limits: format!("{} .. {}", limit(metric.effect_low), limit(metric.effect_high)),
-        margin: unit(metric.margin),
+        margin: unit.difference(metric.margin),
     })
 }
 
