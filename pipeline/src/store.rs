@@ -5,7 +5,7 @@
 use crate::soak::baseline::Run;
 use crate::soak::{Soak, SoakId};
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior, params};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -130,7 +130,8 @@ impl Store {
     /// [`StoreError::Fenced`] when another worker took it; otherwise as the disk says.
     pub fn put_soak(&self, soak: &Soak) -> StoreResult<()> {
         let mut db = self.db();
-        let tx = db.transaction()?;
+        // Immediate: a read that becomes a write fails at once when another process wrote in between, without waiting.
+        let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let stored: Option<i64> =
             tx.query_row("SELECT token FROM soak WHERE id = ?1", [soak.id.as_str()], |r| r.get(0)).optional()?;
         if let Some(stored) = stored.filter(|t| *t > soak.token) {
