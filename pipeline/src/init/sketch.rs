@@ -276,6 +276,18 @@ mod tests {
             reaches: vec!["web=api".into(), "web=nobody:X".into()],
             ..flags(&["web=server", "Api=x {port}", "justname", "bad='x"])
         };
-        insta::assert_snapshot!(flags.sketch().unwrap_err(), @"");
+        insta::assert_snapshot!(flags.sketch().unwrap_err(), @r#"
+        10 problems
+          --component  justname  is not NAME=COMMAND; write for instance --component 'web=python3 -m http.server {port} --bind 127.0.0.1'
+          --component  bad = bad='x  a ' is not closed; close it
+          --health  web = web=x  cannot be read; write --health NAME=/path, NAME=tcp or NAME=alive
+          --health  nobody = nobody=/  no such component; known: web, Api
+          --metrics  web = web=m  cannot be read; write --metrics NAME=/path
+          --reaches  web = web=api  cannot be read; write --reaches NAME=OTHER:VARIABLE
+          --product  work  cannot be the name of a folder here; use lower-case letters, digits and dashes, at most 63, letter first, not `user`, nor one of work, logs, evidence, lock, repos
+          --reaches  nobody = web=nobody:X  no such component; known: web, Api
+          --component  web = server  is never told its port; write {port} where its port belongs; for a program that listens nowhere give --health web=alive --internal web
+          --component  Api  is not a component name; use lower-case letters, digits and dashes, at most 63, letter first, not `user`
+        "#);
     }
 }
