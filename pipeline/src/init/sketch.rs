@@ -73,14 +73,7 @@ impl Flags {
         Problems(problems).or(sketch)
     }
 
-    /// Adds the flags to a sketch: new components, and what is known better of those that are there.
-    pub fn apply(&self, sketch: &mut Sketch) -> Vec<Problem> {
-        let mut problems = Vec::new();
-        sketch.parts.retain(|part| !self.without.contains(&part.name));
-        for part in &mut sketch.parts {
-            part.depends_on.retain(|name| !self.without.contains(name));
-            part.reaches.retain(|name, _| !self.without.contains(name));
-        }
+    fn add_components(&self, sketch: &mut Sketch, problems: &mut Vec<Problem>) {
         for given in &self.components {
             match pair(given).map(|(name, command)| (name, words(command))) {
                 Some((name, Ok(command))) if !command.is_empty() => match part_mut(sketch, name) {
@@ -97,6 +90,17 @@ impl Flags {
                 )),
             }
         }
+    }
+
+    /// Adds the flags to a sketch: new components, and what is known better of those that are there.
+    pub fn apply(&self, sketch: &mut Sketch) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        sketch.parts.retain(|part| !self.without.contains(&part.name));
+        for part in &mut sketch.parts {
+            part.depends_on.retain(|name| !self.without.contains(name));
+            part.reaches.retain(|name, _| !self.without.contains(name));
+        }
+        self.add_components(sketch, &mut problems);
         let known = sketch.parts.iter().map(|p| p.name.clone()).collect::<Vec<_>>().join(", ");
         let mut set = |name: &'static str, given: &[String], form: &str, to: &dyn Fn(&mut Part, &str) -> Option<()>| {
             for text in given {
