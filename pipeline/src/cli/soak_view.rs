@@ -250,7 +250,7 @@ impl Standing {
 /// When everything will be there, if it goes on as it went.
 fn estimate(began: DateTime<Utc>, share: f64, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let elapsed = (now - began).num_milliseconds() as f64;
-    (share >= LEAST_SHARE && share <= 1.0 && elapsed > 0.0)
+    ((LEAST_SHARE..=1.0).contains(&share) && elapsed > 0.0)
         .then(|| now + TimeDelta::milliseconds((elapsed * (1.0 - share) / share) as i64))
 }
 

@@ -20,6 +20,11 @@ pub(super) fn find(value: &str, services: &[String]) -> Option<Address> {
     }
 }
 
+/// `:8080`, not the `://` of a scheme that is spelt like a service.
+fn names_port(after: &str) -> bool {
+    after.strip_prefix(':').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+}
+
 fn at(value: &str, service: &str) -> Option<Address> {
     let part_of_a_name = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     let (start, _) = value.match_indices(service).find(|(start, found)| {
@@ -27,7 +32,7 @@ fn at(value: &str, service: &str) -> Option<Address> {
         // A host stands at the beginning, after `//` or after the `@` of credentials, and ends at a port or a path.
         (before.is_empty() || before.ends_with("//") || before.ends_with('@'))
             && !after.starts_with(part_of_a_name)
-            && (after.starts_with(':') || before.ends_with("//") || before.ends_with('@'))
+            && (names_port(after) || before.ends_with("//") || before.ends_with('@'))
     })?;
     let (before, after) = (&value[..start], &value[start + service.len()..]);
     let digits = after.strip_prefix(':').map_or(0, |rest| rest.bytes().take_while(u8::is_ascii_digit).count());
@@ -35,6 +40,10 @@ fn at(value: &str, service: &str) -> Option<Address> {
         0 => (None, after),
         n => (after[1..=n].parse().ok(), &after[n + 1..]),
     };
+    // A list of addresses is none of them.
+    if rest.starts_with(',') {
+        return None;
+    }
     Some(Address { service: service.to_owned(), port, format: format!("{before}{{host}}:{{port}}{rest}") })
 }
 

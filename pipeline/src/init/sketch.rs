@@ -73,14 +73,7 @@ impl Flags {
         Problems(problems).or(sketch)
     }
 
-    /// Adds the flags to a sketch: new components, and what is known better of those that are there.
-    pub fn apply(&self, sketch: &mut Sketch) -> Vec<Problem> {
-        let mut problems = Vec::new();
-        sketch.parts.retain(|part| !self.without.contains(&part.name));
-        for part in &mut sketch.parts {
-            part.depends_on.retain(|name| !self.without.contains(name));
-            part.reaches.retain(|name, _| !self.without.contains(name));
-        }
+    fn add_components(&self, sketch: &mut Sketch, problems: &mut Vec<Problem>) {
         for given in &self.components {
             match pair(given).map(|(name, command)| (name, words(command))) {
                 Some((name, Ok(command))) if !command.is_empty() => match part_mut(sketch, name) {
@@ -97,6 +90,17 @@ impl Flags {
                 )),
             }
         }
+    }
+
+    /// Adds the flags to a sketch: new components, and what is known better of those that are there.
+    pub fn apply(&self, sketch: &mut Sketch) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        sketch.parts.retain(|part| !self.without.contains(&part.name));
+        for part in &mut sketch.parts {
+            part.depends_on.retain(|name| !self.without.contains(name));
+            part.reaches.retain(|name, _| !self.without.contains(name));
+        }
+        self.add_components(sketch, &mut problems);
         let known = sketch.parts.iter().map(|p| p.name.clone()).collect::<Vec<_>>().join(", ");
         let mut set = |name: &'static str, given: &[String], form: &str, to: &dyn Fn(&mut Part, &str) -> Option<()>| {
             for text in given {
@@ -276,6 +280,18 @@ mod tests {
             reaches: vec!["web=api".into(), "web=nobody:X".into()],
             ..flags(&["web=server", "Api=x {port}", "justname", "bad='x"])
         };
-        insta::assert_snapshot!(flags.sketch().unwrap_err(), @"");
+        insta::assert_snapshot!(flags.sketch().unwrap_err(), @r#"
+        10 problems
+          --component  justname  is not NAME=COMMAND; write for instance --component 'web=python3 -m http.server {port} --bind 127.0.0.1'
+          --component  bad = bad='x  a ' is not closed; close it
+          --health  web = web=x  cannot be read; write --health NAME=/path, NAME=tcp or NAME=alive
+          --health  nobody = nobody=/  no such component; known: web, Api
+          --metrics  web = web=m  cannot be read; write --metrics NAME=/path
+          --reaches  web = web=api  cannot be read; write --reaches NAME=OTHER:VARIABLE
+          --product  work  cannot be the name of a folder here; use lower-case letters, digits and dashes, at most 63, letter first, not `user`, nor one of work, logs, evidence, lock, repos
+          --reaches  nobody = web=nobody:X  no such component; known: web, Api
+          --component  web = server  is never told its port; write {port} where its port belongs; for a program that listens nowhere give --health web=alive --internal web
+          --component  Api  is not a component name; use lower-case letters, digits and dashes, at most 63, letter first, not `user`
+        "#);
     }
 }

@@ -97,7 +97,7 @@ impl Up {
         let line = lines.find_map(|line| line.ok().filter(|l| l.contains("the gate answers on "))).unwrap();
         let url = line.rsplit(' ').next().unwrap().to_owned();
         // Somebody must read what it says, or it would stand still.
-        std::thread::spawn(move || lines.for_each(drop));
+        std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| eprintln!("up: {line}")));
         (Up(child), url)
     }
 }
@@ -120,12 +120,13 @@ fn a_running_worker_takes_the_request_and_ends_it_when_asked() {
     let long = "apiVersion: mettle/v1\nkind: Programme\nmetadata: {name: long}\nsuites: [journeys]\nphases: [{name: steady, samples: 3000}]\n";
     installed.write("shop/mettle/programme.yaml", long);
     installed.tag("v1.1.0");
-    let (up, url) = Up::start(&installed);
+    let (mut up, url) = Up::start(&installed);
     let asked = installed.mettle(&["soak", "run", "--tag", "v1.1.0", "--dir", "i"]);
     assert!(asked.code == 0 && asked.stderr.contains("the running worker takes it"), "{asked:?}");
     let id = asked.stdout.trim().to_owned();
     let ends = Instant::now() + DEADLINE;
-    let wait_for = |what: &dyn Fn(&Value) -> bool| loop {
+    let mut wait_for = |what: &dyn Fn(&Value) -> bool| loop {
+        assert_eq!(up.0.try_wait().unwrap(), None, "the worker runs on");
         let all = soaks(&installed);
         if let Some(soak) = all.iter().find(|soak| soak["id"] == id.as_str()).filter(|soak| what(soak)) {
             break soak.clone();

@@ -36,7 +36,7 @@ pub(super) fn parts(
     for name in &names {
         match raw(source, name, &services[name], (&names, &flags.without, &mut sketch.notes)) {
             Ok(raw) => raws.push(raw),
-            Err(problem) => problems.push(problem),
+            Err(problem) => problems.push(*problem),
         }
     }
     // A port that only the callers name is the port of the service.
@@ -65,10 +65,10 @@ fn raw(
     name: &str,
     service: &Value,
     (names, without, notes): (&[String], &[String], &mut Vec<String>),
-) -> Result<Raw, Problem> {
+) -> Result<Raw, Box<Problem>> {
     let command = command::of(service).map_err(|(key, why)| {
         let key = format!("services.{name}.{key}");
-        source.problem(&key, "", why, "write the program and its arguments, as a text or as a list".into())
+        Box::new(source.problem(&key, "", why, "write the program and its arguments, as a text or as a list".into()))
     })?;
     let mut part = Part::new(name, command);
     for (key, what) in [("image", "image"), ("build", "build context")] {
