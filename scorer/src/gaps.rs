@@ -4,7 +4,7 @@
 
 use crate::assess::{Assessment, Ended, Reference};
 use crate::comparable::{Difference, load_problem};
-use crate::evidence::{CheckResult, Evidence, Outcome, Severity};
+use crate::evidence::{CheckResult, Evidence, Outcome, Severity, WHOLE_SUITE};
 use crate::objectives::{Broken, Held, broken, held};
 use crate::pairing::Pair;
 use crate::quantity::duration_ms;
@@ -77,6 +77,10 @@ fn looked(check: &CheckResult) -> bool {
     }
 }
 
+fn ended_by_itself(check: &CheckResult) -> bool {
+    check.check == WHOLE_SUITE && check.outcome == Outcome::NotRun
+}
+
 /// Declared suites must have looked, and every check that looked in the baseline must have looked here. A check is
 /// named once and may run many times: that it found nobody while a fault was in is no gap if it looked at any time.
 fn of_suites(input: &Assessment<'_>) -> Vec<Gap> {
@@ -98,6 +102,10 @@ fn of_suites(input: &Assessment<'_>) -> Vec<Gap> {
             };
             let wanted = "at least 1 check that looked";
             gaps.push(gap("no_evidence", format!("suite {suite}: {short}"), text, "0 checks", wanted));
+        } else if let Some(end) = input.candidate.checks.iter().find(|c| c.suite == *suite && ended_by_itself(c)) {
+            let why = end.detail.as_deref().unwrap_or("no reason is known");
+            let text = format!("The suite {suite} ended by itself: {}.", why.trim_end_matches('.'));
+            gaps.push(gap("coverage", format!("suite {suite}: ended by itself"), text, "ended", "run to the end"));
         } else if !missing.is_empty() {
             let says = |name: &String| match unreached.contains(name) {
                 true => format!("{name} (unreachable)"),
