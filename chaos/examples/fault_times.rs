@@ -97,12 +97,13 @@ async fn once(stage: &Arc<Stage>, fault: &Value, by: EndedBy) -> Result<(Duratio
     let landscape: Arc<dyn Landscape> = stage.clone();
     let context = Context { run: "bench".into(), landscape, journal: Arc::new(Nowhere), clock: Arc::new(SystemClock) };
     let execution = tokio::spawn(async move { run(&plan, context, aborted, send).await });
-    let (mut started, mut ends, mut times) = (Instant::now(), None, (Duration::MAX, Duration::MAX));
+    let (mut started_ms, mut ends, mut times) = (0, None, (Duration::MAX, Duration::MAX));
     while let Some(event) = events.recv().await {
         match event {
-            Progress::FaultStarting { .. } => started = Instant::now(),
-            Progress::Injected { verified: true, .. } => {
-                times.0 = started.elapsed();
+            // The executor's own times: two events may be read at once.
+            Progress::FaultStarting { at_ms, .. } => started_ms = at_ms,
+            Progress::Injected { verified: true, at_ms, .. } => {
+                times.0 = Duration::from_millis(u64::try_from(at_ms - started_ms)?);
                 ends = Some(match by {
                     EndedBy::Hold => Instant::now() + HOLD,
                     EndedBy::Return => Instant::now(),

@@ -134,12 +134,16 @@ impl Executor<'_> {
         let until = Instant::now() + hold;
         let landscape = self.ctx.landscape.as_ref();
         let mut sample_at = Instant::now() + SAMPLE_EVERY;
-        while Instant::now() < until && !lives.iter().all(|live| live.over) {
+        while Instant::now() < until {
             for live in lives.iter_mut().filter(|live| !live.over) {
                 if live.is_back(landscape) {
                     live.over = true;
                     live.record.end_ms = self.now_ms();
                 }
+            }
+            // Here and not at the next sample: nothing is left to hold.
+            if lives.iter().all(|live| live.over) {
+                return;
             }
             if Instant::now() >= sample_at {
                 for live in lives.iter_mut() {

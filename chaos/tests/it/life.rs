@@ -158,6 +158,9 @@ async fn a_killed_process_comes_back() {
     assert_eq!(restarter.await.unwrap(), 3);
     for exposure in &report.exposures {
         assert!(exposure.verified && exposure.achieved["downtime_ms"] >= 250.0, "{exposure:?}");
+        // The rest of 50 ms begins when the process is back, not at the next sample a second later.
+        let rested = exposure.observed_until_ms - exposure.end_ms;
+        assert!((45..600).contains(&rested), "{exposure:?}");
     }
     // Two while a process is killed, and then one at most every 50 ms.
     let asked = running.landscape.asked.lock().unwrap();
