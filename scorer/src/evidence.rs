@@ -156,6 +156,10 @@ pub enum Outcome {
     NotRun,
 }
 
+/// Name of the check that stands for a suite as a whole. Not run: the suite could not start or ended by itself, and
+/// what it would have seen since then is missing.
+pub const WHOLE_SUITE: &str = "(the whole suite)";
+
 /// One run of one check of a suite.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -4,7 +4,7 @@
 
 use crate::assess::{Assessment, Ended, Reference};
 use crate::comparable::{Difference, load_problem};
-use crate::evidence::{Evidence, Outcome, Severity};
+use crate::evidence::{CheckResult, Evidence, Outcome, Severity, WHOLE_SUITE};
 use crate::objectives::{Broken, Held, broken, held};
 use crate::pairing::Pair;
 use crate::quantity::duration_ms;
@@ -68,24 +68,50 @@ pub(crate) fn of_the_run(input: &Assessment<'_>, elapsed: usize) -> Vec<Gap> {
     gaps
 }
 
-/// Declared suites must have run, and every check that ran in the baseline must have run here.
+/// Whether a result says something about the product. An answer that never came is no look at it: a scan whose every
+/// request timed out must not be worth more than one that was never started.
+fn looked(check: &CheckResult) -> bool {
+    match check.outcome {
+        Outcome::Ok | Outcome::Wrong | Outcome::Slow => true,
+        Outcome::Unreachable | Outcome::NotRun => false,
+    }
+}
+
+fn ended_by_itself(check: &CheckResult) -> bool {
+    check.check == WHOLE_SUITE && check.outcome == Outcome::NotRun
+}
+
+/// Declared suites must have looked, and every check that looked in the baseline must have looked here. A check is
+/// named once and may run many times: that it found nobody while a fault was in is no gap if it looked at any time.
 fn of_suites(input: &Assessment<'_>) -> Vec<Gap> {
-    let ran = |evidence: &Evidence, suite: &str| -> BTreeSet<String> {
-        let checks = evidence.checks.iter().filter(|c| c.suite == suite && c.outcome != Outcome::NotRun);
-        checks.map(|c| c.check.clone()).collect()
+    let checks = |evidence: &Evidence, suite: &str, wanted: fn(&CheckResult) -> bool| -> BTreeSet<String> {
+        evidence.checks.iter().filter(|c| c.suite == suite && wanted(c)).map(|c| c.check.clone()).collect()
     };
     let mut gaps = Vec::new();
     for suite in input.suites {
-        let here = ran(input.candidate, suite);
+        let here = checks(input.candidate, suite, looked);
+        let unreached = checks(input.candidate, suite, |c| c.outcome == Outcome::Unreachable);
         let mut missing: BTreeSet<String> = BTreeSet::new();
         for run in input.reference.runs() {
-            missing.extend(ran(run, suite).difference(&here).cloned());
+            missing.extend(checks(run, suite, looked).difference(&here).cloned());
         }
         if here.is_empty() {
-            let text = format!("No check of the suite {suite} ran.");
-            gaps.push(gap("no_evidence", format!("suite {suite}: did not run"), text, "0 checks", "at least 1 check"));
+            let (short, text) = match unreached.len() {
+                0 => ("did not run", format!("No check of the suite {suite} ran.")),
+                n => ("nobody answered", format!("No check of the suite {suite} got an answer: {n} were unreachable.")),
+            };
+            let wanted = "at least 1 check that looked";
+            gaps.push(gap("no_evidence", format!("suite {suite}: {short}"), text, "0 checks", wanted));
+        } else if let Some(end) = input.candidate.checks.iter().find(|c| c.suite == *suite && ended_by_itself(c)) {
+            let why = end.detail.as_deref().unwrap_or("no reason is known");
+            let text = format!("The suite {suite} ended by itself: {}.", why.trim_end_matches('.'));
+            gaps.push(gap("coverage", format!("suite {suite}: ended by itself"), text, "ended", "run to the end"));
         } else if !missing.is_empty() {
-            let names = missing.into_iter().collect::<Vec<_>>().join(", ");
+            let says = |name: &String| match unreached.contains(name) {
+                true => format!("{name} (unreachable)"),
+                false => name.clone(),
+            };
+            let names = missing.iter().map(says).collect::<Vec<_>>().join(", ");
             let text = format!("Checks of the suite {suite} ran in the baseline and did not run here: {names}.");
             gaps.push(gap("coverage", format!("suite {suite}: {names} did not run"), text, "not run", "run"));
         }

@@ -141,17 +141,34 @@ async fn a_killed_process_comes_back() {
             *pid.lock().unwrap() = child.id();
             starts += 1;
             tokio::select! {
-                _ = child.wait() => *pid.lock().unwrap() = None,
+                _ = child.wait() => {
+                    *pid.lock().unwrap() = None;
+                    // A start takes its time: the executor asks more than once meanwhile.
+                    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+                }
                 () = stopped.cancelled() => { child.kill().await.unwrap(); return starts }
             }
         }
     });
     let pid = small.pid.clone();
     until(|| pid.lock().unwrap().is_some()).await;
-    let report = start(small, &experiment(json!({"kind": "process.kill", "target": "p"}), "5s")).report.await.unwrap();
+    let running = start(small, &experiment(json!({"kind": "process.kill", "target": "p"}), "5s"));
+    let report = running.report.await.unwrap();
     stop.cancel();
     assert_eq!(restarter.await.unwrap(), 3);
     for exposure in &report.exposures {
-        assert!(exposure.verified && exposure.achieved.contains_key("downtime_ms"), "{exposure:?}");
+        assert!(exposure.verified && exposure.achieved["downtime_ms"] >= 250.0, "{exposure:?}");
+        // The rest of 50 ms begins when the process is back, not at the next sample a second later.
+        let rested = exposure.observed_until_ms - exposure.end_ms;
+        assert!((45..600).contains(&rested), "{exposure:?}");
     }
+    // Two while a process is killed, and then one at most every 50 ms.
+    let asked = running.landscape.asked.lock().unwrap();
+    let (gaps, often): (Vec<_>, usize) = {
+        let gaps: Vec<_> = asked.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        let often = gaps.iter().filter(|gap| gap.as_millis() < 45).count();
+        (gaps, often)
+    };
+    assert!(asked.len() >= 8, "{gaps:?}");
+    assert!(often <= 2 * 2, "more than around each kill: {gaps:?}");
 }

@@ -1,25 +1,46 @@
 //! Guards of an experiment, read from the recorder at scrape rate.
 
+mod samples;
+
 use chaos::document::Guard;
 use probes::metrics::Recorder;
-use probes::metrics::selection::{Selection, ratio};
+use probes::metrics::selection::Selection;
+use samples::Sample;
 use scorer::Signal;
-use scorer::signal::{Form, MatchOp, Matcher, Selector};
-use std::time::Duration;
+use scorer::signal::{Form, Selector};
+use std::time::{Duration, Instant};
+
+/// Intervals that are read beyond the window of a guard: the first increment needs the scrape before it, and a scrape
+/// may be late.
+const BEYOND: u32 = 3;
 
 /// A guard over a declared signal.
 #[derive(Debug)]
 pub struct Watch {
     signal: String,
-    below: Option<f64>,
-    above: Option<f64>,
+    bound: Bound,
     window: Duration,
     reads: Reads,
+    /// Since when it watches: what was not measured before is not held against the experiment.
+    since: Instant,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Bound {
+    below: Option<f64>,
+    above: Option<f64>,
+}
+
+impl Bound {
+    fn breaks(self, value: f64) -> bool {
+        self.below.is_some_and(|bound| value < bound) || self.above.is_some_and(|bound| value > bound)
+    }
 }
 
 #[derive(Debug)]
 enum Reads {
     Ratio { good: Selection, total: Selection },
+    Latency { buckets: Selection, threshold_s: f64 },
     Value(Selection),
 }
 
@@ -35,47 +56,67 @@ impl Watch {
 
     fn one(guard: &Guard, signals: &[Signal]) -> Result<Watch, String> {
         let name = &guard.signal;
-        let signal = signals
-            .iter()
-            .find(|s| s.name == *name)
-            .ok_or_else(|| format!("guard: signal `{name}` is not declared"))?;
+        let signal = signals.iter().find(|s| s.name == *name).ok_or_else(|| {
+            let known = signals.iter().map(|s| s.name.as_str()).collect::<Vec<_>>().join(", ");
+            format!("guard: signal `{name}` is not declared; known: {known}")
+        })?;
         let select = |s: &Selector| Selection::try_new(s).map_err(|e| format!("guard `{name}`: {e}"));
         let reads = match &signal.form {
             Form::Ratio { good, total } => Reads::Ratio { good: select(good)?, total: select(total)? },
-            Form::Latency { buckets, threshold_s } => Reads::Ratio {
-                good: select(&with_bound(buckets, &threshold_s.to_string()))?,
-                total: select(&with_bound(buckets, "+Inf"))?,
-            },
+            Form::Latency { buckets, threshold_s } => {
+                Reads::Latency { buckets: select(buckets)?, threshold_s: *threshold_s }
+            }
             Form::Gauge { series, .. } => Reads::Value(select(series)?),
             Form::Rate { .. } | Form::Count { .. } => {
                 return Err(format!("guard: signal `{name}` is a rate or count; guard a ratio, latency or gauge"));
             }
         };
-        Ok(Watch { signal: name.clone(), below: guard.below, above: guard.above, window: guard.for_.duration(), reads })
+        let bound = Bound { below: guard.below, above: guard.above };
+        Ok(Watch { signal: name.clone(), bound, window: guard.for_.duration(), reads, since: Instant::now() })
     }
 
-    /// The signal, when its bound is broken over the window. Without evidence nothing trips: the verdict says so later.
+    /// The signal, when its bound was broken without a break for the whole window, or when nothing at all was measured
+    /// for as long: a fault that nobody watches must not stay in.
     pub fn tripped(&self, recorder: &Recorder) -> Option<&str> {
-        let value = match &self.reads {
-            Reads::Ratio { good, total } => {
-                ratio(&recorder.latest_window(good, self.window), &recorder.latest_window(total, self.window))
-            }
-            Reads::Value(series) => {
-                let values: Vec<f64> = recorder
-                    .latest_window(series, self.window)
-                    .iter()
-                    .filter_map(|s| s.values.iter().copied().rfind(|v| !v.is_nan()))
-                    .collect();
-                (!values.is_empty()).then(|| values.iter().sum())
-            }
-        }?;
-        let broken = self.below.is_some_and(|b| value < b) || self.above.is_some_and(|a| value > a);
-        broken.then_some(self.signal.as_str())
+        let interval = recorder.interval();
+        let read = |selection: &Selection| recorder.latest_window(selection, self.window + interval * BEYOND);
+        let samples = match &self.reads {
+            Reads::Ratio { good, total } => samples::shares(&read(good), &read(total)),
+            Reads::Latency { buckets, threshold_s } => samples::within(&read(buckets), *threshold_s),
+            Reads::Value(series) => samples::sums(&read(series)),
+        };
+        let seen = Seen { samples: &samples, now_ms: recorder.now_ms(), watched: self.since.elapsed() };
+        let trips = broken_throughout(&samples, self.bound, self.window) || seen.nothing(self.window + interval);
+        trips.then_some(self.signal.as_str())
     }
 }
 
-fn with_bound(buckets: &Selector, bound: &str) -> Selector {
-    let mut selector = buckets.clone();
-    selector.matchers.push(Matcher { label: "le".into(), op: MatchOp::Equal, value: bound.to_owned() });
-    selector
+/// Whether every sample since some moment is broken, and they cover the window.
+fn broken_throughout(samples: &[Sample], bound: Bound, window: Duration) -> bool {
+    let run = samples.iter().rev().take_while(|sample| bound.breaks(sample.value));
+    let covered = run.fold(None, |covered: Option<(i64, i64)>, sample| {
+        Some((sample.from_ms, covered.map_or(sample.until_ms, |(_, until)| until)))
+    });
+    covered.is_some_and(|(from, until)| until - from >= millis(window))
 }
+
+struct Seen<'a> {
+    samples: &'a [Sample],
+    now_ms: i64,
+    watched: Duration,
+}
+
+impl Seen<'_> {
+    /// Whether no sample ended within `window`, which must be longer than the time between two.
+    fn nothing(&self, window: Duration) -> bool {
+        let last = self.samples.last().map(|sample| sample.until_ms);
+        self.watched >= window && last.is_none_or(|last| self.now_ms - last >= millis(window))
+    }
+}
+
+fn millis(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

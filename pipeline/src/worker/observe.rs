@@ -180,7 +180,7 @@ impl<D: Driver> Observation<'_, D> {
             };
             let overrides = Overrides { repeat: phase.repeat, hold: phase.hold.map(span), rest: phase.rest.map(span) };
             let prepared = faults::plan(experiment, &self.session.local, overrides, programme.seed)
-                .and_then(|plan| Ok((plan, Watch::all(&experiment.guards, &self.bundle.signals)?)));
+                .and_then(|plan| Ok((plan, Watch::all(&experiment.guards, &crate::builtin::signals(self.bundle))?)));
             match prepared {
                 // Not injected: the judge finds no verified injection of a declared experiment and says so.
                 Err(objections) => tracing::warn!("experiment {name} is not run: {objections}"),

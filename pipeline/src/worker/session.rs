@@ -67,7 +67,8 @@ impl Session {
         let bundle = begin.bundle;
         let interval = bundle.programme.interval.0;
         let (clock, registry) = (RunClock::start_now(), Registry::new());
-        let recorder = Recorder::start(RecorderConfig::every(interval, clock), registry.clone());
+        let config = RecorderConfig::every(interval, clock).for_signals(&crate::builtin::signals(bundle));
+        let recorder = Recorder::start(config.map_err(|e| SessionError(e.to_string()))?, registry.clone());
         let origin_ms = clock.now_ms();
         let running = suites::start(bundle, &begin.local, begin.rate, &registry, clock).map_err(SessionError)?;
         let context = Context {

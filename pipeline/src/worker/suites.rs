@@ -10,7 +10,7 @@ use probes::reach::{self, ReachProbe, ReachTarget};
 use probes::security::{ScanContext, scan};
 use probes::suite::{BusinessSuite, SecuritySuite};
 use reqwest::Url;
-use scorer::evidence::{CheckResult, Class, Finding, Outcome};
+use scorer::evidence::{CheckResult, Class, Finding, Outcome, WHOLE_SUITE};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -31,6 +31,8 @@ const REACH_EVERY: (Duration, Duration) = (Duration::from_millis(50), Duration::
 struct Kept {
     checks: Vec<CheckResult>,
     findings: Vec<Finding>,
+    /// By suite and check: how many results are not kept, and the first of them.
+    left_out: BTreeMap<(String, String), (usize, CheckResult)>,
 }
 
 /// Suites under way.
@@ -121,14 +123,47 @@ fn business_config(
 
 async fn collect(mut results: mpsc::Receiver<CheckResult>, kept: Arc<Mutex<Kept>>) {
     while let Some(result) = results.recv().await {
-        let mut kept = lock(&kept);
-        if kept.checks.len() < CHECKS_MAX {
-            kept.checks.push(result);
-        }
+        lock(&kept).keep(result, CHECKS_MAX);
     }
 }
 
-/// A suite that ends by itself is recorded as not run from then on: it never counts as passed.
+impl Kept {
+    /// Keeps a result. Beyond the limit the good ones are counted and the others stay: what went wrong is what people
+    /// look for, and the counters of the journeys know all of them.
+    fn keep(&mut self, result: CheckResult, max: usize) {
+        if self.checks.len() < max || (result.outcome != Outcome::Ok && self.checks.len() < 2 * max) {
+            return self.checks.push(result);
+        }
+        let more = self.left_out.entry((result.suite.clone(), result.check.clone())).or_insert((0, result));
+        more.0 += 1;
+    }
+
+    /// Everything kept, in order of time, and for each check one line about what was not.
+    fn checks(&self) -> Vec<CheckResult> {
+        let mut checks = self.checks.clone();
+        checks.extend(self.left_out.values().map(|(more, first)| CheckResult {
+            outcome: Outcome::NotRun,
+            detail: Some(format!("{more} results from here on are counted and not kept")),
+            ..first.clone()
+        }));
+        checks.sort_by_key(|c| c.at_ms);
+        checks
+    }
+}
+
+/// A suite that could not start or ended by itself is recorded as not run from then on: it never counts as passed.
+fn whole(class: Class, suite: String, why: String, clock: RunClock) -> CheckResult {
+    CheckResult {
+        class,
+        suite,
+        check: WHOLE_SUITE.into(),
+        at_ms: clock.now_ms(),
+        took_ms: 0.0,
+        outcome: Outcome::NotRun,
+        detail: Some(why),
+    }
+}
+
 async fn journeys(
     suite: String,
     config: BusinessConfig,
@@ -136,18 +171,13 @@ async fn journeys(
     kept: Arc<Mutex<Kept>>,
     clock: RunClock,
 ) {
-    if let Err(error) = business::run(config, stop).await {
-        let detail = Some(error.to_string());
-        let result = CheckResult {
-            class: Class::Business,
-            suite,
-            check: "suite".into(),
-            at_ms: clock.now_ms(),
-            took_ms: 0.0,
-            outcome: Outcome::NotRun,
-            detail,
-        };
-        lock(&kept).checks.push(result);
+    if let Err(error) = business::run(config, stop.clone()).await {
+        // Asked to end, it only did not clean up in time: nothing that it should have seen is missing.
+        if stop.is_cancelled() {
+            tracing::warn!("{error}");
+            return;
+        }
+        lock(&kept).checks.push(whole(Class::Business, suite, error.to_string(), clock));
     }
 }
 
@@ -166,18 +196,7 @@ async fn security(
             kept.checks.extend(report.checks);
             kept.findings.extend(report.findings);
         }
-        Err(error) => {
-            let detail = Some(error.to_string());
-            lock(&kept).checks.push(CheckResult {
-                class: Class::Security,
-                suite: name,
-                check: "suite".into(),
-                at_ms: clock.now_ms(),
-                took_ms: 0.0,
-                outcome: Outcome::NotRun,
-                detail,
-            });
-        }
+        Err(error) => lock(&kept).checks.push(whole(Class::Security, name, error.to_string(), clock)),
     }
 }
 
@@ -200,9 +219,7 @@ impl Running {
 
     /// Check results so far, in order of time.
     pub fn checks(&self) -> Vec<CheckResult> {
-        let mut checks = lock(&self.kept).checks.clone();
-        checks.sort_by_key(|c| c.at_ms);
-        checks
+        lock(&self.kept).checks()
     }
 
     /// Findings so far.
@@ -227,5 +244,24 @@ impl Running {
             self.tasks.shutdown().await;
         }
         report
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beyond_the_limit_bad_results_stay_and_good_ones_are_told_as_a_number() {
+        let mut kept = Kept::default();
+        for at_ms in 0..10 {
+            let outcome = if at_ms == 8 { Outcome::Wrong } else { Outcome::Ok };
+            let (class, suite, check) = (Class::Business, "journeys".to_owned(), "buy".to_owned());
+            kept.keep(CheckResult { class, suite, check, at_ms, took_ms: 1.0, outcome, detail: None }, 4);
+        }
+        let told: Vec<_> = kept.checks().into_iter().map(|c| (c.at_ms, c.outcome, c.detail)).collect();
+        let line = "5 results from here on are counted and not kept".to_owned();
+        assert_eq!(told[4..], [(4, Outcome::NotRun, Some(line)), (8, Outcome::Wrong, None)]);
+        assert_eq!(told[..4].iter().filter(|(_, outcome, _)| *outcome == Outcome::Ok).count(), 4);
     }
 }

@@ -152,6 +152,10 @@ async fn run_step(step: &Step, way: &Way, values: &mut Values) -> Result<(), Tro
     if let Some(why) = missing {
         return Err(Trouble::Wrong(why));
     }
+    // A step that asserts nothing still claims that the user was served.
+    if step.asserts.is_empty() && answer.status >= 400 {
+        return Err(Trouble::Wrong(format!("status {}, and nothing is asserted", answer.status)));
+    }
     if answer.took > step.time_limit {
         late = Some(format!("took {} ms, limit {} ms", answer.took.as_millis(), step.time_limit.as_millis()));
     }

@@ -24,6 +24,9 @@ use tokio_util::sync::CancellationToken;
 /// that the documents allow would be shorter than the kernel's own wake-up.
 const SHORTEST_SLEEP: Duration = Duration::from_micros(100);
 
+/// Least room of a queue: a burst at a low rate must find some.
+const SMALLEST_ROOM: usize = 1024;
+
 /// Addresses of the user's side, by component.
 pub type Targets = BTreeMap<String, SocketAddr>;
 
@@ -165,9 +168,9 @@ impl Run {
 
     async fn drive(self) -> Result<LoadReport, LoadError> {
         let timer = Timer::create().map_err(LoadError::Start)?;
-        // Room for one time limit of requests: what waits longer than that would be an error anyway.
-        let room =
-            ((self.load.rate.value().max(*self.rates.borrow()) * self.load.timeout().as_secs_f64()) as usize).max(1024);
+        let limit = self.load.timeout();
+        let fastest = self.load.steps.iter().map(|step| step.rate.value()).fold(*self.rates.borrow(), f64::max);
+        let room = room(fastest, limit);
         let hosts: BTreeMap<&str, Rc<Host>> =
             self.targets.iter().map(|(name, address)| (name.as_str(), Rc::new(Host::new(*address, room)))).collect();
         let by_step: Vec<Rc<Host>> =
@@ -198,7 +201,9 @@ impl Run {
                 biased;
                 () = self.stop.cancelled() => break,
                 changed = rates.changed() => if changed.is_ok() {
-                    pacer.schedule.set_rate(*rates.borrow_and_update(), start.elapsed());
+                    let rate = *rates.borrow_and_update();
+                    hosts.values().for_each(|host| host.set_room(self::room(rate, limit)));
+                    pacer.schedule.set_rate(rate, start.elapsed());
                 } else {
                     break;
                 },
@@ -208,9 +213,16 @@ impl Run {
         let (length, cpu) = (start.elapsed(), thread_cpu().saturating_sub(cpu));
         pool.iter().for_each(tokio::task::JoinHandle::abort);
         let mut tally = shared.tally.borrow_mut();
-        (0..hosts.values().map(|h| h.left()).sum()).for_each(|_| tally.drop_one());
+        for job in hosts.values().flat_map(|host| host.drain()) {
+            if job.intended.elapsed() >= limit { tally.drop_one(job.step) } else { tally.give_up() }
+        }
         Ok(LoadReport::new(&tally, length, cpu, self.load.limit()))
     }
+}
+
+/// How many requests may wait: those of one time limit, because what waits longer has failed anyway.
+fn room(per_second: f64, limit: Duration) -> usize {
+    ((per_second * limit.as_secs_f64()) as usize).max(SMALLEST_ROOM)
 }
 
 struct Pacer {
@@ -231,7 +243,7 @@ impl Pacer {
             tally.schedule(now - intended);
             let job = Job { step, intended: self.start + intended, number: self.number };
             if hosts[step].push(job) == Queued::Full {
-                tally.drop_one();
+                tally.drop_one(step);
             }
         }
         self.schedule.next().saturating_sub(self.start.elapsed()).max(SHORTEST_SLEEP)

@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -49,7 +49,7 @@ pub(super) struct Host {
     pub(super) address: SocketAddr,
     queue: RefCell<VecDeque<Job>>,
     wake: Notify,
-    room: usize,
+    room: Cell<usize>,
 }
 
 /// Whether a job found room.
@@ -61,12 +61,17 @@ pub(super) enum Queued {
 
 impl Host {
     pub(super) fn new(address: SocketAddr, room: usize) -> Self {
-        Self { address, queue: RefCell::default(), wake: Notify::new(), room }
+        Self { address, queue: RefCell::default(), wake: Notify::new(), room: Cell::new(room) }
+    }
+
+    /// Changes how many jobs may wait; those that wait already stay.
+    pub(super) fn set_room(&self, room: usize) {
+        self.room.set(room);
     }
 
     pub(super) fn push(&self, job: Job) -> Queued {
         let mut queue = self.queue.borrow_mut();
-        if queue.len() >= self.room {
+        if queue.len() >= self.room.get() {
             return Queued::Full;
         }
         queue.push_back(job);
@@ -74,9 +79,9 @@ impl Host {
         Queued::Yes
     }
 
-    /// Jobs that nobody took.
-    pub(super) fn left(&self) -> usize {
-        self.queue.borrow().len()
+    /// Takes the jobs that nobody took.
+    pub(super) fn drain(&self) -> VecDeque<Job> {
+        self.queue.take()
     }
 
     async fn pop(&self) -> Job {
@@ -182,4 +187,26 @@ pub(super) fn headers(
         headers.insert(http::HeaderName::from_bytes(name.as_bytes())?, HeaderValue::from_str(value)?);
     }
     Ok(headers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_room_of_a_queue_follows_the_rate() {
+        let host = Host::new(SocketAddr::from(([127, 0, 0, 1], 9)), 2);
+        let mut number = 0;
+        let mut push = || {
+            number += 1;
+            host.push(Job { step: 0, intended: Instant::now(), number })
+        };
+        assert_eq!([push(), push(), push()], [Queued::Yes, Queued::Yes, Queued::Full]);
+        host.set_room(3);
+        assert_eq!([push(), push()], [Queued::Yes, Queued::Full]);
+        host.set_room(1);
+        assert_eq!(push(), Queued::Full);
+        assert_eq!(host.drain().len(), 3, "those that wait already stay");
+        assert_eq!(push(), Queued::Yes);
+    }
 }

@@ -56,7 +56,8 @@ pub struct LoadReport {
     pub sent: u64,
     /// Of those, how many left late because the pool was busy.
     pub late: u64,
-    /// Requests that found the queue full or were still queued at the end.
+    /// Requests that found the queue full or were still queued at the end. Those that did not get their time limit
+    /// are part of `response`, with that limit.
     pub dropped: u64,
     /// Ends by kind: `ok`, `connect`, `timeout`, `closed`, `status_4xx`, `status_5xx`.
     pub ended: BTreeMap<String, u64>,

@@ -47,6 +47,7 @@ pub(super) fn microseconds() -> Histogram<u64> {
 struct StepCells {
     ok: Counter,
     error: Counter,
+    dropped: Counter,
     response: Buckets,
 }
 
@@ -61,6 +62,7 @@ pub(super) struct Tally {
     pub(super) response: Histogram<u64>,
     pub(super) service: Histogram<u64>,
     pub(super) lag: Histogram<u64>,
+    timeout: Duration,
 }
 
 /// Numbers of requests.
@@ -76,11 +78,15 @@ pub(super) struct Counts {
 impl Tally {
     pub(super) fn new(registry: &Registry, suite: &str, load: &Load) -> Self {
         let counter = |name: &str| registry.counter(name, &[("suite", suite)]);
-        let step = |name: &str| StepCells {
-            ok: registry.counter("mettle_load_requests_total", &[("suite", suite), ("step", name), ("outcome", "ok")]),
-            error: registry
-                .counter("mettle_load_requests_total", &[("suite", suite), ("step", name), ("outcome", "error")]),
-            response: registry.histogram("mettle_load_response_seconds", &[("suite", suite), ("step", name)], &BOUNDS),
+        let step = |name: &str| {
+            let labels = [("suite", suite), ("step", name)];
+            let ended = |how| registry.counter("mettle_load_requests_total", &[labels[0], labels[1], ("outcome", how)]);
+            StepCells {
+                ok: ended("ok"),
+                error: ended("error"),
+                dropped: ended("dropped"),
+                response: registry.histogram("mettle_load_response_seconds", &labels, &BOUNDS),
+            }
         };
         Self {
             scheduled: counter("mettle_load_scheduled_total"),
@@ -92,6 +98,7 @@ impl Tally {
             response: microseconds(),
             service: microseconds(),
             lag: microseconds(),
+            timeout: load.timeout(),
         }
     }
 
@@ -102,9 +109,20 @@ impl Tally {
         self.lag.saturating_record(us(lag));
     }
 
-    /// The queue was full.
-    pub(super) fn drop_one(&mut self) {
+    /// A request found the queue full, or waited in it for longer than its time limit: a user would have waited in
+    /// vain. It is an outcome, and its response took the time limit at least; a product that stalls must not look
+    /// better the longer it stalls.
+    pub(super) fn drop_one(&mut self, step: usize) {
         self.dropped.inc();
+        self.counts.dropped += 1;
+        self.response.saturating_record(us(self.timeout));
+        let cells = &self.steps[step];
+        cells.dropped.inc();
+        cells.response.observe(self.timeout.as_secs_f64());
+    }
+
+    /// A request was still waiting within its time limit when the run ended: nobody knows how it would have gone.
+    pub(super) fn give_up(&mut self) {
         self.counts.dropped += 1;
     }
 

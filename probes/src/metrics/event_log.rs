@@ -36,7 +36,7 @@ impl EventLog {
         }
         let (at, before) = self.dropped.get(job).copied().unwrap_or((None, 0));
         let total = before + dropped;
-        let detail = format!("dropped {total} series: the recorder keeps at most {max}");
+        let detail = format!("{total} series are not recorded: of those that no signal asks for, {max} are kept");
         let at = match at {
             Some(at) => {
                 self.kept[at].detail.clone_from(&detail);
@@ -48,7 +48,7 @@ impl EventLog {
             }
             None if before > 0 => None,
             None => {
-                let (kind, component) = ("scrape_error".to_owned(), Some(job.to_owned()));
+                let (kind, component) = ("series_cap".to_owned(), Some(job.to_owned()));
                 self.push(Event { at_ms, kind, component, detail })
             }
         };
@@ -82,8 +82,9 @@ mod tests {
             log.note_dropped(job, dropped, 20, 5);
         }
         let told: Vec<String> = log.events().into_iter().map(|event| event.detail).collect();
-        let line = |total: usize| format!("dropped {total} series: the recorder keeps at most 20");
+        let line = |total| format!("{total} series are not recorded: of those that no signal asks for, 20 are kept");
         assert_eq!(told, [line(7), line(1)]);
+        assert!(log.events().iter().all(|event| event.kind == "series_cap"));
     }
 
     #[test]

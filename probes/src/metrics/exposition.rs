@@ -123,6 +123,12 @@ pub enum Fault {
         /// The limit.
         max: usize,
     },
+    /// More series that signals ask for than a recorder keeps.
+    #[error("the signals ask for more than {max} series; drop labels with unbounded values, or narrow the selectors")]
+    TooManySignalSeries {
+        /// The limit.
+        max: usize,
+    },
 }
 
 /// Reads a whole response of at most `max_series` samples.

@@ -14,4 +14,4 @@ mod store;
 
 pub use recorder::{Recorder, RecorderConfig, RecorderError, Recording, Target};
 pub use registry::Registry;
-pub use store::{Limits, MAX_SERIES};
+pub use store::{Limits, MAX_SERIES, MAX_SIGNAL_SERIES};

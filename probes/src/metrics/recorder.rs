@@ -6,11 +6,12 @@
 use super::event_log::EventLog;
 use super::registry::Registry;
 use super::scrape_loop::Loop;
-use super::selection::Selection;
+use super::selection::{Selection, SelectionError};
 use super::store::{Limits, Store};
 use crate::clock::{RunClock, wall_ms};
-use scorer::RawSeries;
 use scorer::evidence::Event;
+use scorer::signal::Form;
+use scorer::{RawSeries, Signal};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -25,7 +26,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(2);
 pub const OWN_JOB: &str = "mettle";
 
 /// Settings of a recorder.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct RecorderConfig {
     /// Time between ticks; at least 10 ms.
     pub interval: Duration,
@@ -37,12 +38,34 @@ pub struct RecorderConfig {
     pub wall: fn() -> i64,
     /// Limits.
     pub limits: Limits,
+    /// What signals ask for: such series are never dropped to make room for others, nor for want of it.
+    pub wanted: Vec<Selection>,
 }
 
 impl RecorderConfig {
     /// A grid that starts now, with the default limits.
     pub fn every(interval: Duration, clock: RunClock) -> Self {
-        Self { interval, start_at_ms: clock.now_ms(), clock, wall: wall_ms, limits: Limits::default() }
+        let (start_at_ms, limits) = (clock.now_ms(), Limits::default());
+        Self { interval, start_at_ms, clock, wall: wall_ms, limits, wanted: Vec::new() }
+    }
+
+    /// Wants every series that these signals are formed of.
+    ///
+    /// # Errors
+    /// The first pattern that does not compile.
+    pub fn for_signals(mut self, signals: &[Signal]) -> Result<Self, SelectionError> {
+        for signal in signals {
+            let selectors = match &signal.form {
+                Form::Ratio { good, total } => vec![good, total],
+                Form::Latency { buckets, .. } => vec![buckets],
+                Form::Gauge { series, .. } | Form::Count { series, .. } => vec![series],
+                Form::Rate { series, per, .. } => std::iter::once(series).chain(per).collect(),
+            };
+            for selector in selectors {
+                self.wanted.push(Selection::try_new(selector)?);
+            }
+        }
+        Ok(self)
     }
 }
 
@@ -60,7 +83,7 @@ pub struct Target {
 pub struct Recording {
     /// Every series.
     pub series: Vec<RawSeries>,
-    /// `scrape_gap`, `scrape_error`, `clock_step`, in order of time.
+    /// `scrape_gap`, `scrape_error`, `series_cap`, `clock_step`, in order of time.
     pub events: Vec<Event>,
 }
 
@@ -80,6 +103,7 @@ pub enum RecorderError {
 pub struct Recorder {
     shared: Arc<Shared>,
     clock: RunClock,
+    interval: Duration,
     stop: CancellationToken,
     task: JoinHandle<()>,
     _guard: DropGuard,
@@ -96,14 +120,24 @@ impl Recorder {
     /// Starts recording; must be called within a tokio runtime.
     pub fn start(config: RecorderConfig, registry: Registry) -> Self {
         let shared = Arc::new(Shared {
-            store: Mutex::new(Store::with_limit(config.limits.series)),
+            store: Mutex::new(Store::new(config.limits, config.wanted.clone())),
             targets: Mutex::default(),
             events: Mutex::default(),
         });
-        let stop = CancellationToken::new();
+        let (clock, interval, stop) = (config.clock, config.interval, CancellationToken::new());
         let looper = Loop::new(config, registry, Arc::clone(&shared));
         let task = tokio::spawn(looper.run(stop.clone()));
-        Self { shared, clock: config.clock, task, _guard: stop.clone().drop_guard(), stop }
+        Self { shared, clock, interval, task, _guard: stop.clone().drop_guard(), stop }
+    }
+
+    /// Time between ticks.
+    pub fn interval(&self) -> Duration {
+        self.interval
+    }
+
+    /// Now, on the clock of the samples.
+    pub fn now_ms(&self) -> i64 {
+        self.clock.now_ms()
     }
 
     /// Sets where `job` is looked at from the next tick on; `None`: it is down, and recorded as down.
@@ -119,6 +153,16 @@ impl Recorder {
     /// Everything recorded so far, by name and labels; the tick under way is not part of it.
     pub fn snapshot(&self) -> Vec<RawSeries> {
         lock(&self.shared.store).read(|_| true, i64::MIN)
+    }
+
+    /// The series that `selection` means, from their beginning; the others are not expanded.
+    pub fn select(&self, selection: &Selection) -> Vec<RawSeries> {
+        lock(&self.shared.store).window(selection, i64::MIN)
+    }
+
+    /// The series that signals ask for, from their beginning: all that a look needs.
+    pub fn of_signals(&self) -> Vec<RawSeries> {
+        lock(&self.shared.store).signals()
     }
 
     /// The series that `selection` means, over the last `window` before now.

@@ -26,6 +26,8 @@ pub(super) enum ScrapeError {
     Status { status: StatusCode },
     #[error("the answer is longer than {max} bytes")]
     TooLong { max: usize },
+    #[error("the answer ends within a line and says nowhere how long it is: it may have been cut")]
+    Cut,
     #[error("no whole answer within {ms} ms")]
     Deadline { ms: u128 },
     #[error("unreadable answer")]
@@ -116,6 +118,7 @@ async fn ask(connection: &mut Connection, max_bytes: usize) -> Result<Response, 
     }
     let kind = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let format = Format::of_content_type(kind.unwrap_or(""));
+    let framed = [header::CONTENT_LENGTH, header::TRANSFER_ENCODING].iter().any(|h| response.headers().contains_key(h));
     let mut body = response.into_body();
     let mut whole = BytesMut::new();
     while let Some(frame) = body.frame().await {
@@ -126,6 +129,10 @@ async fn ask(connection: &mut Connection, max_bytes: usize) -> Result<Response, 
             return Err(ScrapeError::TooLong { max: max_bytes });
         }
         whole.extend_from_slice(&data);
+    }
+    // Where the end of the connection is the end of the answer, a number that was cut reads as a smaller one.
+    if !framed && whole.last().is_some_and(|last| *last != b'\n') {
+        return Err(ScrapeError::Cut);
     }
     Ok(Response { body: whole.freeze(), format })
 }

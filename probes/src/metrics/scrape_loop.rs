@@ -144,13 +144,8 @@ impl Loop {
     fn sample_registry(&self, at_ms: i64) {
         let mut store = lock(&self.shared.store);
         store.open(OWN_JOB, at_ms);
-        let mut dropped = 0;
-        self.registry.sample(|position, name, value| {
-            dropped += store.note_position(OWN_JOB, position, name, value).dropped;
-        });
+        self.registry.sample(|position, name, value| store.note_position(OWN_JOB, position, name, value));
         store.complete(OWN_JOB);
-        drop(store);
-        self.note_dropped(OWN_JOB, dropped);
     }
 
     /// Writes down how a scrape ended; events speak of changes, not of every tick.

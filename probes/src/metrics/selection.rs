@@ -33,6 +33,11 @@ pub struct SelectionError {
 }
 
 impl Selection {
+    /// Every series of one name.
+    pub fn named(name: &str) -> Self {
+        Self { name: name.to_owned(), conditions: Vec::new() }
+    }
+
     /// Compiles a selector; patterns are anchored at both ends.
     ///
     /// # Errors
@@ -42,7 +47,7 @@ impl Selection {
         for matcher in &selector.matchers {
             let value = || matcher.value.clone();
             let pattern = || {
-                Regex::new(&format!("^(?:{})$", matcher.value)).map_err(|source| SelectionError {
+                Regex::new(&format!("^(?s:{})$", matcher.value)).map_err(|source| SelectionError {
                     label: matcher.label.clone(),
                     pattern: matcher.value.clone(),
                     source: Box::new(source),

@@ -4,14 +4,22 @@
 //! absent); the newest scrape of a group is visible only once it is complete.
 
 use super::column::{Column, Recorded};
-use super::exposition::{Exposition, ExpositionError, SeriesName, series_name};
+use super::exposition::{Exposition, ExpositionError, Fault, Sample, SeriesName, series_name};
 use super::selection::Selection;
 use scorer::RawSeries;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher as _, RandomState};
 
-/// Most series that a recorder keeps; beyond it new ones are dropped with an event.
-/// 200,000 series cost about 100 MB of names before the first sample.
-pub const MAX_SERIES: usize = 200_000;
+/// Most series of targets that no signal asks for; beyond it new ones are dropped with an event. They can only be
+/// looked at, and a look expands all of them: a day of 5,000 series at one a second is 7 GB.
+pub const MAX_SERIES: usize = 5_000;
+
+/// Most series of targets that signals ask for. None of them is ever dropped, because half of a ratio looks like a
+/// whole one: beyond it the scrape fails.
+pub const MAX_SIGNAL_SERIES: usize = 20_000;
+
+/// Most texts that are remembered as dropped, 8 bytes each; a target whose labels never repeat starts again.
+const MAX_DROPPED: usize = 200_000;
 
 /// Limits of a recorder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,8 +28,10 @@ pub struct Limits {
     pub response_bytes: usize,
     /// Most series of one target; more fail the scrape.
     pub series_per_target: usize,
-    /// Most series of all targets; new ones beyond it are dropped with an event.
+    /// Most series of all targets that no signal asks for; new ones beyond it are dropped with an event.
     pub series: usize,
+    /// Most series of all targets that signals ask for; more fail the scrape.
+    pub signal_series: usize,
 }
 
 impl Default for Limits {
@@ -30,6 +40,7 @@ impl Default for Limits {
             response_bytes: super::exposition::MAX_RESPONSE_BYTES,
             series_per_target: super::exposition::MAX_SERIES_PER_TARGET,
             series: MAX_SERIES,
+            signal_series: MAX_SIGNAL_SERIES,
         }
     }
 }
@@ -37,8 +48,36 @@ impl Default for Limits {
 #[derive(Debug, Default)]
 pub(super) struct Store {
     groups: HashMap<String, Group>,
-    limit: usize,
-    count: usize,
+    room: Room,
+}
+
+/// Who is let in.
+#[derive(Debug, Default)]
+struct Room {
+    limits: Limits,
+    /// What signals ask for.
+    wanted: Vec<Selection>,
+    /// Series of targets that signals ask for, and the others.
+    signals: usize,
+    others: usize,
+    hasher: RandomState,
+}
+
+/// What a series is recorded for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    /// Mettle's own: few, and bounded by what is declared.
+    Own,
+    /// A signal asks for it.
+    Signal,
+    /// Somebody may want to look at it.
+    Other,
+}
+
+/// What is known of a sample before the scrape is taken in.
+enum Known {
+    At(u32),
+    New(SeriesName, Purpose),
 }
 
 #[derive(Debug, Default)]
@@ -51,6 +90,8 @@ struct Group {
     by_text: HashMap<Box<str>, u32>,
     /// Text of the i-th sample of the last scrape: targets repeat their order, so a comparison saves the hashing.
     order: Vec<(Box<str>, u32)>,
+    /// Hashes of the texts that found no room; room never comes back, so they are not taken apart again.
+    dropped: HashSet<u64>,
     by_position: Vec<u32>,
 }
 
@@ -66,15 +107,15 @@ const DROPPED: u32 = u32::MAX;
 /// What was refused while a scrape was taken in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Refused {
-    /// New series beyond the limit.
+    /// Series beyond the limit that were not dropped before.
     pub(super) dropped: usize,
     /// A series that came twice in one scrape; the first value stays.
     pub(super) twice: Option<String>,
 }
 
 impl Store {
-    pub(super) fn with_limit(limit: usize) -> Self {
-        Self { limit, ..Self::default() }
+    pub(super) fn new(limits: Limits, wanted: Vec<Selection>) -> Self {
+        Self { groups: HashMap::new(), room: Room { limits, wanted, ..Room::default() } }
     }
 
     /// Opens a scrape of `job` at `at_ms`; times rise strictly.
@@ -96,27 +137,14 @@ impl Store {
         let Some(group) = self.groups.get_mut(job) else {
             return Ok(Refused::default());
         };
+        let known = group.known(job, read, &self.room)?;
         let mut refused = Refused::default();
-        let mut known = Vec::with_capacity(read.samples.len());
-        for (position, sample) in read.samples.iter().enumerate() {
-            let remembered = match group.order.get(position) {
-                Some((text, at)) if **text == *sample.series => Some(*at),
-                _ => group.by_text.get(sample.series).copied(),
-            };
-            let Some(at) = remembered else {
-                let name = series_name(sample.series).map_err(|fault| ExpositionError { line: sample.line, fault })?;
-                known.push(Err(labelled(name, job)));
-                continue;
-            };
-            known.push(Ok(at));
-        }
         for (position, (sample, known)) in read.samples.iter().zip(known).enumerate() {
             let at = match known {
-                Ok(at) => at,
-                Err(name) => group.place(name, self.limit, &mut self.count),
+                Known::At(at) => at,
+                Known::New(name, purpose) => group.place(name, purpose, &mut self.room),
             };
-            group.remember(position, sample.series, at, self.limit);
-            refused.dropped += usize::from(at == DROPPED);
+            refused.dropped += usize::from(group.remember(position, sample.series, at, &self.room));
             if group.record(at, sample.value) == Recorded::AlreadyThere {
                 refused.twice.get_or_insert_with(|| sample.series.to_owned());
             }
@@ -133,7 +161,7 @@ impl Store {
             Some(at) => *at,
             None => {
                 let series = labelled(SeriesName { name: name.to_owned(), labels: Default::default() }, job);
-                let at = group.place(series, self.limit, &mut self.count);
+                let at = group.place(series, Purpose::Own, &mut self.room);
                 group.by_text.insert(name.into(), at);
                 at
             }
@@ -142,25 +170,18 @@ impl Store {
     }
 
     /// Records the sample at `position` of a registry, whose name is made only the first time.
-    pub(super) fn note_position(
-        &mut self,
-        job: &str,
-        position: usize,
-        name: &dyn Fn() -> SeriesName,
-        value: f64,
-    ) -> Refused {
+    pub(super) fn note_position(&mut self, job: &str, position: usize, name: &dyn Fn() -> SeriesName, value: f64) {
         let Some(group) = self.groups.get_mut(job) else {
-            return Refused::default();
+            return;
         };
         if position == group.by_position.len() {
             let mut series = name();
             series.labels.entry("job".to_owned()).or_insert_with(|| job.to_owned());
-            let at = group.place(series, self.limit, &mut self.count);
+            let at = group.place(series, Purpose::Own, &mut self.room);
             group.by_position.push(at);
         }
         let at = group.by_position.get(position).copied().unwrap_or(DROPPED);
-        let twice = (group.record(at, value) == Recorded::AlreadyThere).then(|| name().name);
-        Refused { dropped: usize::from(at == DROPPED), twice }
+        group.record(at, value);
     }
 
     /// Every series that `chosen` accepts, from `from_ms` on, sorted by name and labels.
@@ -187,6 +208,11 @@ impl Store {
         found
     }
 
+    /// Every series that a signal asks for.
+    pub(super) fn signals(&self) -> Vec<RawSeries> {
+        self.read(|series| self.room.purpose(series) == Purpose::Signal, i64::MIN)
+    }
+
     pub(super) fn window(&self, selection: &Selection, from_ms: i64) -> Vec<RawSeries> {
         self.read(|series| selection.contains(&series.name, &series.labels), from_ms)
     }
@@ -198,15 +224,73 @@ impl Store {
     }
 }
 
+impl Room {
+    fn purpose(&self, name: &SeriesName) -> Purpose {
+        let wanted = self.wanted.iter().any(|selection| selection.contains(&name.name, &name.labels));
+        if wanted { Purpose::Signal } else { Purpose::Other }
+    }
+
+    /// Takes a place, if there is one.
+    fn enter(&mut self, purpose: Purpose) -> bool {
+        let (taken, limit) = match purpose {
+            Purpose::Own => return true,
+            Purpose::Signal => (&mut self.signals, usize::MAX),
+            Purpose::Other => (&mut self.others, self.limits.series),
+        };
+        let free = *taken < limit;
+        *taken += usize::from(free);
+        free
+    }
+}
+
 impl Group {
-    fn place(&mut self, name: SeriesName, limit: usize, count: &mut usize) -> u32 {
+    /// Which series the samples belong to; refuses a scrape that would have to drop a signal's series.
+    fn known(&self, job: &str, read: &Exposition<'_>, room: &Room) -> Result<Vec<Known>, ExpositionError> {
+        let mut known = Vec::with_capacity(read.samples.len());
+        let mut new_signals = 0;
+        for (position, sample) in read.samples.iter().enumerate() {
+            let found = match self.remembered(position, sample, room) {
+                Some(at) => Known::At(at),
+                None => {
+                    let name =
+                        series_name(sample.series).map_err(|fault| ExpositionError { line: sample.line, fault })?;
+                    let name = labelled(name, job);
+                    match self.by_name.get(&name) {
+                        Some(at) => Known::At(*at),
+                        None => {
+                            let purpose = room.purpose(&name);
+                            new_signals += usize::from(purpose == Purpose::Signal);
+                            Known::New(name, purpose)
+                        }
+                    }
+                }
+            };
+            known.push(found);
+            if new_signals > 0 && room.signals + new_signals > room.limits.signal_series {
+                let fault = Fault::TooManySignalSeries { max: room.limits.signal_series };
+                return Err(ExpositionError { line: sample.line, fault });
+            }
+        }
+        Ok(known)
+    }
+
+    fn remembered(&self, position: usize, sample: &Sample<'_>, room: &Room) -> Option<u32> {
+        match self.order.get(position) {
+            Some((text, at)) if **text == *sample.series => Some(*at),
+            _ => {
+                let at = self.by_text.get(sample.series).copied();
+                at.or_else(|| self.dropped.contains(&room.hasher.hash_one(sample.series)).then_some(DROPPED))
+            }
+        }
+    }
+
+    fn place(&mut self, name: SeriesName, purpose: Purpose, room: &mut Room) -> u32 {
         if let Some(at) = self.by_name.get(&name) {
             return *at;
         }
-        if *count >= limit {
+        if !room.enter(purpose) {
             return DROPPED;
         }
-        *count += 1;
         let at = index(self.series.len());
         let first = index(self.times_ms.len()) - 1;
         self.by_name.insert(name.clone(), at);
@@ -214,20 +298,29 @@ impl Group {
         at
     }
 
-    fn remember(&mut self, position: usize, text: &str, at: u32, limit: usize) {
+    /// Remembers the text of a sample; whether it was dropped for the first time.
+    fn remember(&mut self, position: usize, text: &str, at: u32, room: &Room) -> bool {
+        // The text of a dropped series is not kept: of most targets that have too many, it would be most of them.
+        let kept = if at == DROPPED { "" } else { text };
         match self.order.get_mut(position) {
-            Some(slot) if *slot.0 == *text => return,
-            Some(slot) => *slot = (text.into(), at),
-            None => self.order.push((text.into(), at)),
+            Some(slot) if *slot.0 == *kept && slot.1 == at => {}
+            Some(slot) => *slot = (kept.into(), at),
+            None => self.order.push((kept.into(), at)),
         }
-        // A dropped series is asked for again each time: room may not come, but the event must name it.
-        if at != DROPPED {
-            // A target that shuffles its labels makes new texts forever; the names remain the truth.
-            if self.by_text.len() > 2 * limit {
-                self.by_text.clear();
+        if at == DROPPED {
+            if self.dropped.len() >= MAX_DROPPED {
+                self.dropped.clear();
             }
+            return self.dropped.insert(room.hasher.hash_one(text));
+        }
+        // A target that shuffles its labels makes new texts forever; the names remain the truth.
+        if self.by_text.len() > 2 * self.series.len() + 1024 {
+            self.by_text.clear();
+        }
+        if !self.by_text.contains_key(text) {
             self.by_text.insert(text.into(), at);
         }
+        false
     }
 
     fn record(&mut self, at: u32, value: f64) -> Recorded {

@@ -69,7 +69,8 @@ pub struct StepDocument {
     /// Values taken from the answer for later steps, by name, in Hurl's words: `jsonpath "$.id"`.
     #[serde(default)]
     pub captures: BTreeMap<String, String>,
-    /// What must be true, in Hurl's words: `status == 200`, `jsonpath "$.id" isInteger`.
+    /// What must be true, in Hurl's words: `status == 200`, `jsonpath "$.id" isInteger`. Without any, an answer of
+    /// status 400 or above is wrong.
     #[serde(default)]
     pub asserts: Vec<String>,
     /// An answer later than this is slow.

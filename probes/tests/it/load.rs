@@ -87,6 +87,44 @@ async fn a_stuck_server_does_not_stop_the_schedule() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_stalled_product_keeps_from_being_sent_is_bad_and_late() {
+    let server = server().await;
+    let never = r#"{"name":"never","component":"web","path":"/never"}"#;
+    let mut stalled = load(never, r#","connections":1,"timeoutMs":250,"limitMs":200"#);
+    stalled.rate = serde_json::from_str("\"8000/s\"").expect("a rate");
+    let registry = Registry::new();
+    let targets = Targets::from([("web".to_owned(), server.address)]);
+    let engine = Engine::start("s", &stalled, None, &targets, &registry).expect("starts");
+    let ended =
+        |how| registry.counter("mettle_load_requests_total", &[("suite", "s"), ("step", "never"), ("outcome", how)]);
+    let reached = |outcome: &'static str, count: f64| {
+        let counter = ended(outcome);
+        tokio::time::timeout(Duration::from_secs(60), async move {
+            while counter.value() < count {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        })
+    };
+    // 8,000/s fill the queue of 2,000 within a quarter of a second.
+    reached("dropped", 4_000.0).await.expect("a full queue drops");
+    // The queue stays full at a rate that the product could have kept up with: the drops go on.
+    engine.set_rate(40.0);
+    let before = ended("dropped").value();
+    reached("dropped", before + 20.0).await.expect("a smaller queue drops as well");
+    let report = engine.stop().await.expect("reports");
+    assert_eq!(report.scheduled, report.sent + report.dropped, "{report:?}");
+    assert_eq!(ended("ok").value(), 0.0);
+    let text = registry.render();
+    let count = |le: &str| -> f64 {
+        let series = format!("mettle_load_response_seconds_bucket{{le=\"{le}\",step=\"never\",suite=\"s\"}} ");
+        text.lines().find_map(|line| line.strip_prefix(&series)?.parse().ok()).expect(&series)
+    };
+    assert_eq!(count("0.1"), 0.0, "no response is faster than the time limit");
+    assert!(count("+Inf") >= ended("dropped").value(), "{text}");
+    assert!(report.response.p50_ms >= 249.0, "{report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn errors_are_told_apart_and_bodies_are_sent() {
     let server = server().await;
     let mix = format!(

@@ -35,7 +35,7 @@ fn values(recorder: &Recorder, name: &str, job: &str) -> Vec<f64> {
 }
 
 fn selection(name: &str) -> Selection {
-    Selection::try_new(&Selector { name: name.into(), matchers: vec![] }).unwrap()
+    Selection::named(name)
 }
 
 #[tokio::test]
@@ -111,6 +111,38 @@ async fn bad_targets_cost_only_their_own_samples() {
     assert_eq!(of("s", "huge"), None);
 }
 
+/// Answers every request with `text` and the end of the connection, without a length.
+async fn unframed(text: &'static str) -> (std::net::SocketAddr, tokio_util::task::AbortOnDropHandle<()>) {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let task = tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut request = [0; 4096];
+            let _ = stream.read(&mut request).await;
+            let _ = stream.write_all(format!("HTTP/1.0 200 OK\r\n\r\n{text}").as_bytes()).await;
+        }
+    });
+    (address, tokio_util::task::AbortOnDropHandle::new(task))
+}
+
+#[tokio::test]
+async fn an_answer_without_a_length_that_ends_within_a_line_is_no_sample() {
+    let (whole, _whole) = unframed("a_total 1234\n").await;
+    let (cut, _cut) = unframed("a_total 12").await;
+    let recorder = start(&Registry::new());
+    for (job, address) in [("whole", whole), ("cut", cut)] {
+        let url = format!("http://{address}/metrics").parse().unwrap();
+        recorder.set_target(job, Some(Target { metrics: Some(url), pids: vec![] }));
+    }
+    let told = eventually("an error", || recorder.events().into_iter().find(|e| e.kind == "scrape_error")).await;
+    assert_eq!(told.component.as_deref(), Some("cut"));
+    assert!(told.detail.contains("ends within a line"), "{told:?}");
+    eventually("a whole one", || values(&recorder, "a_total", "whole").contains(&1234.0).then_some(())).await;
+    assert_eq!(values(&recorder, "a_total", "cut"), [0.0; 0]);
+    recorder.stop().await.unwrap();
+}
+
 #[tokio::test]
 async fn own_metrics_and_the_series_cap_are_recorded() {
     let registry = Registry::new();
@@ -125,8 +157,8 @@ async fn own_metrics_and_the_series_cap_are_recorded() {
         recorder.events().into_iter().find(|e| e.component.as_deref() == Some("shop")).map(|event| event.detail)
     })
     .await;
-    assert!(dropped.starts_with("dropped ") && dropped.contains("at most 20"), "{dropped}");
-    assert_eq!(recorder.size().0, 20);
+    assert_eq!(dropped, "30 series are not recorded: of those that no signal asks for, 20 are kept");
+    assert_eq!(recorder.select(&selection("s")).len(), 20);
     assert_eq!(values(&recorder, "mine_total", "mettle")[0], 2.0);
     let buckets = recorder.latest_window(&selection("took_seconds_bucket"), Duration::from_secs(60));
     let last = |series: &RawSeries| (series.labels["le"].clone(), series.values[0]);
@@ -135,6 +167,51 @@ async fn own_metrics_and_the_series_cap_are_recorded() {
         [("+Inf".into(), 1.0), ("0.1".into(), 0.0), ("1".into(), 1.0)]
     );
     assert!(registry.render().contains("mine_total{suite=\"x\"} 2\n"));
+    recorder.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_cap_never_drops_what_a_signal_asks_for_and_is_told_once() {
+    // The signal's series come last and are new in each scrape up to ten, long after the cap is reached.
+    let scrape = Arc::new(AtomicU64::new(0));
+    let count = Arc::clone(&scrape);
+    let server = serving(move || {
+        let signal = count.fetch_add(1, Ordering::Relaxed).min(10);
+        let other: String = (0..50).map(|i| format!("s{{i=\"{i}\"}} 1\n")).collect();
+        let wanted: String = (0..=signal).map(|i| format!("hits_total{{code=\"{i}\"}} 1\n")).collect();
+        format!("{other}{wanted}").into()
+    })
+    .await;
+    let gauge = |series: &str| scorer::Signal {
+        name: "hits".into(),
+        component: None,
+        tier: scorer::signal::Tier::Gate,
+        dimension: scorer::signal::Dimension::Business,
+        worse: scorer::signal::Worse::Up,
+        form: scorer::signal::Form::Gauge { series: Selector::parse(series).unwrap(), group_by: vec![] },
+        margin: None,
+        rise: None,
+        objective: None,
+        broken_after: 10,
+    };
+    let config = RecorderConfig::every(INTERVAL, RunClock::start_now());
+    let mut config = config.for_signals(&[gauge(r#"hits_total{job="shop"}"#)]).unwrap();
+    (config.limits.series, config.limits.signal_series) = (20, 8);
+    let recorder = Recorder::start(config, Registry::new());
+    recorder.set_target("shop", at(&server));
+    let full = eventually("too many series of signals", || {
+        recorder.events().into_iter().find(|e| e.kind == "scrape_error").map(|event| event.detail)
+    })
+    .await;
+    assert!(full.contains("the signals ask for more than 8 series"), "{full}");
+    let wanted = recorder.select(&selection("hits_total"));
+    assert_eq!(wanted.len(), 8, "the ninth fails the scrape: it is never left out");
+    let labels = |all: &[RawSeries]| all.iter().map(|one| one.labels.clone()).collect::<Vec<_>>();
+    assert_eq!(labels(&recorder.of_signals()), labels(&wanted));
+    assert_eq!(recorder.select(&selection("s")).len(), 20);
+    assert_eq!(recorder.select(&selection("up"))[0].values.last(), Some(&0.0));
+    let told: Vec<_> = recorder.events().into_iter().filter(|event| event.kind == "series_cap").collect();
+    assert_eq!(told.len(), 1, "one event, although 30 series are dropped at each scrape: {told:?}");
     recorder.stop().await.unwrap();
 }
 

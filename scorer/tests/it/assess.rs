@@ -238,6 +238,15 @@ const REMOVALS: &[Removal] = &[
     }),
     ("checks", |c| c.candidate.checks.clear()),
     ("checks not run", |c| c.candidate.checks[0].outcome = Outcome::NotRun),
+    ("checks that nobody answered", |c| c.candidate.checks[0].outcome = Outcome::Unreachable),
+    ("the rest of a suite", |c| {
+        let ended = CheckResult {
+            check: evidence::WHOLE_SUITE.into(),
+            outcome: Outcome::NotRun,
+            ..c.candidate.checks[0].clone()
+        };
+        c.candidate.checks.push(ended);
+    }),
     ("exposures", |c| c.candidate.exposures.clear()),
     ("verification", |c| c.candidate.exposures.iter_mut().for_each(|e| e.verified = false)),
     ("load validity", |c| c.candidate.context.load_valid = None),
@@ -307,6 +316,35 @@ fn missing_evidence_never_passes() {
             assert_ne!(judged(&case).verdict, Verdict::Pass, "without series {index} (first tag: {first})");
         }
     }
+}
+
+#[test]
+fn a_check_that_nobody_answered_did_not_look() {
+    let add = |evidence: &mut Evidence, check: &str, outcome| {
+        let result = CheckResult { check: check.into(), outcome, ..evidence.checks[0].clone() };
+        evidence.checks.push(result);
+    };
+    // A journey may find nobody while a fault is in: once is enough.
+    let mut hurt = case();
+    hurt.runs.iter_mut().for_each(|run| add(run, "pay", Outcome::Ok));
+    for outcome in [Outcome::Unreachable, Outcome::Wrong, Outcome::Unreachable] {
+        add(&mut hurt.candidate, "pay", outcome);
+    }
+    assert_eq!(judged(&hurt).verdict, Verdict::Pass, "{:#?}", judged(&hurt).missing);
+    let mut blind = case();
+    blind.runs.iter_mut().for_each(|run| add(run, "pay", Outcome::Ok));
+    add(&mut blind.candidate, "pay", Outcome::Unreachable);
+    let judgement = judged(&blind);
+    assert_eq!((judgement.verdict, codes(&judgement)[0]), (Verdict::Insufficient, "coverage"), "{judgement:#?}");
+    assert_eq!(judgement.missing, ["suite journeys: pay (unreachable) did not run"]);
+    // What never looked in the baseline is not asked for here.
+    let mut never = case();
+    never.runs.iter_mut().for_each(|run| add(run, "pay", Outcome::Unreachable));
+    assert_eq!(judged(&never).verdict, Verdict::Pass);
+    let mut dead = case();
+    dead.candidate.checks[0].outcome = Outcome::Unreachable;
+    assert_eq!(codes(&judged(&dead))[0], "no_evidence");
+    assert_eq!(judged(&dead).missing, ["suite journeys: nobody answered"]);
 }
 
 #[test]

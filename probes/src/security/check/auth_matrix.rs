@@ -105,7 +105,10 @@ async fn control(
     let reply = context.ask(&endpoint.component, sent.clone(), &endpoint.path, Some(token)).await?;
     match reply.status {
         401 | 403 => into.undecided.push(format!("{request} refuses the right role `{role}` too")),
-        status @ (429 | 500..) => into.undecided.push(format!("{request} answers {status} to the right role `{role}`")),
+        // A redirect may lead to the login: that is a refusal too.
+        status @ (300..=399 | 429 | 500..) => {
+            into.undecided.push(format!("{request} answers {status} to the right role `{role}`"))
+        }
         _ => {}
     }
     Ok(())

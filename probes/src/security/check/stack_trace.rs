@@ -7,7 +7,7 @@ use crate::suite::Auth;
 use futures_util::future::BoxFuture;
 use reqwest::Method;
 use scorer::evidence::Severity;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 const KIND: Kind = Kind {
     check: "exposure.stack_trace",
@@ -52,17 +52,20 @@ impl Check for StackTrace {
 async fn look(context: &ScanContext, component: &str) -> Result<Observed, NotRun> {
     let mut observed = Observed::default();
     let declared = context.suite.endpoints.iter().filter(|endpoint| endpoint.component == component);
-    let mut paths: BTreeSet<&str> = BTreeSet::from(["/"]);
+    let mut paths: BTreeMap<&str, Option<&str>> = BTreeMap::from([("/", None)]);
     // A body goes only to what is declared open: it cannot parse, so nothing is changed by it.
     let mut open = BTreeSet::new();
     for endpoint in declared {
-        paths.insert(&endpoint.path);
+        // Behind a door that is shut nobody looks at the input: the caller that may enter asks.
+        let role = endpoint.role.as_ref().or(context.suite.roles.last());
+        let token = role.filter(|_| endpoint.auth == Auth::Bearer).and_then(|role| context.token(role));
+        paths.insert(&endpoint.path, token);
         if endpoint.auth == Auth::None && endpoint.method.eq_ignore_ascii_case("POST") {
             open.insert(endpoint.path.as_str());
         }
     }
-    for path in paths {
-        let reply = context.ask(component, Method::GET, &format!("{path}{MALFORMED_QUERY}"), None).await?;
+    for (path, token) in paths {
+        let reply = context.ask(component, Method::GET, &format!("{path}{MALFORMED_QUERY}"), token).await?;
         note(component, &format!("GET {path}"), &reply, &mut observed);
     }
     for path in open {
@@ -85,8 +88,8 @@ fn note(component: &str, request: &str, reply: &Reply, into: &mut Observed) {
                 format!("{request} answers {} with `{marker}` in a line that begins with `{shown}`", reply.status);
             into.findings.push(KIND.finding(component, request, title, detail));
         }
-        // A component that is overloaded or down did not look at the input.
-        None if matches!(reply.status, 429 | 500..) => {
+        // A component that is overloaded or down, or sends the caller away, did not look at the input.
+        None if matches!(reply.status, 401 | 403 | 429 | 500..) => {
             into.undecided.push(format!("{request} answers {} without a trace", reply.status));
         }
         None => {}
