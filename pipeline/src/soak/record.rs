@@ -2,7 +2,7 @@
 
 use super::machine::{Outcome, State};
 use chrono::{DateTime, Utc};
-use scorer::Judgement;
+use scorer::{Judgement, Verdict};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use uuid::Uuid;
@@ -157,6 +157,11 @@ impl Soak {
         }
     }
 
+    /// Fixes when it ended, once: never before it was requested, whatever the clock says meanwhile.
+    pub fn end(&mut self, now: DateTime<Utc>) {
+        self.ended_at.get_or_insert(now.max(self.requested_at));
+    }
+
     /// The running or last attempt.
     pub fn attempt(&self) -> u32 {
         self.attempts.last().map_or(0, |a| a.number)
@@ -179,6 +184,22 @@ impl Soak {
     /// Whether it is over.
     pub fn ended(&self) -> bool {
         matches!(self.state, State::Ended { .. })
+    }
+}
+
+/// A soak without its judgement, for rules that are asked at every turn.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line {
+    /// The soak; it carries no judgement.
+    pub soak: Soak,
+    /// Verdict of its judgement, if it was judged.
+    pub judged: Option<Verdict>,
+}
+
+impl From<Soak> for Line {
+    fn from(mut soak: Soak) -> Self {
+        let judged = soak.judgement.take().map(|judgement| judgement.verdict);
+        Line { soak, judged }
     }
 }
 
