@@ -245,6 +245,14 @@ impl Landscape {
                 "list exactly one cluster with `backend: local`",
             ));
         }
+        if let Some(desired) = &self.desired {
+            out.push(Complaint::new(
+                "desired.tag",
+                &desired.tag,
+                "is not obeyed: a landscape runs what its triggers and people ask for",
+                "remove `desired`, and soak the tag with `mettle soak run --tag`",
+            ));
+        }
         for (i, c) in self.clusters.iter().enumerate().filter(|(_, c)| c.processes.is_none()) {
             out.push(Complaint::new(
                 format!("clusters[{i}].processes"),

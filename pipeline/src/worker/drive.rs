@@ -15,10 +15,10 @@ use crate::changelog::Changelog;
 use crate::crash::{self, Side};
 use crate::landscape::local::{Local, Release, Rollback, Unchanged};
 use crate::report::Report;
+use crate::soak::Soak;
 use crate::soak::baseline::{self, Run};
-use crate::soak::machine::{Effect, Ending, Event, Outcome, State, step};
+use crate::soak::machine::{Effect, Ending, Event, INTERRUPTED, Outcome, State, step};
 use crate::soak::record::{Attempt, PlanRecord};
-use crate::soak::{Soak, triggers::LastVerdict};
 use anyhow::Context as _;
 use chrono::Utc;
 use gate_api::facts::{Changelog as GateChangelog, Look};
@@ -100,7 +100,7 @@ impl Drive {
         self.soak.state = state;
         // Fixed with the outcome, so that a publication that runs again tells the same time.
         if matches!(self.soak.state, State::Publishing { .. } | State::Ended { .. }) {
-            self.soak.ended_at.get_or_insert_with(Utc::now);
+            self.soak.end(Utc::now());
         }
         if changed || !effects.is_empty() {
             self.store()?;
@@ -396,7 +396,7 @@ impl Drive {
         } else {
             GateChangelog::Complete
         };
-        Ok(facts::put_tag(
+        Ok(facts::put_changelog(
             self.installation.gate.as_ref(),
             &self.soak.product,
             (seen, &self.soak.commit),
@@ -420,7 +420,7 @@ impl Drive {
 }
 
 fn interrupted() -> Event {
-    Event::AbortAsked { reason: "interrupted".into() }
+    Event::AbortAsked { reason: INTERRUPTED.into() }
 }
 
 fn cause(soak: &Soak) -> String {
@@ -430,18 +430,6 @@ fn cause(soak: &Soak) -> String {
         Cause::Idle => "idle".into(),
         Cause::Person { who } => format!("asked by {who}"),
     }
-}
-
-/// The last verdict of a tag, as idle soaking wants it.
-pub fn last_verdict(soaks: &[Soak], tag: &str) -> LastVerdict {
-    let last = soaks.iter().rfind(|s| s.tag == tag && s.ended());
-    let failed = last.is_some_and(|s| match &s.state {
-        State::Ended { outcome } => {
-            publish::verdict(s, outcome) == Verdict::Fail || matches!(outcome, Outcome::Tainted { .. })
-        }
-        _ => false,
-    });
-    if failed { LastVerdict::Failed } else { LastVerdict::Other }
 }
 
 impl Driver for Drive {
