@@ -135,6 +135,7 @@ impl Store {
     /// [`StoreError::Open`] when it is not there or cannot be read as it is.
     pub fn open_to_read(path: &Path) -> StoreResult<Self> {
         let open = |source| StoreError::Open { path: path.to_owned(), source };
+        // Not compared with what it was: no answer of a gate comes from these tables.
         let (db, _) = gate_api::store::read_only(path, BUSY).map_err(open)?;
         Ok(Store { db: Arc::new(Mutex::new(db)), ended: Arc::default() })
     }

@@ -15,6 +15,7 @@ use gate_api::facts::{
 use gate_api::store::Act;
 use gate_api::{GateStore, SqliteStore, StoreError};
 use scorer::evidence::Class;
+use std::collections::BTreeMap;
 
 /// Who writes, in the audit trail.
 pub const WORKER: &str = "worker";
@@ -225,29 +226,31 @@ fn known(gate: &dyn GateStore, soak: &Soak) -> Result<Option<SoakFact>, StoreErr
     Ok(facts.soaks.into_iter().find(|fact| fact.id == soak.id.as_str()))
 }
 
-/// Tells the gate how a soak ended, if it does not know: a worker that was killed between its own store and the gate's
-/// would leave it running there for ever.
+/// Tells the gate how soaks ended, where it does not know: a worker that was killed between its own store and the
+/// gate's would leave them running there for ever.
 ///
 /// # Errors
 /// As the store says.
-pub fn catch_up(gate: &dyn GateStore, soak: &Soak) -> Result<(), StoreError> {
-    let fact = known(gate, soak)?;
-    if fact.as_ref().is_some_and(|fact| fact.ended().is_some()) {
-        return Ok(());
+pub fn catch_up(gate: &dyn GateStore, soaks: &[Soak]) -> Result<(), StoreError> {
+    let mut by_tag: BTreeMap<[&str; 3], Vec<&Soak>> = BTreeMap::new();
+    for soak in soaks.iter().filter(|soak| soak.ended()) {
+        by_tag.entry([&soak.product, &soak.landscape, &soak.tag]).or_default().push(soak);
     }
-    let cluster = match fact {
-        Some(fact) => Some(fact.cluster),
-        None => {
-            gate.facts(&soak.product, &soak.landscape, &soak.tag)?.landscape.and_then(|l| l.clusters.first().cloned())
+    for ([product, landscape, tag], soaks) in by_tag {
+        let facts = gate.facts(product, landscape, tag)?;
+        for soak in soaks {
+            let fact = facts.soaks.iter().find(|fact| fact.id == soak.id.as_str());
+            if fact.is_some_and(|fact| fact.ended().is_some()) {
+                continue;
+            }
+            let clusters = || facts.landscape.iter().flat_map(|l| &l.clusters);
+            // A landscape that the gate never heard of answers nothing yet.
+            if let Some(cluster) = fact.map(|fact| &fact.cluster).or_else(|| clusters().next()) {
+                put_soak(gate, soak, cluster, &Progress::default(), soak.ended_at.unwrap_or(soak.requested_at))?;
+            }
         }
-    };
-    match cluster {
-        Some(cluster) => {
-            put_soak(gate, soak, &cluster, &Progress::default(), soak.ended_at.unwrap_or(soak.requested_at))
-        }
-        // A landscape that the gate never heard of answers nothing yet.
-        None => Ok(()),
     }
+    Ok(())
 }
 
 fn ended(outcome: &SoakOutcome, at: DateTime<Utc>) -> Ended {
@@ -287,7 +290,7 @@ mod tests {
         let running = Soak { state: State::WarmingUp, ended_at: None, ..soak.clone() };
         put_soak(&gate, &running, "here", &Progress::default(), Utc::now()).expect("writes");
         assert_eq!(known(&gate, &soak).expect("reads").and_then(|f| f.outcome()), None);
-        catch_up(&gate, &soak).expect("writes");
+        catch_up(&gate, std::slice::from_ref(&soak)).expect("writes");
         let fact = known(&gate, &soak).expect("reads").expect("is there");
         assert_eq!((fact.outcome(), fact.cluster.as_str()), (Some(Outcome::Done), "here"));
         assert_eq!((Some(fact.updated_at), fact.ended().map(|e| e.at)), (soak.ended_at, soak.ended_at));

@@ -46,8 +46,8 @@ pub struct Worker {
     local: Option<(String, Arc<Local>)>,
     last_error: String,
     outbox: Outbox,
-    // What the gate was told about each tag: it is asked at every turn and changes hardly ever.
-    told: Mutex<BTreeMap<String, Outlook>>,
+    // What the gate was told, by landscape and tag: it is computed at every turn and changes hardly ever.
+    told: Mutex<BTreeMap<(String, String), Outlook>>,
     _lock: Lock,
 }
 
@@ -88,9 +88,7 @@ impl Worker {
         for (id, body) in installation.store.faults_not(UNDONE)? {
             installation.store.put_fault(&id, UNDONE, &body, Utc::now())?;
         }
-        for soak in installation.store.every_soak()?.iter().filter(|soak| soak.ended()) {
-            facts::catch_up(installation.gate.as_ref(), soak)?;
-        }
+        facts::catch_up(installation.gate.as_ref(), &installation.store.every_soak()?)?;
         let sources = Sources::open(&installation).await?;
         let outbox = Outbox::new(&installation, &sources, &view);
         let (local, last_error, told) = (None, String::new(), Mutex::default());

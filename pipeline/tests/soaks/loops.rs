@@ -85,17 +85,19 @@ fn a_person_ends_a_soak_that_waits_and_the_running_one_goes_on() {
 #[test]
 fn a_tag_that_is_taken_away_is_denied_until_it_is_back() {
     let world = World::new();
-    world.set_landscape("landscape.yaml", |text| format!("{text}policy: {{provisional: allow}}\n"));
     world.push("1.0.0");
     let mut up = world.up(&[]).ready();
-    until("it is allowed", || world.gate("v1.0.0").0 == 0);
+    until("it is judged", || ended(&world, "v1.0.0"));
+    let missed = || world.gate("v1.0.0").1["reasons"][0]["code"] == "tag_moved";
+    assert!(!missed());
     let object = world.git(&["rev-parse", "refs/tags/v1.0.0"]);
     world.git(&["update-ref", "-d", "refs/tags/v1.0.0"]);
-    until("it is missed", || world.gate("v1.0.0").0 == 10);
-    let (_, body) = world.gate("v1.0.0");
+    until("it is missed", missed);
+    let (exit, body) = world.gate("v1.0.0");
     assert!(body["reasons"][0]["text"].as_str().unwrap().contains("gone from the repository"), "{body}");
+    assert_eq!(exit, 10, "denied whatever its verdict");
     world.git(&["update-ref", "refs/tags/v1.0.0", object.trim()]);
-    until("it is allowed again", || world.gate("v1.0.0").0 == 0);
+    until("it is there again", || !missed());
     assert_eq!(up.interrupt(), 130);
 }
 
@@ -211,11 +213,13 @@ fn a_recorder_with_another_interval_is_refused_with_its_place() {
 #[test]
 fn an_end_that_the_gate_missed_is_told_at_the_next_start() {
     let world = World::new();
-    world.set_landscape("landscape.yaml", |text| format!("{text}policy: {{provisional: allow}}\n"));
     world.push("1.0.0");
     let mut up = world.up(&[]).ready();
-    until("it is allowed", || world.gate("v1.0.0").0 == 0);
+    until("it is over", || ended(&world, "v1.0.0"));
     assert_eq!(up.interrupt(), 130);
+    let outcome = || world.gate("v1.0.0").1["outcome"].clone();
+    let before = world.gate("v1.0.0");
+    assert_eq!(outcome(), "done");
     {
         // As a kill between the two stores leaves it.
         let gate = SqliteStore::open(&world.path().join("store.db")).unwrap();
@@ -224,9 +228,9 @@ fn an_end_that_the_gate_missed_is_told_at_the_next_start() {
         fact.state = SoakState::Running(running);
         gate.put_soak(&fact, Act { by: "test", at: fact.updated_at }).unwrap();
     }
-    assert_eq!(world.gate("v1.0.0").0, 11, "it seems to run");
+    assert!(outcome().is_null(), "it seems to run");
     let mut up = world.up(&[]).ready();
-    assert_eq!(world.gate("v1.0.0").0, 0);
+    assert_eq!((outcome(), world.gate("v1.0.0").0), ("done".into(), before.0));
     assert_eq!(up.interrupt(), 130);
     assert_eq!(world.soaks().len(), 1);
 }

@@ -57,9 +57,10 @@ impl Worker {
         let outlook = outlook(&tags, &truth.landscape.staging_triggers, &Known { lines: &lines, driven }, now);
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         for (tag, outlook) in outlook {
-            if told.get(&tag) != Some(&outlook) {
-                facts::put_schedule(gate, &truth.landscape, &tag, facts::schedule(&outlook), now)?;
-                told.insert(tag, outlook);
+            let key = (truth.landscape.metadata.name.clone(), tag);
+            if told.get(&key) != Some(&outlook) {
+                facts::put_schedule(gate, &truth.landscape, &key.1, facts::schedule(&outlook), now)?;
+                told.insert(key, outlook);
             }
         }
         Ok(())
