@@ -3,15 +3,22 @@
 //! Every write is one transaction with `synchronous = FULL`: what was acknowledged survives a kill and a power cut.
 
 use crate::soak::baseline::Run;
-use crate::soak::{Soak, SoakId};
-use chrono::{DateTime, Utc};
-use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
+use crate::soak::record::{Cause, Line, Subject};
+use crate::soak::{Soak, SoakId, State};
+use chrono::{DateTime, TimeDelta, Utc};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, params};
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// How long a write waits for the gate's writes to the same file.
 const BUSY: Duration = Duration::from_secs(5);
+
+/// Mark of the latest time that was given to a soak.
+const LATEST_MARK: &str = "latest-soak-time";
+/// Smallest step between two requests: times are compared to the millisecond by some who read them.
+const TICK: TimeDelta = TimeDelta::milliseconds(1);
 
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS soak (
@@ -103,6 +110,8 @@ pub struct Outgoing {
 #[derive(Clone, Debug)]
 pub struct Store {
     db: Arc<Mutex<Connection>>,
+    // What has ended changes no more: it is read once, however long the history is.
+    ended: Arc<Mutex<HashMap<String, Arc<Line>>>>,
 }
 
 impl Store {
@@ -117,7 +126,18 @@ impl Store {
         db.pragma_update(None, "journal_mode", "WAL").map_err(open)?;
         db.pragma_update(None, "synchronous", "FULL").map_err(open)?;
         db.execute_batch(SCHEMA).map_err(open)?;
-        Ok(Store { db: Arc::new(Mutex::new(db)) })
+        Ok(Store { db: Arc::new(Mutex::new(db)), ended: Arc::default() })
+    }
+
+    /// Opens a database in a folder that cannot be written, for reading. Every write is refused.
+    ///
+    /// # Errors
+    /// [`StoreError::Open`] when it is not there or cannot be read as it is.
+    pub fn open_to_read(path: &Path) -> StoreResult<Self> {
+        let open = |source| StoreError::Open { path: path.to_owned(), source };
+        // Not compared with what it was: no answer of a gate comes from these tables.
+        let (db, _) = gate_api::store::read_only(path, BUSY).map_err(open)?;
+        Ok(Store { db: Arc::new(Mutex::new(db)), ended: Arc::default() })
     }
 
     fn db(&self) -> MutexGuard<'_, Connection> {
@@ -137,13 +157,42 @@ impl Store {
         if let Some(stored) = stored.filter(|t| *t > soak.token) {
             return Err(StoreError::Fenced { soak: soak.id.clone(), stored, ours: soak.token });
         }
-        tx.execute(
-            "INSERT INTO soak (id, product, tag, landscape, ended, token, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-             ON CONFLICT (id) DO UPDATE SET ended = ?5, token = ?6, body = ?7",
-            params![soak.id.as_str(), soak.product, soak.tag, soak.landscape, soak.ended(), soak.token, write(soak)?],
-        )?;
+        write_soak(&tx, soak)?;
         tx.commit()?;
         Ok(())
+    }
+
+    /// Requests a soak. It is later than every time that this store gave to a soak, whatever the clock says: the
+    /// newest word about a tag must stay the newest when the clock was set back.
+    ///
+    /// # Errors
+    /// As the disk says.
+    pub fn request(&self, subject: Subject, cause: Cause, now: DateTime<Utc>) -> StoreResult<Soak> {
+        let mut db = self.db();
+        let tx = writing(&mut db)?;
+        let later = latest(&tx)?.map_or(now, |latest| now.max(latest + TICK));
+        let soak = Soak::request(subject, cause, later);
+        write_soak(&tx, &soak)?;
+        tx.commit()?;
+        Ok(soak)
+    }
+
+    /// Writes a soak only if it is stored as `before`: false when it has moved on meanwhile.
+    ///
+    /// # Errors
+    /// As the disk says.
+    pub fn replace_soak(&self, before: (&State, i64), soak: &Soak) -> StoreResult<bool> {
+        let mut db = self.db();
+        let tx = writing(&mut db)?;
+        let body: Option<String> =
+            tx.query_row("SELECT body FROM soak WHERE id = ?1", [soak.id.as_str()], |r| r.get(0)).optional()?;
+        let stored = body.map(|b| read::<Soak>("soak", &b)).transpose()?;
+        if stored.is_none_or(|s| (&s.state, s.token) != before) {
+            return Ok(false);
+        }
+        write_soak(&tx, soak)?;
+        tx.commit()?;
+        Ok(true)
     }
 
     /// One soak.
@@ -161,7 +210,33 @@ impl Store {
     /// # Errors
     /// As the disk says.
     pub fn soaks(&self, product: &str) -> StoreResult<Vec<Soak>> {
-        self.bodies("soak", "SELECT body FROM soak WHERE product = ?1 ORDER BY id", product)
+        self.bodies("soak", "SELECT body FROM soak WHERE product = ?1 ORDER BY rowid", product)
+    }
+
+    /// All soaks of a product without their judgements, oldest first; for whoever asks again and again.
+    ///
+    /// # Errors
+    /// As the disk says.
+    pub fn lines(&self, product: &str) -> StoreResult<Vec<Arc<Line>>> {
+        let db = self.db();
+        let mut known = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ids = db.prepare_cached("SELECT id FROM soak WHERE product = ?1 ORDER BY rowid")?;
+        let ids = ids.query_map([product], |r| r.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
+        let mut body = db.prepare_cached("SELECT body FROM soak WHERE id = ?1")?;
+        let mut lines = Vec::with_capacity(ids.len());
+        for id in ids {
+            if let Some(line) = known.get(&id) {
+                lines.push(line.clone());
+                continue;
+            }
+            let text: String = body.query_row([&id], |r| r.get(0))?;
+            let line = Arc::new(Line::from(read::<Soak>("soak", &text)?));
+            if line.soak.ended() {
+                known.insert(id, line.clone());
+            }
+            lines.push(line);
+        }
+        Ok(lines)
     }
 
     /// All soaks of the installation, oldest first.
@@ -169,7 +244,7 @@ impl Store {
     /// # Errors
     /// As the disk says.
     pub fn every_soak(&self) -> StoreResult<Vec<Soak>> {
-        self.bodies("soak", "SELECT body FROM soak WHERE ?1 = ?1 ORDER BY id", "")
+        self.bodies("soak", "SELECT body FROM soak WHERE ?1 = ?1 ORDER BY rowid", "")
     }
 
     /// Soaks of a landscape that have not ended, oldest first.
@@ -177,7 +252,7 @@ impl Store {
     /// # Errors
     /// As the disk says.
     pub fn open_soaks(&self, landscape: &str) -> StoreResult<Vec<Soak>> {
-        self.bodies("soak", "SELECT body FROM soak WHERE landscape = ?1 AND ended = 0 ORDER BY id", landscape)
+        self.bodies("soak", "SELECT body FROM soak WHERE landscape = ?1 AND ended = 0 ORDER BY rowid", landscape)
     }
 
     fn bodies<T: serde::de::DeserializeOwned>(&self, what: &'static str, sql: &str, key: &str) -> StoreResult<Vec<T>> {
@@ -231,7 +306,7 @@ impl Store {
     pub fn outgoing(&self) -> StoreResult<Vec<Outgoing>> {
         let db = self.db();
         let mut stmt =
-            db.prepare_cached("SELECT soak, body, tries, last_error FROM outbox WHERE sent = 0 ORDER BY soak")?;
+            db.prepare_cached("SELECT soak, body, tries, last_error FROM outbox WHERE sent = 0 ORDER BY rowid")?;
         let row = |r: &rusqlite::Row<'_>| {
             Ok(Outgoing {
                 soak: SoakId::from(r.get::<_, String>(0)?),
@@ -306,6 +381,16 @@ impl Store {
         })?)
     }
 
+    /// Every tag that was ever seen, and the commit at which it was seen first.
+    ///
+    /// # Errors
+    /// As the disk says.
+    pub fn tags(&self, product: &str) -> StoreResult<BTreeMap<String, String>> {
+        let db = self.db();
+        let mut stmt = db.prepare_cached("SELECT name, commit_id FROM tag WHERE product = ?1")?;
+        Ok(stmt.query_map([product], |r| Ok((r.get(0)?, r.get(1)?)))?.collect::<Result<_, _>>()?)
+    }
+
     /// A named mark, for instance when the clock triggers were last looked at.
     ///
     /// # Errors
@@ -324,8 +409,29 @@ impl Store {
     }
 }
 
+fn write_soak(tx: &Transaction<'_>, soak: &Soak) -> StoreResult<()> {
+    tx.execute(
+        "INSERT INTO soak (id, product, tag, landscape, ended, token, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+         ON CONFLICT (id) DO UPDATE SET ended = ?5, token = ?6, body = ?7",
+        params![soak.id.as_str(), soak.product, soak.tag, soak.landscape, soak.ended(), soak.token, write(soak)?],
+    )?;
+    let given = soak.ended_at.map_or(soak.requested_at, |ended| ended.max(soak.requested_at));
+    if latest(tx)?.is_none_or(|latest| latest < given) {
+        let mark = "INSERT OR REPLACE INTO mark (name, value) VALUES (?1, ?2)";
+        tx.execute(mark, params![LATEST_MARK, given.to_rfc3339()])?;
+    }
+    Ok(())
+}
+
+/// The latest time that was given to a soak.
+fn latest(tx: &Transaction<'_>) -> StoreResult<Option<DateTime<Utc>>> {
+    let value: Option<String> =
+        tx.query_row("SELECT value FROM mark WHERE name = ?1", [LATEST_MARK], |r| r.get(0)).optional()?;
+    Ok(value.and_then(|text| text.parse().ok()))
+}
+
 /// A transaction that takes the write lock at once: one that reads first cannot wait for another writer any more.
-fn writing(db: &mut Connection) -> rusqlite::Result<rusqlite::Transaction<'_>> {
+fn writing(db: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
     db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
 }
 
@@ -338,74 +444,4 @@ fn read<T: serde::de::DeserializeOwned>(what: &'static str, body: &str) -> Store
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::soak::State;
-    use crate::soak::record::{Cause, Subject};
-
-    fn soak() -> Soak {
-        let subject =
-            Subject { product: "shop".into(), tag: "v1.0.0".into(), commit: "c".into(), landscape: "staging".into() };
-        Soak::request(subject, Cause::Idle, Utc::now())
-    }
-
-    #[test]
-    fn a_stale_worker_cannot_write() {
-        let dir = tempfile::tempdir().expect("a temporary folder");
-        let store = Store::open(&dir.path().join("store.db")).expect("opens");
-        let mut ours = soak();
-        store.put_soak(&ours).expect("writes");
-        let mut theirs = ours.clone();
-        theirs.token = 2;
-        store.put_soak(&theirs).expect("the newer token writes");
-        ours.state = State::Planned;
-        assert!(matches!(store.put_soak(&ours), Err(StoreError::Fenced { stored: 2, ours: 0, .. })));
-        assert_eq!(store.soak(&ours.id).expect("reads").map(|s| s.state), Some(State::Requested));
-    }
-
-    #[test]
-    fn what_was_written_is_there_after_a_reopen() {
-        let dir = tempfile::tempdir().expect("a temporary folder");
-        let path = dir.path().join("store.db");
-        let soak = soak();
-        {
-            let store = Store::open(&path).expect("opens");
-            store.put_soak(&soak).expect("writes");
-            assert_eq!(store.queue(&soak.id, "first").expect("queues"), "first");
-            assert_eq!(store.queue(&soak.id, "second").expect("queues again"), "first");
-        }
-        let store = Store::open(&path).expect("opens");
-        assert_eq!(store.open_soaks("staging").expect("reads"), vec![soak.clone()]);
-        assert_eq!(store.outgoing().expect("reads").len(), 1, "queued twice is queued once");
-        store.sent(&soak.id).expect("marks");
-        assert!(store.outgoing().expect("reads").is_empty());
-        assert_eq!(store.queued(&soak.id).expect("reads").as_deref(), Some("first"), "kept while the soak goes on");
-        let ended = Soak { state: State::Ended { outcome: crate::soak::Outcome::Done }, ..soak.clone() };
-        store.put_soak(&ended).expect("writes");
-        store.sent(&soak.id).expect("removes");
-        assert_eq!(store.queued(&soak.id).expect("reads"), None);
-    }
-
-    #[test]
-    fn a_write_waits_for_another_connection_instead_of_failing() {
-        let dir = tempfile::tempdir().expect("a temporary folder");
-        let path = dir.path().join("store.db");
-        let stores: Vec<Store> = (0..4).map(|_| Store::open(&path).expect("opens")).collect();
-        let write = |store: Store| {
-            std::thread::spawn(move || (0..50).try_for_each(|_| store.put_soak(&soak())).map_err(|e| e.to_string()))
-        };
-        let writers: Vec<_> = stores.iter().cloned().map(write).collect();
-        for writer in writers {
-            assert_eq!(writer.join().expect("ends"), Ok(()));
-        }
-        assert_eq!(stores[0].soaks("shop").expect("reads").len(), 200);
-    }
-
-    #[test]
-    fn a_moved_tag_keeps_its_first_commit() {
-        let dir = tempfile::tempdir().expect("a temporary folder");
-        let store = Store::open(&dir.path().join("store.db")).expect("opens");
-        assert_eq!(store.first_commit("shop", "v1.0.0", "a").expect("writes"), "a");
-        assert_eq!(store.first_commit("shop", "v1.0.0", "b").expect("reads"), "a");
-    }
-}
+mod tests;

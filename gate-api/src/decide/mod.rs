@@ -12,7 +12,7 @@ pub(crate) use objection::duration_text;
 
 pub use reason::{Reason, Severity};
 
-use crate::facts::{Changelog, EvidenceRef, Facts, Outcome, TagFact, VerdictRecord};
+use crate::facts::{Changelog, EvidenceRef, Facts, GONE, Outcome, TagFact, VerdictRecord};
 use crate::gate::Gate;
 use crate::question::Question;
 use chrono::{DateTime, Utc};
@@ -187,7 +187,10 @@ pub fn decide(question: &Question, facts: &Facts, now: DateTime<Utc>) -> Decisio
 /// The reason when the tag is not what the caller, or the first sight of it, says.
 fn moved(question: &Question, tag: &TagFact) -> Option<Reason> {
     if let Some(to) = &tag.moved_to {
-        let text = format!("tag {} was moved after it was first seen; a moved tag is never released", tag.tag);
+        let text = match to.as_str() {
+            GONE => format!("the tag {} is gone from the repository; push it again at its commit", tag.tag),
+            _ => format!("tag {} was moved after it was first seen; a moved tag is never released", tag.tag),
+        };
         return Some(Reason::error("tag_moved", text).seen(to, &tag.commit));
     }
     match &question.commit {

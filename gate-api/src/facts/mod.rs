@@ -11,7 +11,7 @@ pub use landscape::{Deployed, LandscapeFact};
 pub use page::{PageChart, PageData, PageFault, PagePhase, PageRun};
 pub use policy::{PolicyFact, Provisional};
 pub use soak::{Ended, Look, Outcome, Resolution, Running, SoakFact, SoakState};
-pub use tag::{Changelog, Schedule, ScheduleFact, TagFact};
+pub use tag::{Changelog, GONE, Schedule, ScheduleFact, TagFact};
 pub use verdict::{EvidenceRef, VerdictRecord};
 
 /// Everything that is known about one tag in one landscape, read in one transaction.

@@ -3,6 +3,9 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+/// Where a tag leads that was taken away: the word in [`TagFact::moved_to`].
+pub const GONE: &str = "(gone)";
+
 /// What is known of a product tag, whatever landscape it is in.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -13,7 +16,7 @@ pub struct TagFact {
     pub tag: String,
     /// Commit at which the tag was first seen (full hash). Never changed by a moved tag.
     pub commit: String,
-    /// Where the tag points now, when that is no longer `commit`.
+    /// Where the tag points now, when that is no longer `commit`; [`GONE`] when it points nowhere.
     pub moved_to: Option<String>,
     /// When the tag was made.
     pub tagged_at: DateTime<Utc>,

@@ -2,7 +2,7 @@
 
 mod sqlite;
 
-pub use sqlite::SqliteStore;
+pub use sqlite::{Frozen, SqliteStore, read_only};
 
 use crate::facts::{Facts, LandscapeFact, PageData, ScheduleFact, SoakFact, TagFact, VerdictRecord};
 use chrono::{DateTime, Utc};
@@ -81,6 +81,12 @@ pub enum StoreError {
         #[source]
         source: rusqlite::Error,
     },
+    /// The file was opened for reading in a folder that could not be written, and was written since.
+    #[error("the store {path} was opened in a read-only folder and has changed since")]
+    Thawed {
+        /// File.
+        path: PathBuf,
+    },
     /// Any other failure of the engine.
     #[error("failed to {what}")]
     Engine {
@@ -123,6 +129,7 @@ impl StoreError {
             StoreError::Newer { .. } => "use the release that wrote the store, or a newer one",
             StoreError::Full { .. } => "free space on the disk of the store; nothing was lost, the change was not made",
             StoreError::ReadOnly { .. } => "make the folder of the store writable; answers stay available meanwhile",
+            StoreError::Thawed { .. } => "start this program again, so that it reads what is there now",
             StoreError::Engine { .. } => "check the disk; see the log for the cause",
             StoreError::Record { .. } => "a number is not finite or a field is missing; the cause names it",
             StoreError::TooLarge { .. } => "draw fewer points; a page is a picture, the evidence keeps every sample",

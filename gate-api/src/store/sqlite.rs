@@ -3,6 +3,9 @@
 
 mod listing;
 mod pages;
+mod reading;
+
+pub use reading::{Frozen, read_only};
 
 use super::{Act, AuditCheck, GateStore, Overview, StoreError};
 use crate::facts::{Facts, LandscapeFact, PageData, ScheduleFact, SoakFact, TagFact, VerdictRecord};
@@ -10,7 +13,7 @@ use crate::question::hex;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior, params};
 use serde::{Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -38,6 +41,7 @@ pub struct SqliteStore {
     writer: Mutex<Connection>,
     reader: Mutex<Connection>,
     lister: Mutex<Connection>,
+    frozen: Option<(PathBuf, Frozen)>,
 }
 
 /// Where a fact lies and what of it is audited.
@@ -71,7 +75,46 @@ impl SqliteStore {
             Ok(Mutex::new(connection))
         };
         let (reader, lister) = (read_only().map_err(open)?, read_only().map_err(open)?);
-        Ok(SqliteStore { writer: Mutex::new(writer), reader, lister })
+        Ok(SqliteStore { writer: Mutex::new(writer), reader, lister, frozen: None })
+    }
+
+    /// Opens a store for answers alone, in a folder that cannot be written. Every `put_*` is refused with
+    /// [`StoreError::ReadOnly`].
+    ///
+    /// # Errors
+    /// [`StoreError::Open`] when it is not there or cannot be read as it is, [`StoreError::Newer`].
+    pub fn open_to_read(path: &Path) -> Result<Self, StoreError> {
+        let open = |source| StoreError::Open { path: path.to_owned(), source };
+        let connect = || read_only(path, BUSY).map_err(open);
+        let (writer, _) = connect()?;
+        let found = version(&writer)?;
+        if found > known_version() {
+            return Err(StoreError::Newer { found, known: known_version() });
+        }
+        let (reader, _) = connect()?;
+        let (lister, frozen) = connect()?;
+        let frozen = frozen.map(|frozen| (path.to_owned(), frozen));
+        Ok(SqliteStore { writer: Mutex::new(writer), reader: Mutex::new(reader), lister: Mutex::new(lister), frozen })
+    }
+
+    /// The tag alone, without its soaks and verdicts.
+    ///
+    /// # Errors
+    /// [`StoreError`] when nobody could look.
+    pub fn tag_fact(&self, product: &str, tag: &str) -> Result<Option<TagFact>, StoreError> {
+        let mut reader = self.reading(&self.reader)?;
+        let read = reader.transaction().map_err(|source| classify("read a tag", source))?;
+        Ok(bodies(&read, "tag", [product, "", tag])?.pop())
+    }
+
+    /// A connection to read with. A file that was read as frozen and has changed since is not believed.
+    fn reading<'a>(&self, connection: &'a Mutex<Connection>) -> Result<MutexGuard<'a, Connection>, StoreError> {
+        match &self.frozen {
+            Some((path, frozen)) if Frozen::of(path).as_ref() != Some(frozen) => {
+                Err(StoreError::Thawed { path: path.clone() })
+            }
+            Some(_) | None => Ok(locked(connection)),
+        }
     }
 
     fn put<T: Serialize + DeserializeOwned>(&self, row: &Row<'_>, fact: &T, act: Act<'_>) -> Result<(), StoreError> {
@@ -116,13 +159,33 @@ fn classify(what: &'static str, source: rusqlite::Error) -> StoreError {
     }
 }
 
+fn known_version() -> i64 {
+    i64::try_from(MIGRATIONS.len()).expect("a handful of migrations")
+}
+
+/// Version of the schema in the file; 0 when it has none.
+fn version(connection: &Connection) -> Result<i64, StoreError> {
+    let engine = |source| classify("read the version of the store", source);
+    let table = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'gate_schema'";
+    let tables: i64 = connection.query_row(table, [], |row| row.get(0)).map_err(engine)?;
+    if tables == 0 {
+        return Ok(0);
+    }
+    let version = "SELECT coalesce(max(version), 0) FROM gate_schema";
+    connection.query_row(version, [], |row| row.get(0)).map_err(engine)
+}
+
 fn migrate(writer: &mut Connection) -> Result<(), StoreError> {
     let engine = |source| classify("migrate the store", source);
-    let known = i64::try_from(MIGRATIONS.len()).expect("a handful of migrations");
+    let known = known_version();
+    // Most opens find the schema as it is: a lookup must not take the write lock.
+    if version(writer)? == known {
+        return Ok(());
+    }
     let write = writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(engine)?;
     write.execute_batch("CREATE TABLE IF NOT EXISTS gate_schema (version INTEGER NOT NULL)").map_err(engine)?;
-    let version = "SELECT coalesce(max(version), 0) FROM gate_schema";
-    let found: i64 = write.query_row(version, [], |row| row.get(0)).map_err(engine)?;
+    // Read again under the lock: another process may have migrated meanwhile.
+    let found = version(&write)?;
     if found > known {
         return Err(StoreError::Newer { found, known });
     }
@@ -214,7 +277,7 @@ impl GateStore for SqliteStore {
     }
 
     fn facts(&self, product: &str, landscape: &str, tag: &str) -> Result<Facts, StoreError> {
-        let mut reader = locked(&self.reader);
+        let mut reader = self.reading(&self.reader)?;
         let read = reader.transaction().map_err(|source| classify("read facts", source))?;
         facts_of(&read, [product, landscape, tag])
     }
@@ -224,20 +287,20 @@ impl GateStore for SqliteStore {
     }
 
     fn page(&self, soak: &str) -> Result<Option<PageData>, StoreError> {
-        pages::get(&locked(&self.lister), soak)
+        pages::get(&*self.reading(&self.lister)?, soak)
     }
 
     fn overview(&self, most: usize) -> Result<Overview, StoreError> {
-        listing::overview(&mut locked(&self.lister), most)
+        listing::overview(&mut *self.reading(&self.lister)?, most)
     }
 
     fn tag(&self, product: &str, tag: &str) -> Result<Vec<Facts>, StoreError> {
-        listing::tag(&mut locked(&self.lister), product, tag)
+        listing::tag(&mut *self.reading(&self.lister)?, product, tag)
     }
 
     fn check_audit(&self) -> Result<AuditCheck, StoreError> {
         let engine = |source| classify("read the audit trail", source);
-        let reader = locked(&self.reader);
+        let reader = self.reading(&self.reader)?;
         let select = "SELECT seq, at, actor, kind, key, digest, prev, hash FROM gate_audit ORDER BY seq";
         let mut statement = reader.prepare_cached(select).map_err(engine)?;
         let mut rows = statement.query([]).map_err(engine)?;

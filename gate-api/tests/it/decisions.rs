@@ -63,6 +63,16 @@ fn whatever_is_missing_never_allows() {
 }
 
 #[test]
+fn a_tag_that_was_taken_away_is_denied_in_words_that_fit() {
+    let mut facts = good();
+    facts.tag.as_mut().unwrap().moved_to = Some(GONE.into());
+    assert_eq!(status(&facts), (Status::Deny, "tag_moved".to_owned()));
+    let reason = &decide(&release(), &facts, at(20)).reasons[0];
+    assert!(reason.text.contains("gone from the repository"), "{}", reason.text);
+    assert!(!reason.text.contains("moved"), "{}", reason.text);
+}
+
+#[test]
 fn a_further_soak_takes_a_pass_back_only_by_failing() {
     for outcome in [None, Some(Outcome::Aborted), Some(Outcome::Superseded)] {
         let mut facts = good();

@@ -30,6 +30,25 @@ fn facts_survive_reopening_and_the_chain_shows_tampering() {
 }
 
 #[test]
+fn a_store_that_is_opened_to_read_answers_and_refuses_writes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    assert!(matches!(SqliteStore::open_to_read(&path), Err(StoreError::Open { .. })), "it is not there");
+    let (facts, act) = (good(), Act { by: "worker", at: at(0) });
+    let store = SqliteStore::open(&path).unwrap();
+    store.put_tag(facts.tag.as_ref().unwrap(), act).unwrap();
+    let reading = SqliteStore::open_to_read(&path).unwrap();
+    assert_eq!(reading.tag_fact("shop", "v1.0.0").unwrap(), facts.tag);
+    assert_eq!(reading.tag_fact("shop", "v9.0.0").unwrap(), None);
+    let landscape = facts.landscape.as_ref().unwrap();
+    assert!(matches!(reading.put_landscape(landscape, act), Err(StoreError::ReadOnly { .. })));
+    store.put_landscape(landscape, act).unwrap();
+    assert_eq!(reading.facts("shop", "staging", "v1.0.0").unwrap().landscape.as_ref(), Some(landscape), "no snapshot");
+    std::fs::write(folder.path().join("broken.db"), "not a database, whatever its name says").unwrap();
+    assert!(SqliteStore::open_to_read(&folder.path().join("broken.db")).is_err());
+}
+
+#[test]
 fn a_page_replaces_the_former_and_is_bounded() {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(&folder.path().join("store.db")).unwrap();

@@ -245,6 +245,14 @@ impl Landscape {
                 "list exactly one cluster with `backend: local`",
             ));
         }
+        if let Some(desired) = &self.desired {
+            out.push(Complaint::new(
+                "desired.tag",
+                &desired.tag,
+                "is not obeyed: a landscape runs what its triggers and people ask for",
+                "remove `desired`, and soak the tag with `mettle soak run --tag`",
+            ));
+        }
         for (i, c) in self.clusters.iter().enumerate().filter(|(_, c)| c.processes.is_none()) {
             out.push(Complaint::new(
                 format!("clusters[{i}].processes"),
@@ -282,5 +290,28 @@ impl Landscape {
             ));
         }
         out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_desired_tag_is_refused_and_not_ignored() {
+        let text = "apiVersion: mettle/v1\nkind: Landscape\nmetadata: {name: s, product: p, tier: staging}\n\
+                    desired: {tag: v1.0.0}\n\
+                    clusters: [{name: here, backend: local, processes: processes.yaml}]\n";
+        let document = crate::documents::read_text::<Landscape>("landscape.yaml", text).expect("reads");
+        let complaints = document.value.complaints();
+        assert_eq!(complaints.len(), 1, "{complaints:?}");
+        assert_eq!((complaints[0].key.as_str(), complaints[0].value.as_str()), ("desired.tag", "v1.0.0"));
+        let without = read_without_desired(text);
+        assert!(without.complaints().is_empty());
+    }
+
+    fn read_without_desired(text: &str) -> Landscape {
+        let text = text.replace("desired: {tag: v1.0.0}\n", "");
+        crate::documents::read_text::<Landscape>("landscape.yaml", &text).expect("reads").value
     }
 }

@@ -4,11 +4,13 @@
 
 use super::Oid;
 use super::error::GitError;
+use super::object::INDEX_PREFIX;
 use super::remote::Remote;
 use super::run::{Call, Git};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::{Mutex, MutexGuard};
 
 /// A bare mirror. Clones share it.
@@ -19,6 +21,8 @@ pub struct Mirror {
     remote: Remote,
     // Two fetches at a time would fight for the locks of the same refs.
     turn: Arc<Mutex<()>>,
+    // A fetch that was given up midway may have left the locks of its killed git.
+    cut: Arc<AtomicBool>,
 }
 
 /// A tag and the commit that it leads to.
@@ -64,11 +68,11 @@ impl Mirror {
         let failed = |source| GitError::Folder { path: path.clone(), source };
         tokio::fs::create_dir_all(folder).await.map_err(failed)?;
         if tokio::fs::try_exists(path.join("HEAD")).await.map_err(failed)? {
-            clear_locks(&path).map_err(failed)?;
+            clear_remains(&path).map_err(failed)?;
         } else {
             git.ok(Call::local("init", &path).args(["init", "--quiet", "--bare", "--initial-branch=main"])).await?;
         }
-        Ok(Mirror { git: git.clone(), path, remote, turn: Arc::default() })
+        Ok(Mirror { git: git.clone(), path, remote, turn: Arc::default(), cut: Arc::default() })
     }
 
     /// Brings branches and tags to what the remote has, deleted ones included.
@@ -101,7 +105,15 @@ impl Mirror {
             "+refs/heads/*:refs/heads/*",
             "+refs/tags/*:refs/tags/*",
         ]);
-        self.git.ok(call).await?;
+        if self.cut.swap(true, Ordering::Relaxed) {
+            let failed = |source| GitError::Folder { path: self.path.clone(), source };
+            clear_remains(&self.path).map_err(failed)?;
+        }
+        let fetched = self.git.ok(call).await;
+        // An answer means that git ended by itself and took its locks along; only its deadline kills it.
+        let killed = matches!(fetched, Err(GitError::TimedOut { .. } | GitError::TooMuchOutput { .. }));
+        self.cut.store(killed, Ordering::Relaxed);
+        fetched?;
         let after: BTreeMap<String, TagRef> =
             self.tags().await?.into_iter().map(|tag| (tag.name.clone(), tag)).collect();
         let moved_tags = before
@@ -266,16 +278,51 @@ fn parse_entry(line: &str) -> Option<(String, Oid, String)> {
     Some((kind.to_owned(), Oid::parse(object)?, path.to_owned()))
 }
 
-/// A git that was killed leaves its lock files, and every later one would refuse to start.
-fn clear_locks(folder: &Path) -> std::io::Result<()> {
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        let (kind, path) = (entry.file_type()?, entry.path());
-        if kind.is_dir() && entry.file_name() != "objects" {
-            clear_locks(&path)?;
-        } else if kind.is_file() && path.extension().is_some_and(|extension| extension == "lock") {
-            std::fs::remove_file(&path)?;
+/// A git that was killed leaves its lock files, and every later one would refuse to start; its half-written objects
+/// and our temporary indexes only take room. For whoever owns the folder while no call runs.
+fn clear_remains(mirror: &Path) -> std::io::Result<()> {
+    let mut folders = vec![mirror.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder)? {
+            let entry = entry?;
+            let (path, name) = (entry.path(), entry.file_name());
+            let name = name.to_string_lossy();
+            // Names of branches and tags are files here, too, and may begin as they like.
+            let index = folder == mirror && name.starts_with(INDEX_PREFIX);
+            let object = name.starts_with("tmp_") && path.starts_with(mirror.join("objects"));
+            match (entry.file_type()?.is_dir(), index || object) {
+                (true, true) => std::fs::remove_dir_all(&path)?,
+                (true, false) => folders.push(path),
+                (false, true) => std::fs::remove_file(&path)?,
+                (false, false) if name.ends_with(".lock") => std::fs::remove_file(&path)?,
+                (false, false) => {}
+            }
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn opening_clears_what_a_killed_git_left_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let git = Git::default();
+        let open = || Mirror::open(&git, dir.path(), "x", Remote::folder(dir.path()));
+        let path = open().await.unwrap().path().to_owned();
+        let left = ["packed-refs.lock", "objects/tmp_obj_1", "objects/pack/tmp_pack_2", "mettle-index3/index"];
+        for (name, folder) in left.iter().map(|name| (name, path.join(name).parent().unwrap().to_owned())) {
+            std::fs::create_dir_all(folder).unwrap();
+            std::fs::write(path.join(name), "").unwrap();
+        }
+        let kept = ["objects/pack/kept.pack", "refs/tags/tmp_kept"];
+        kept.iter().for_each(|name| std::fs::write(path.join(name), "").unwrap());
+        open().await.unwrap();
+        for name in left {
+            assert!(!path.join(name).exists(), "{name} is left");
+        }
+        assert!(!path.join("mettle-index3").exists() && kept.iter().all(|name| path.join(name).exists()));
+    }
 }

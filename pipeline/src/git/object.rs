@@ -7,6 +7,9 @@ use chrono::{DateTime, Utc};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+/// Beginning of the names of the temporary folders in which trees are put together.
+pub(super) const INDEX_PREFIX: &str = "mettle-index";
+
 /// Who did it and when; both are arguments, so that the same input makes the same commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signature {
@@ -149,7 +152,7 @@ impl ObjectStore {
     }
 
     async fn tree(&self, base: Option<&Oid>, changes: &[Change]) -> Result<Oid, GitError> {
-        let folder = tempfile::Builder::new().prefix("mettle-index").tempdir_in(&self.path);
+        let folder = tempfile::Builder::new().prefix(INDEX_PREFIX).tempdir_in(&self.path);
         let folder = folder.map_err(|source| GitError::Folder { path: self.path.clone(), source })?;
         let index = folder.path().join("index");
         if let Some(base) = base {

@@ -2,6 +2,7 @@
 
 use super::error::GitError;
 use super::remote::{Remote, redact};
+use crate::landscape::residual::MARK;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use std::ffi::OsString;
@@ -62,11 +63,12 @@ pub struct Git {
     program: PathBuf,
     local: Duration,
     network: Duration,
+    mark: Option<OsString>,
 }
 
 impl Default for Git {
     fn default() -> Self {
-        Git { program: PathBuf::from("git"), local: LOCAL_DEADLINE, network: NETWORK_DEADLINE }
+        Git { program: PathBuf::from("git"), local: LOCAL_DEADLINE, network: NETWORK_DEADLINE, mark: None }
     }
 }
 
@@ -129,7 +131,12 @@ pub(crate) struct Output {
 impl Git {
     /// Another program than the `git` of the search path, or other deadlines.
     pub fn new(program: impl Into<PathBuf>, local: Duration, network: Duration) -> Self {
-        Git { program: program.into(), local, network }
+        Git { program: program.into(), local, network, mark: None }
+    }
+
+    /// The same, with every call and its helpers marked as belonging to an installation.
+    pub fn marked(self, installation: &str) -> Self {
+        Git { mark: Some(installation.into()), ..self }
     }
 
     /// Runs the call; a non-zero exit code is not an error here.
@@ -200,6 +207,9 @@ impl Git {
             .env("GIT_OPTIONAL_LOCKS", "0");
         if std::env::var_os("GIT_SSH_COMMAND").is_none() {
             command.env("GIT_SSH_COMMAND", SSH);
+        }
+        if let Some(mark) = &self.mark {
+            command.env(MARK, mark);
         }
         command.envs(call.env.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

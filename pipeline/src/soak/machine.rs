@@ -6,6 +6,9 @@
 use scorer::evidence::PhaseLabel;
 use serde::{Deserialize, Serialize};
 
+/// Reason of an abort by the end of the worker: it says nothing about the tag.
+pub const INTERRUPTED: &str = "interrupted";
+
 /// Where a soak stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "name")]

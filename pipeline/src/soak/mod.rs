@@ -1,6 +1,8 @@
 //! The soak: its state machine, its record, and the pure rules around it.
 
 pub mod baseline;
+pub mod deployed;
+pub mod idle;
 pub mod machine;
 pub mod record;
 pub mod triggers;

@@ -3,7 +3,7 @@
 use super::machine::{Outcome, State};
 use crate::documents::landscape::GatePolicy;
 use chrono::{DateTime, Utc};
-use scorer::Judgement;
+use scorer::{Judgement, Verdict};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use uuid::Uuid;
@@ -162,6 +162,11 @@ impl Soak {
         }
     }
 
+    /// Fixes when it ended, once: never before it was requested, whatever the clock says meanwhile.
+    pub fn end(&mut self, now: DateTime<Utc>) {
+        self.ended_at.get_or_insert(now.max(self.requested_at));
+    }
+
     /// The running or last attempt.
     pub fn attempt(&self) -> u32 {
         self.attempts.last().map_or(0, |a| a.number)
@@ -184,6 +189,22 @@ impl Soak {
     /// Whether it is over.
     pub fn ended(&self) -> bool {
         matches!(self.state, State::Ended { .. })
+    }
+}
+
+/// A soak without its judgement, for rules that are asked at every turn.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line {
+    /// The soak; it carries no judgement.
+    pub soak: Soak,
+    /// Verdict of its judgement, if it was judged.
+    pub judged: Option<Verdict>,
+}
+
+impl From<Soak> for Line {
+    fn from(mut soak: Soak) -> Self {
+        let judged = soak.judgement.take().map(|judgement| judgement.verdict);
+        Line { soak, judged }
     }
 }
 

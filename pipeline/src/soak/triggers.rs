@@ -1,11 +1,11 @@
-//! Which tags are soaked next: triggers, collapsing of waiting tags, idle soaking. Pure.
+//! Which tags are soaked next: triggers, collapsing of waiting tags. Pure.
 
 use crate::documents::landscape::Trigger;
 use crate::documents::product::Bump;
-use crate::documents::settings::Idle;
 use chrono::{DateTime, Utc};
 use croner::Cron;
 use semver::Version;
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 /// A product tag as the repository has it.
@@ -47,6 +47,9 @@ pub trait History {
 }
 
 /// Wishes for the tags of a product. `tags` in any order; `now` and `last_check` bound the clock triggers.
+///
+/// Waiting tags collapse to the newest by version, whatever wanted it: a hotfix of an older line that waits beside a
+/// newer tag is superseded, too; a person can still ask for it.
 pub fn wishes(
     tags: &[Tag],
     triggers: &[Trigger],
@@ -54,53 +57,76 @@ pub fn wishes(
     last_check: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> Vec<Wish> {
-    let mut tags: Vec<&Tag> = tags.iter().collect();
-    tags.sort_by(|a, b| a.version.cmp(&b.version));
-    let mut out = Vec::new();
-    let mut last_soaked: Option<&Version> = None;
-    let mut patches = 0;
-    let mut wished: Vec<(&Tag, String)> = Vec::new();
-    for tag in &tags {
-        let base = last_soaked;
-        if history.requested(&tag.name) {
-            last_soaked = Some(&tag.version);
-            patches = 0;
-            continue;
-        }
-        patches += 1;
-        if let Some(rule) = rule_for(tag, base, patches, triggers) {
-            wished.push((tag, rule));
-            last_soaked = Some(&tag.version);
-            patches = 0;
-        }
-    }
-    if let Some(newest) =
-        tags.last().filter(|t| !history.requested(&t.name) && wished.iter().all(|(w, _)| w.name != t.name))
-    {
+    let tags = by_version(tags);
+    let mut wished = due(&tags, triggers, history);
+    if let Some(newest) = unsoaked_newest(&tags, history).filter(|t| wished.iter().all(|(w, _)| w.name != t.name)) {
         let due = triggers.iter().filter_map(|t| t.every.as_deref()).find(|line| fired(line, last_check, now));
-        wished.extend(due.map(|line| (*newest, format!("every: \"{line}\""))));
+        wished.extend(due.map(|line| (newest, format!("every: \"{line}\""))));
     }
     let waiting: Vec<&Tag> = tags.iter().copied().filter(|t| history.waiting(&t.name)).collect();
-    let newest = wished.last().map(|(t, _)| *t).or(waiting.last().copied());
-    for (tag, rule) in &wished {
-        out.push(Wish::Soak { tag: tag.name.clone(), rule: rule.clone() });
-    }
-    // Waiting tags collapse to the newest.
-    if let Some(newest) = newest {
-        let older =
-            waiting.iter().copied().chain(wished.iter().map(|(t, _)| *t)).filter(|t| t.version < newest.version);
+    let candidates = || waiting.iter().copied().chain(wished.iter().map(|(t, _)| *t));
+    let mut out: Vec<Wish> =
+        wished.iter().map(|(tag, rule)| Wish::Soak { tag: tag.name.clone(), rule: rule.clone() }).collect();
+    if let Some(newest) = candidates().max_by(|a, b| a.version.cmp(&b.version)) {
+        let older = candidates().filter(|t| t.version < newest.version);
         out.extend(older.map(|t| Wish::Supersede { tag: t.name.clone(), by: newest.name.clone() }));
     }
     out
 }
 
-/// Whether the triggers will ever soak a tag that has this step; used by the gate (`not_scheduled`).
-pub fn scheduled(tag: &Tag, tags: &[Tag], triggers: &[Trigger], history: &dyn History) -> bool {
-    if history.requested(&tag.name) || triggers.iter().any(|t| t.every.is_some()) {
-        return true;
+fn by_version(tags: &[Tag]) -> Vec<&Tag> {
+    let mut tags: Vec<&Tag> = tags.iter().collect();
+    tags.sort_by(|a, b| a.version.cmp(&b.version));
+    tags
+}
+
+/// Tags that a trigger other than the clock wants now, with the rule. `tags` oldest version first.
+fn due<'a>(tags: &[&'a Tag], triggers: &[Trigger], history: &dyn History) -> Vec<(&'a Tag, String)> {
+    let (mut last_soaked, mut patches) = (None, 0);
+    let mut wanted = Vec::new();
+    for tag in tags {
+        patches += 1;
+        let rule = if history.requested(&tag.name) { None } else { rule_for(tag, last_soaked, patches, triggers) };
+        if history.requested(&tag.name) || rule.is_some() {
+            (last_soaked, patches) = (Some(&tag.version), 0);
+        }
+        wanted.extend(rule.map(|rule| (*tag, rule)));
     }
-    let older = tags.iter().filter(|t| t.version < tag.version && history.requested(&t.name)).map(|t| &t.version).max();
-    rule_for(tag, older, 1, triggers).is_some()
+    wanted
+}
+
+fn unsoaked_newest<'a>(tags: &[&'a Tag], history: &dyn History) -> Option<&'a Tag> {
+    tags.last().copied().filter(|t| !history.requested(&t.name))
+}
+
+/// What the triggers say about one tag.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outlook {
+    /// It is soaked, or was.
+    Will,
+    /// The clock will want it, as long as it is the newest.
+    At(DateTime<Utc>),
+    /// No trigger wants it.
+    Never,
+}
+
+/// What the triggers say about every tag, by name; used by the gate (`not_scheduled`).
+pub fn outlook(
+    tags: &[Tag],
+    triggers: &[Trigger],
+    history: &dyn History,
+    now: DateTime<Utc>,
+) -> BTreeMap<String, Outlook> {
+    let tags = by_version(tags);
+    let due: BTreeSet<&str> = due(&tags, triggers, history).iter().map(|(t, _)| t.name.as_str()).collect();
+    let newest = unsoaked_newest(&tags, history).map(|t| t.name.as_str());
+    let clock = triggers.iter().filter_map(|t| next(t.every.as_deref()?, now)).min();
+    let of = |tag: &Tag| match clock {
+        _ if history.requested(&tag.name) || due.contains(tag.name.as_str()) => Outlook::Will,
+        Some(at) if newest == Some(tag.name.as_str()) => Outlook::At(at),
+        Some(_) | None => Outlook::Never,
+    };
+    tags.iter().map(|tag| (tag.name.clone(), of(tag))).collect()
 }
 
 fn rule_for(tag: &Tag, last: Option<&Version>, patches: u32, triggers: &[Trigger]) -> Option<String> {
@@ -131,29 +157,12 @@ fn word(bump: Bump) -> &'static str {
     }
 }
 
+fn next(line: &str, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    Cron::from_str(line).ok()?.find_next_occurrence(&after, false).ok()
+}
+
 fn fired(line: &str, after: DateTime<Utc>, now: DateTime<Utc>) -> bool {
-    Cron::from_str(line).ok().and_then(|c| c.find_next_occurrence(&after, false).ok()).is_some_and(|next| next <= now)
-}
-
-/// Whether an idle landscape soaks its current tag again. `runs`: baseline runs that the current tag's own soaks gave;
-/// `wanted`: runs of a full baseline.
-pub fn soak_again(idle: Idle, runs: usize, wanted: usize, last: LastVerdict) -> bool {
-    match (idle, last) {
-        (Idle::Rest, _) => false,
-        // A failed tag is not observed further: only a new tag or a person changes its verdict.
-        (Idle::Baseline | Idle::Always, LastVerdict::Failed) => false,
-        (Idle::Always, LastVerdict::Other) => true,
-        (Idle::Baseline, LastVerdict::Other) => runs < wanted,
-    }
-}
-
-/// The last verdict of the current tag, as far as idle soaking cares.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LastVerdict {
-    /// It failed.
-    Failed,
-    /// Anything else.
-    Other,
+    next(line, after).is_some_and(|next| next <= now)
 }
 
 #[cfg(test)]
@@ -230,10 +239,39 @@ mod tests {
     }
 
     #[test]
-    fn idle_soaking_stops_at_a_full_baseline_and_never_repeats_a_fail() {
-        assert!(soak_again(Idle::Baseline, 4, 5, LastVerdict::Other));
-        assert!(!soak_again(Idle::Baseline, 5, 5, LastVerdict::Other));
-        assert!(!soak_again(Idle::Always, 0, 5, LastVerdict::Failed));
-        assert!(!soak_again(Idle::Rest, 0, 5, LastVerdict::Other));
+    fn the_newest_is_the_highest_version_also_when_it_waits_already() {
+        let patch = [Trigger { bump: Some(Bump::Patch), ..Trigger::default() }];
+        let known = Known(vec!["v1.0.0", "v1.1.0"], vec!["v1.1.0"]);
+        assert_eq!(
+            soaked(&["v1.0.0", "v1.0.1", "v1.1.0"], &patch, &known),
+            ["soak v1.0.1 by bump: patch", "supersede v1.0.1 by v1.1.0"]
+        );
+    }
+
+    fn outlooks(tags_: &[&str], triggers: &[Trigger], known: &Known) -> Vec<Outlook> {
+        let t = Utc.with_ymd_and_hms(2026, 1, 1, 0, 0, 0).single().expect("a date");
+        let all = outlook(&tags(tags_), triggers, known, t);
+        tags_.iter().map(|name| all[*name].clone()).collect()
+    }
+
+    #[test]
+    fn the_outlook_counts_patches_as_the_wishes_do() {
+        let two = [Trigger { patches: Some(2), ..Trigger::default() }];
+        let known = Known(vec!["v1.0.0"], vec![]);
+        assert_eq!(
+            outlooks(&["v1.0.0", "v1.0.1", "v1.0.2"], &two, &known),
+            [Outlook::Will, Outlook::Never, Outlook::Will]
+        );
+        assert_eq!(outlooks(&["v1.0.0", "v1.0.1"], &[], &known), [Outlook::Will, Outlook::Never]);
+    }
+
+    #[test]
+    fn the_clock_promises_only_the_newest_tag() {
+        let nightly = [Trigger { every: Some("0 2 * * *".into()), ..Trigger::default() }];
+        let two = Utc.with_ymd_and_hms(2026, 1, 1, 2, 0, 0).single().expect("a date");
+        assert_eq!(
+            outlooks(&["v1.0.0", "v1.0.1", "v1.0.2"], &nightly, &Known(vec!["v1.0.0"], vec![])),
+            [Outlook::Will, Outlook::Never, Outlook::At(two)]
+        );
     }
 }

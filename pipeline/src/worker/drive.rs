@@ -9,22 +9,21 @@ use super::faults::StoreJournal;
 use super::installation::Installation;
 use super::judge::{self, Bench};
 use super::observe::{self, Observation};
-use super::publish;
 use super::session::{Begin, Session};
 use super::sources::{SourceError, Sources, Truth};
 use super::view::{Notice, View};
 use crate::crash::{self, Side};
 use crate::landscape::local::{Local, Release, Rollback, Unchanged};
+use crate::soak::Soak;
 use crate::soak::baseline::{self, Run};
-use crate::soak::machine::{Effect, Ending, Event, Kept, Outcome, State, step};
+use crate::soak::machine::{Effect, Ending, Event, INTERRUPTED, Kept, State, step};
 use crate::soak::record::{Attempt, BaselineRun, PlanRecord};
-use crate::soak::{Soak, triggers::LastVerdict};
 use anyhow::Context as _;
 use chrono::Utc;
 use scorer::Evidence;
 use scorer::assess::Ended;
 use scorer::evidence::Subject;
-use scorer::verdict::{Judgement, Verdict};
+use scorer::verdict::Judgement;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -120,7 +119,7 @@ impl Drive {
         self.soak.state = state;
         // Fixed with the outcome, so that a publication that runs again tells the same time.
         if matches!(self.soak.state, State::Publishing { .. } | State::Ended { .. }) {
-            self.soak.ended_at.get_or_insert_with(Utc::now);
+            self.soak.end(Utc::now());
         }
         if changed || !effects.is_empty() {
             self.store()?;
@@ -393,7 +392,7 @@ fn could_not(error: impl Into<anyhow::Error>) -> Event {
 }
 
 fn interrupted() -> Event {
-    Event::AbortAsked { reason: "interrupted".into() }
+    Event::AbortAsked { reason: INTERRUPTED.into() }
 }
 
 fn cause(soak: &Soak) -> String {
@@ -403,18 +402,6 @@ fn cause(soak: &Soak) -> String {
         Cause::Idle => "idle".into(),
         Cause::Person { who } => format!("asked by {who}"),
     }
-}
-
-/// The last verdict of a tag, as idle soaking wants it.
-pub fn last_verdict(soaks: &[Soak], tag: &str) -> LastVerdict {
-    let last = soaks.iter().rfind(|s| s.tag == tag && s.ended());
-    let failed = last.is_some_and(|s| match &s.state {
-        State::Ended { outcome } => {
-            publish::verdict(s, outcome) == Verdict::Fail || matches!(outcome, Outcome::Tainted { .. })
-        }
-        _ => false,
-    });
-    if failed { LastVerdict::Failed } else { LastVerdict::Other }
 }
 
 /// Score with interval, `96 (91..99)`.

@@ -1,10 +1,11 @@
 //! What the worker tells the gate: facts about landscape, tags and soaks.
 
-use super::sources::{SeenTag, Truth};
+use super::sources::SeenTag;
 use crate::digest::sha256_json;
 use crate::documents::landscape::{Answer, ClassName, GatePolicy, Landscape};
 use crate::soak::machine::Outcome as SoakOutcome;
 use crate::soak::record::Cause;
+use crate::soak::triggers::Outlook;
 use crate::soak::{Soak, State};
 use chrono::{DateTime, Utc};
 use gate_api::facts::{
@@ -12,11 +13,12 @@ use gate_api::facts::{
     SoakFact, SoakState, TagFact,
 };
 use gate_api::store::Act;
-use gate_api::{GateStore, StoreError};
+use gate_api::{GateStore, SqliteStore, StoreError};
 use scorer::evidence::Class;
+use std::collections::BTreeMap;
 
 /// Who writes, in the audit trail.
-const WORKER: &str = "worker";
+pub const WORKER: &str = "worker";
 
 /// Digest of a landscape's policy.
 pub fn policy_digest(policy: &GatePolicy) -> String {
@@ -69,6 +71,11 @@ pub fn put_landscape(
     gate.put_landscape(&fact, Act { by: WORKER, at: now })
 }
 
+/// Where a tag leads now, when that is not where it was first seen.
+pub fn moved_to(seen: &SeenTag, first_commit: &str) -> Option<String> {
+    (first_commit != seen.tag.commit).then(|| seen.tag.commit.clone())
+}
+
 /// Writes a tag.
 ///
 /// # Errors
@@ -80,7 +87,7 @@ pub fn put_tag(
     changelog: Changelog,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let moved_to = (first_commit != seen.tag.commit).then(|| seen.tag.commit.clone());
+    let moved_to = moved_to(seen, first_commit);
     let fact = TagFact {
         product: product.to_owned(),
         tag: seen.tag.name.clone(),
@@ -94,25 +101,49 @@ pub fn put_tag(
     gate.put_tag(&fact, Act { by: WORKER, at: now })
 }
 
-/// Writes whether the triggers will ever soak a tag.
+/// Writes the changelog of a tag and nothing else of it: whoever soaked it knows the tag only as it was hours ago, and
+/// must not take back that it moved since.
+///
+/// # Errors
+/// As the store says.
+pub fn put_changelog(
+    gate: &SqliteStore,
+    product: &str,
+    (seen, first_commit): (&SeenTag, &str),
+    changelog: Changelog,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    match gate.tag_fact(product, &seen.tag.name)? {
+        // It was read whole once; that a repository is away now does not unread it.
+        Some(known) if known.changelog == Changelog::Complete && known.commit == first_commit => Ok(()),
+        Some(known) => gate.put_tag(&TagFact { changelog, ..known }, Act { by: WORKER, at: now }),
+        None => put_tag(gate, product, (seen, first_commit), changelog, now),
+    }
+}
+
+/// What the gate is told about the outlook of a tag.
+pub fn schedule(outlook: &Outlook) -> Schedule {
+    match outlook {
+        Outlook::Will => Schedule::Will { at: None },
+        Outlook::At(at) => Schedule::Will { at: Some(*at) },
+        Outlook::Never => Schedule::Never { why: "no staging trigger of the landscape fits this tag".into() },
+    }
+}
+
+/// Writes what the triggers say about a tag.
 ///
 /// # Errors
 /// As the store says.
 pub fn put_schedule(
     gate: &dyn GateStore,
-    truth: &Truth,
+    landscape: &Landscape,
     tag: &str,
-    will: bool,
+    schedule: Schedule,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let schedule = if will {
-        Schedule::Will { at: None }
-    } else {
-        Schedule::Never { why: "no staging trigger of the landscape fits this tag".into() }
-    };
     let fact = ScheduleFact {
-        product: truth.landscape.metadata.product.clone(),
-        landscape: truth.landscape.metadata.name.clone(),
+        product: landscape.metadata.product.clone(),
+        landscape: landscape.metadata.name.clone(),
         tag: tag.to_owned(),
         schedule,
     };
@@ -147,8 +178,11 @@ pub fn put_soak(
 ) -> Result<(), StoreError> {
     let state = match &soak.state {
         State::Requested => SoakState::Requested,
-        // Whoever asks must not wait for the soak that took its place.
-        State::Ended { outcome } | State::Publishing { outcome: outcome @ SoakOutcome::Superseded { .. } } => {
+        State::Ended { outcome } => SoakState::Ended(ended(outcome, soak.ended_at.unwrap_or(now))),
+        // Whoever asks must not wait for what ended before it began: no verdict comes of it.
+        State::Publishing { outcome: outcome @ (SoakOutcome::Superseded { .. } | SoakOutcome::Aborted { .. }) }
+            if soak.attempts.is_empty() =>
+        {
             SoakState::Ended(ended(outcome, soak.ended_at.unwrap_or(now)))
         }
         running => SoakState::Running(Running {
@@ -159,6 +193,14 @@ pub fn put_soak(
             look: progress.look.clone(),
         }),
     };
+    // What a person said about a taint is not the worker's to take back.
+    let taint_resolved = match &state {
+        SoakState::Ended(ended) if ended.outcome == Outcome::Tainted => {
+            known(gate, soak)?.and_then(|fact| fact.taint_resolved)
+        }
+        _ => None,
+    };
+    let updated_at = if let SoakState::Ended(ended) = &state { ended.at } else { now };
     let fact = SoakFact {
         id: soak.id.to_string(),
         product: soak.product.clone(),
@@ -174,10 +216,43 @@ pub fn put_soak(
         requested_at: soak.requested_at,
         observed_since: soak.attempts.last().map(|a| a.started_at),
         state,
-        taint_resolved: None,
-        updated_at: now,
+        taint_resolved,
+        updated_at,
     };
     gate.put_soak(&fact, Act { by: WORKER, at: now })
+}
+
+/// What the gate knows of a soak.
+fn known(gate: &dyn GateStore, soak: &Soak) -> Result<Option<SoakFact>, StoreError> {
+    let facts = gate.facts(&soak.product, &soak.landscape, &soak.tag)?;
+    Ok(facts.soaks.into_iter().find(|fact| fact.id == soak.id.as_str()))
+}
+
+/// Tells the gate how soaks ended, where it does not know: a worker that was killed between its own store and the
+/// gate's would leave them running there for ever.
+///
+/// # Errors
+/// As the store says.
+pub fn catch_up(gate: &dyn GateStore, soaks: &[Soak]) -> Result<(), StoreError> {
+    let mut by_tag: BTreeMap<[&str; 3], Vec<&Soak>> = BTreeMap::new();
+    for soak in soaks.iter().filter(|soak| soak.ended()) {
+        by_tag.entry([&soak.product, &soak.landscape, &soak.tag]).or_default().push(soak);
+    }
+    for ([product, landscape, tag], soaks) in by_tag {
+        let facts = gate.facts(product, landscape, tag)?;
+        for soak in soaks {
+            let fact = facts.soaks.iter().find(|fact| fact.id == soak.id.as_str());
+            if fact.is_some_and(|fact| fact.ended().is_some()) {
+                continue;
+            }
+            let clusters = || facts.landscape.iter().flat_map(|l| &l.clusters);
+            // A landscape that the gate never heard of answers nothing yet.
+            if let Some(cluster) = fact.map(|fact| &fact.cluster).or_else(|| clusters().next()) {
+                put_soak(gate, soak, cluster, &Progress::default(), soak.ended_at.unwrap_or(soak.requested_at))?;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn ended(outcome: &SoakOutcome, at: DateTime<Utc>) -> Ended {
@@ -193,4 +268,48 @@ fn ended(outcome: &SoakOutcome, at: DateTime<Utc>) -> Ended {
         _ => None,
     };
     Ended { outcome: gate_outcome, at, superseded_by, detail: outcome.reason().map(str::to_owned) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::soak::record::Subject;
+    use gate_api::facts::Resolution;
+
+    fn ended_soak(outcome: SoakOutcome) -> Soak {
+        let subject = Subject { product: "p".into(), tag: "v1.0.0".into(), commit: "c".into(), landscape: "l".into() };
+        let mut soak = Soak::request(subject, Cause::Idle, DateTime::UNIX_EPOCH);
+        soak.state = State::Ended { outcome };
+        soak.end(DateTime::UNIX_EPOCH + chrono::TimeDelta::minutes(7));
+        soak
+    }
+
+    #[test]
+    fn an_end_that_the_gate_missed_is_told_as_of_then() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let gate = SqliteStore::open(&dir.path().join("store.db")).expect("opens");
+        let soak = ended_soak(SoakOutcome::Done);
+        let running = Soak { state: State::WarmingUp, ended_at: None, ..soak.clone() };
+        put_soak(&gate, &running, "here", &Progress::default(), Utc::now()).expect("writes");
+        assert_eq!(known(&gate, &soak).expect("reads").and_then(|f| f.outcome()), None);
+        catch_up(&gate, std::slice::from_ref(&soak)).expect("writes");
+        let fact = known(&gate, &soak).expect("reads").expect("is there");
+        assert_eq!((fact.outcome(), fact.cluster.as_str()), (Some(Outcome::Done), "here"));
+        assert_eq!((Some(fact.updated_at), fact.ended().map(|e| e.at)), (soak.ended_at, soak.ended_at));
+    }
+
+    #[test]
+    fn a_taint_that_a_person_resolved_stays_resolved() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let gate = SqliteStore::open(&dir.path().join("store.db")).expect("opens");
+        let soak = ended_soak(SoakOutcome::Tainted { residue: "a rule".into() });
+        let put = || put_soak(&gate, &soak, "here", &Progress::default(), Utc::now()).expect("writes");
+        put();
+        let mut fact = known(&gate, &soak).expect("reads").expect("is there");
+        assert_eq!(fact.taint_resolved, None);
+        fact.taint_resolved = Some(Resolution { by: "ann".into(), at: Utc::now(), reason: "rebooted it".into() });
+        gate.put_soak(&fact, Act { by: "ann", at: Utc::now() }).expect("writes");
+        put();
+        assert_eq!(known(&gate, &soak).expect("reads"), Some(fact));
+    }
 }

@@ -7,6 +7,7 @@ use crate::store::{Store, StoreError};
 use datasets::EvidenceStore;
 use gate_api::SqliteStore;
 use nix::fcntl::{Flock, FlockArg};
+use nix::unistd::{AccessFlags, access};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -83,7 +84,7 @@ pub enum OpenError {
 }
 
 impl Installation {
-    /// Opens the installation in `dir`.
+    /// Opens the installation in `dir`; for reading alone when the folder cannot be written.
     ///
     /// # Errors
     /// It is not one, its settings are wrong, or its files cannot be opened.
@@ -94,6 +95,13 @@ impl Installation {
         }
         let settings = read_file::<Settings>(&settings)?.value;
         let dir = fs::canonicalize(dir).map_err(|source| OpenError::Folder { path: dir.to_owned(), source })?;
+        // Answers stay available where nothing can be written any more; whoever writes is refused by lock and stores.
+        if access(&dir, AccessFlags::W_OK).is_err() {
+            let store = Store::open_to_read(&dir.join("store.db"))?;
+            let gate = Arc::new(SqliteStore::open_to_read(&dir.join("store.db"))?);
+            let evidence = EvidenceStore::open(&dir.join("evidence"))?;
+            return Ok(Installation { dir, settings, store, gate, evidence });
+        }
         for folder in ["work", "logs"] {
             let path = dir.join(folder);
             fs::create_dir_all(&path).map_err(|source| OpenError::Folder { path, source })?;

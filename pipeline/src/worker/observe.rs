@@ -6,6 +6,7 @@ use super::guard::Watch;
 use super::session::{Session, settle};
 use crate::documents::programme::{Phase, Programme};
 use crate::soak::Event;
+use crate::soak::machine::INTERRUPTED;
 use chaos::plan::Overrides;
 use scorer::assess::Ended;
 use scorer::evidence::PhaseLabel;
@@ -76,7 +77,7 @@ impl<D: Driver> Observation<'_, D> {
             match end {
                 PhaseEnd::Over => {}
                 PhaseEnd::Failed => return Event::LookFailed,
-                PhaseEnd::Stopped => return Event::AbortAsked { reason: "interrupted".into() },
+                PhaseEnd::Stopped => return Event::AbortAsked { reason: INTERRUPTED.into() },
                 PhaseEnd::Blind => return Event::AbortAsked { reason: BLIND.into() },
                 PhaseEnd::Residue(residue) => return Event::ResidueFound { residue },
             }
@@ -105,7 +106,7 @@ impl<D: Driver> Observation<'_, D> {
             load: None,
         };
         match self.timed(&phase, programme).await {
-            PhaseEnd::Stopped => Event::AbortAsked { reason: "interrupted".into() },
+            PhaseEnd::Stopped => Event::AbortAsked { reason: INTERRUPTED.into() },
             PhaseEnd::Blind => Event::AbortAsked { reason: BLIND.into() },
             PhaseEnd::Over | PhaseEnd::Failed | PhaseEnd::Residue(_) => Event::ProgrammeEnded,
         }

@@ -4,13 +4,15 @@ use super::bundle::{Bundle, FOLDERS, PROGRAMME, Texts};
 use super::installation::Installation;
 use crate::changelog::ComponentVersion;
 use crate::documents::landscape::Landscape;
-use crate::documents::{Complaint, Problems, read_text};
+use crate::documents::product::Versioning;
+use crate::documents::{Complaint, Problems, read_text, yaml};
 use crate::git::{Git, GitError, Mirror, Oid, Remote, RemoteError};
 use crate::landscape::processes::Processes;
 use crate::soak::triggers::Tag;
 use crate::version::parse_tag;
 use chrono::{DateTime, Utc};
 use semver::Version;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// What the repositories say now.
@@ -22,6 +24,8 @@ pub struct Truth {
     pub processes: Processes,
     /// Product tags with strict versions, oldest version first.
     pub tags: Vec<SeenTag>,
+    /// Names of all tags of the product repository, also of those that are no versions.
+    pub names: BTreeSet<String>,
 }
 
 /// A product tag as it was fetched.
@@ -77,6 +81,7 @@ pub struct Sources {
     product_remote: Remote,
     landscape: Mirror,
     branch: String,
+    product_branch: String,
 }
 
 impl Sources {
@@ -85,7 +90,11 @@ impl Sources {
     /// # Errors
     /// An address is wrong, or the work folder cannot be written.
     pub async fn open(installation: &Installation) -> Result<Self, SourceError> {
-        Self::open_in(installation, installation.work("git")).await
+        // A mark and not a parent-death signal: the signal would not reach the helpers of git (ssh, remote helpers),
+        // and would need this program as a wrapper of every call. What a killed worker leaves is found by the mark and
+        // ended at the next start, before the mirrors are opened; until then git's own time limits hold.
+        let git = Git::default().marked(&installation.mark());
+        Self::open_with(installation, installation.work("git"), git).await
     }
 
     /// Opens mirrors in another folder: one process owns a folder of mirrors, and a worker may own its own now.
@@ -93,7 +102,11 @@ impl Sources {
     /// # Errors
     /// As [`Sources::open`].
     pub async fn open_in(installation: &Installation, folder: PathBuf) -> Result<Self, SourceError> {
-        let git = Git::default();
+        // Without the mark: a worker that starts meanwhile must not take these calls for remains of another one.
+        Self::open_with(installation, folder, Git::default()).await
+    }
+
+    async fn open_with(installation: &Installation, folder: PathBuf, git: Git) -> Result<Self, SourceError> {
         let remote = |what, address: &str| {
             Remote::within(&installation.dir, address).map_err(|source| SourceError::Address { what, source })
         };
@@ -116,6 +129,7 @@ impl Sources {
             product_remote,
             landscape,
             branch: installation.settings.landscape.branch.clone(),
+            product_branch: installation.settings.product.branch.clone(),
         })
     }
 
@@ -127,18 +141,32 @@ impl Sources {
         self.landscape.fetch().await.map_err(|source| SourceError::Git { what: "the landscape repository", source })?;
         self.product.fetch().await.map_err(|source| SourceError::Git { what: "the product repository", source })?;
         let (landscape, processes) = self.landscape().await?;
-        let tags =
-            self.product.tags().await.map_err(|source| SourceError::Git { what: "the product repository", source })?;
+        let failed = |source| SourceError::Git { what: "the product repository", source };
+        let tags = self.product.tags().await.map_err(failed)?;
+        let names = tags.iter().map(|t| t.name.clone()).collect();
+        let prefix = self.tag_prefix().await.map_err(failed)?;
         let mut seen: Vec<SeenTag> = tags
             .into_iter()
             .filter_map(|t| {
-                let version = parse_tag("v", &t.name).ok()?;
+                let version = parse_tag(&prefix, &t.name).ok()?;
                 let tagged_at = DateTime::from_timestamp(t.created_s, 0).unwrap_or_default();
                 Some(SeenTag { tag: Tag { name: t.name, version, commit: t.commit.as_str().to_owned() }, tagged_at })
             })
             .collect();
         seen.sort_by(|a, b| a.tag.version.cmp(&b.tag.version));
-        Ok(Truth { landscape, processes, tags: seen })
+        Ok(Truth { landscape, processes, tags: seen, names })
+    }
+
+    /// Prefix of product tags, as the newest `product.yaml` of the branch says. One that cannot be read says nothing:
+    /// its problems are told when a tag of it is soaked.
+    async fn tag_prefix(&self) -> Result<String, GitError> {
+        let standard = Versioning::default().tag_prefix;
+        let Some(head) = self.product.rev_parse(&format!("refs/heads/{}", self.product_branch)).await? else {
+            return Ok(standard);
+        };
+        let Some(bytes) = self.product.read_file(&head, "product.yaml").await? else { return Ok(standard) };
+        let document = yaml::parse("product.yaml", &String::from_utf8_lossy(&bytes)).unwrap_or_default();
+        Ok(document.value["versioning"]["tagPrefix"].as_str().map_or(standard, str::to_owned))
     }
 
     async fn landscape(&self) -> Result<(Landscape, Processes), SourceError> {

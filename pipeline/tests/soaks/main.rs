@@ -7,6 +7,7 @@ mod world;
 mod disk;
 mod documents;
 mod evidence;
+mod loops;
 mod people;
 mod products;
 mod remotes;

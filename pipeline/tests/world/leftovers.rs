@@ -32,7 +32,7 @@ fn zombie(pid: i32) -> bool {
     stat.rsplit_once(')').is_none_or(|(_, rest)| rest.trim_start().starts_with(['Z', 'X']))
 }
 
-/// Files that only a write in progress may have: half-written evidence, locks of git, parts of SQLite.
+/// Files that only a write in progress may have: half-written evidence, locks and indexes of git, parts of SQLite.
 pub fn files(dir: &Path) -> Vec<String> {
     let mut left = Vec::new();
     let mut folders = vec![dir.to_owned()];
@@ -42,6 +42,7 @@ pub fn files(dir: &Path) -> Vec<String> {
             let inside = path.parent().is_some_and(|p| p.ends_with("incoming"));
             let unfinished = name.ends_with(".tmp")
                 || name.starts_with("tmp_")
+                || name.starts_with("mettle-index")
                 || (name.ends_with(".lock") && name != "incoming.lock")
                 || inside;
             if unfinished {

@@ -1,7 +1,7 @@
 //! Publishing: what was decided goes to the gate, into the baseline and into the outbox, once.
 
 use super::super::publish::{self, Material};
-use super::super::{page, view::Notice};
+use super::super::{facts, page, view::Notice};
 use super::Drive;
 use crate::changelog::Changelog as ProductChangelog;
 use crate::report::Report;
@@ -10,7 +10,7 @@ use crate::soak::baseline::Run;
 use crate::soak::machine::{Event, Outcome, State};
 use chrono::Utc;
 use gate_api::GateStore as _;
-use gate_api::facts::{Changelog, TagFact};
+use gate_api::facts::Changelog;
 use gate_api::store::Act;
 use scorer::verdict::Verdict;
 
@@ -102,17 +102,14 @@ impl Drive {
         Ok(matches!(verdict, Verdict::Pass | Verdict::Fail) || !earlier)
     }
 
-    /// Tells the gate about the changelog, and about nothing else: whether the tag moved is for whoever sees it.
     fn put_tag(&self, incomplete: bool) -> anyhow::Result<()> {
-        let gate = self.installation.gate.as_ref();
-        let known = gate.facts(&self.soak.product, &self.soak.landscape, &self.soak.tag)?.tag;
-        let Some(known) = known.filter(|t| t.commit == self.soak.commit) else { return Ok(()) };
-        let changelog = match (&known.changelog, incomplete) {
-            // It was read whole once; that a repository is away now does not unread it.
-            (Changelog::Complete, true) => Changelog::Complete,
-            (_, true) => Changelog::Incomplete { missing: vec!["a component repository".into()] },
-            (_, false) => Changelog::Complete,
+        let Some(seen) = self.truth.tags.iter().find(|t| t.tag.name == self.soak.tag) else { return Ok(()) };
+        let changelog = match incomplete {
+            true => Changelog::Incomplete { missing: vec!["a component repository".into()] },
+            false => Changelog::Complete,
         };
-        Ok(gate.put_tag(&TagFact { changelog, ..known }, Act { by: WORKER, at: Utc::now() })?)
+        let subject = (seen, self.soak.commit.as_str());
+        let gate = self.installation.gate.as_ref();
+        Ok(facts::put_changelog(gate, &self.soak.product, subject, changelog, Utc::now())?)
     }
 }

@@ -1,6 +1,7 @@
 //! Soaks that a person asks for: the request, and a worker that soaks one of them and nothing that waits behind it.
 
 use super::Worker;
+use super::ready::{frozen, frozen_text, waits};
 use crate::soak::record::{Cause, Subject};
 use crate::soak::{Soak, SoakId, State};
 use crate::store::StoreError;
@@ -80,8 +81,7 @@ pub async fn ask(installation: &Installation, sources: &Sources, tag: &str, who:
         return Ok(Asked::Waits(soak));
     }
     let subject = Subject { product, tag: tag.to_owned(), commit, landscape };
-    let soak = Soak::request(subject, Cause::Person { who: who.to_owned() }, Utc::now());
-    installation.store.put_soak(&soak)?;
+    let soak = installation.store.request(subject, Cause::Person { who: who.to_owned() }, Utc::now())?;
     let cluster = &truth.landscape.clusters[0].name;
     facts::put_soak(installation.gate.as_ref(), &soak, cluster, &facts::Progress::default(), Utc::now())?;
     Ok(Asked::Requested(soak))
@@ -110,10 +110,7 @@ impl Worker {
     /// The store failed, or the repositories cannot be read.
     pub async fn run_until_ended(mut self, id: &SoakId, stop: CancellationToken) -> anyhow::Result<Soak> {
         let ended = self.until_ended(id, &stop).await;
-        self.send_waiting().await;
-        if let Some((_, local)) = &self.local {
-            local.shutdown().await;
-        }
+        self.end().await;
         ended
     }
 
@@ -124,11 +121,18 @@ impl Worker {
             if soak.ended() {
                 return Ok(soak);
             }
-            let truth = self.sources.read().await?;
-            let soaks = self.installation.store.soaks(&truth.landscape.metadata.product)?;
-            self.tell(&truth, &soaks)?;
+            let truth = tokio::select! {
+                biased;
+                () = stop.cancelled() => anyhow::bail!("interrupted before soak {id} began; it waits for `mettle up`"),
+                read = self.sources.read() => read?,
+            };
+            let lines = self.installation.store.lines(&truth.landscape.metadata.product)?;
+            self.tell(&truth, &lines)?;
             let open = self.installation.store.open_soaks(&truth.landscape.metadata.name)?;
             let next = open.into_iter().find(|s| s.state != State::Requested).unwrap_or(soak);
+            if let Some(freeze) = frozen(&truth.landscape.freeze, Utc::now()).filter(|_| waits(&next)) {
+                anyhow::bail!("{}; soak {id} waits for `mettle up`", frozen_text(freeze));
+            }
             self.soak(truth, next, stop).await?;
         }
     }
