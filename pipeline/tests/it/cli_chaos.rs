@@ -110,10 +110,7 @@ fn an_experiment_runs_is_recorded_and_replayed() {
 
     // Another landscape is another experiment.
     let processes = std::fs::read_to_string(installed.path("staging/processes.yaml")).unwrap();
-    installed.write(
-        "staging/processes.yaml",
-        &(processes.replace("health: {http: /}", "health: {http: /}\n    user: false")),
-    );
+    installed.write("staging/processes.yaml", &processes.replace("health: ", "user: false\n    health: "));
     installed.commit("staging");
     let changed = installed.mettle(&["chaos", "replay", id, "--dir", "i", "--dry-run"]);
     assert!(changed.code == 2 && changed.stderr.contains("the landscape has changed since"), "{changed:?}");

@@ -59,6 +59,10 @@ impl Installed {
         let installed = Installed { folder };
         installed.write("shop/mettle/programme.yaml", SHORT);
         installed.commit("shop");
+        // A machine under load starts programs slowly; none of these tests is about that.
+        let processes = fs::read_to_string(installed.path("staging/processes.yaml")).unwrap();
+        installed.write("staging/processes.yaml", &processes.replace("{http: /}", "{http: /, deadline: 60s}"));
+        installed.commit("staging");
         // Nobody has seen the tag yet, so it may still move.
         git(&installed.path("shop"), &["tag", "-f", "-a", "v1.0.0", "-m", "v1.0.0"]);
         installed
