@@ -1,7 +1,7 @@
 //! A full disk and a read-only folder, for real: a small file system of the test's own, in a mount namespace that ends
 //! with the test.
 
-use crate::world::{World, leftovers, soaking, until};
+use crate::world::{World, leftovers, soaking, unavailable, until};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use std::fs::{self, File};
@@ -33,7 +33,7 @@ fn on_small_disk(test: impl FnOnce(&Path) + Send + 'static) -> Option<String> {
 
 #[test]
 fn a_full_disk_ends_the_worker_cleanly_and_loses_nothing() {
-    let unavailable = on_small_disk(|disk| {
+    let missing = on_small_disk(|disk| {
         let world = World::new_in(disk);
         world.push("1.0.0");
         let mut up = world.up(&[]).ready();
@@ -58,14 +58,14 @@ fn a_full_disk_ends_the_worker_cleanly_and_loses_nothing() {
         assert!(soaks[0].attempts.len() > 1 && soaks[0].attempts[0].excluded.is_some(), "{soaks:?}");
         assert_eq!(world.ledger().get(soaks[0].id.as_str()), Some(&1));
     });
-    if let Some(why) = unavailable {
-        println!("unavailable: a file system of the test's own: {why}");
+    if let Some(why) = missing {
+        unavailable(&format!("a file system of the test's own: {why}"));
     }
 }
 
 #[test]
 fn a_read_only_folder_is_refused_with_a_remedy_and_answers_stay_available() {
-    let unavailable = on_small_disk(|disk| {
+    let missing = on_small_disk(|disk| {
         let world = World::new_in(disk);
         world.push("1.0.0");
         let mut up = world.up(&[]).ready();
@@ -82,7 +82,7 @@ fn a_read_only_folder_is_refused_with_a_remedy_and_answers_stay_available() {
         let (again, after) = world.gate("v1.0.0");
         assert_eq!((again, &after["verdict"]), (exit, &before["verdict"]), "{after}");
     });
-    if let Some(why) = unavailable {
-        println!("unavailable: a file system of the test's own: {why}");
+    if let Some(why) = missing {
+        unavailable(&format!("a file system of the test's own: {why}"));
     }
 }

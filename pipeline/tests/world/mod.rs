@@ -12,6 +12,7 @@ use pipeline::soak::{Soak, State};
 use pipeline::store::Store;
 use scorer::evidence::PhaseLabel;
 use std::fs::{self, File};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -358,6 +359,11 @@ pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
 
 fn day() -> DateTime<Utc> {
     Utc.timestamp_opt(1_790_000_000, 0).unwrap()
+}
+
+/// Says what could not be tested, past the capture of the test harness, so that the summary counts it.
+pub fn unavailable(what: &str) {
+    let _ = writeln!(std::io::stdout(), "unavailable: {what}");
 }
 
 /// A ref of a bare repository.
