@@ -71,7 +71,8 @@ fn nothing_measured_for_the_whole_window_trips() {
 }
 
 fn guard(signal: &str) -> Guard {
-    serde_json::from_value(serde_json::json!({"signal": signal, "below": 0.9, "for": "400ms", "then": "abort"})).unwrap()
+    serde_json::from_value(serde_json::json!({"signal": signal, "below": 0.9, "for": "400ms", "then": "abort"}))
+        .unwrap()
 }
 
 fn gauge(series: &str) -> Signal {
