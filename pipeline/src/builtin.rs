@@ -41,7 +41,7 @@ fn builtin(bundle: &Bundle) -> Vec<Signal> {
             ..signal("load-latency", slow, Dimension::Performance, Worse::Up)
         });
     }
-    for component in &bundle.product.components {
+    for component in bundle.product.components.iter().filter(|c| bundle.user_sides.contains(&c.name)) {
         let reach = ratio(
             &format!("{}-reach", component.name),
             Dimension::Business,

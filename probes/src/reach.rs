@@ -22,6 +22,8 @@ pub const PROBES: &str = "mettle_probe_attempts_total";
 /// Probes that were answered, by `job`.
 pub const PROBES_OK: &str = "mettle_probe_ok_total";
 
+/// How long a connection must stay open to count: a refused one ends within a round trip on loopback.
+const STAYS_OPEN: Duration = Duration::from_millis(20);
 /// Time between probes: from ten a second to one a second.
 const EVERY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
 
@@ -77,14 +79,13 @@ pub async fn run(probe: ReachProbe, registry: Registry, stop: CancellationToken)
             () = stop.cancelled() => return Ok(()),
             _ = ticks.tick() => {}
         }
-        let started = Instant::now();
         let asked = tokio::time::timeout(every, ask(&client, &probe.target));
-        let status = tokio::select! {
+        let (status, took) = tokio::select! {
             biased;
             () = stop.cancelled() => return Ok(()),
-            status = asked => status.unwrap_or(Reached::No { status: 0 }),
+            answered = asked => answered.unwrap_or((Reached::No { status: 0 }, every)),
         };
-        seconds.set(started.elapsed().as_secs_f64());
+        seconds.set(took.as_secs_f64());
         attempts.inc();
         let (reached, code) = match status {
             Reached::Yes { status } => (1.0, status),
@@ -104,16 +105,41 @@ enum Reached {
     No { status: u16 },
 }
 
-async fn ask(client: &reqwest::Client, target: &ReachTarget) -> Reached {
+/// A proxy accepts first and finds out later that nobody is behind it: then it ends the connection at once.
+async fn stays_open(stream: &TcpStream) -> bool {
+    let mut first = [0; 1];
+    let read = tokio::time::timeout(STAYS_OPEN, async {
+        stream.readable().await?;
+        stream.try_read(&mut first)
+    });
+    match read.await {
+        // Silence is what most servers answer to silence.
+        Err(_) => true,
+        Ok(Ok(bytes)) => bytes > 0,
+        Ok(Err(error)) => error.kind() == std::io::ErrorKind::WouldBlock,
+    }
+}
+
+/// Asks once; how it ended, and how long the connection or the answer took.
+async fn ask(client: &reqwest::Client, target: &ReachTarget) -> (Reached, Duration) {
+    let started = Instant::now();
     match target {
-        ReachTarget::Tcp(address) => match TcpStream::connect(address).await {
-            Ok(_) => Reached::Yes { status: 0 },
-            Err(_) => Reached::No { status: 0 },
-        },
-        ReachTarget::Http(url) => match client.get(url.clone()).send().await.map(|answer| answer.status().as_u16()) {
-            Ok(status @ ..400) => Reached::Yes { status },
-            Ok(status) => Reached::No { status },
-            Err(_) => Reached::No { status: 0 },
-        },
+        ReachTarget::Tcp(address) => {
+            let connected = TcpStream::connect(address).await;
+            let took = started.elapsed();
+            match connected {
+                Ok(stream) if stays_open(&stream).await => (Reached::Yes { status: 0 }, took),
+                Ok(_) | Err(_) => (Reached::No { status: 0 }, took),
+            }
+        }
+        ReachTarget::Http(url) => {
+            let answer = client.get(url.clone()).send().await.map(|answer| answer.status().as_u16());
+            let reached = match answer {
+                Ok(status @ ..400) => Reached::Yes { status },
+                Ok(status) => Reached::No { status },
+                Err(_) => Reached::No { status: 0 },
+            };
+            (reached, started.elapsed())
+        }
     }
 }

@@ -5,13 +5,14 @@ use crate::documents::product::Product;
 use crate::documents::programme::{Phase, Programme};
 use crate::documents::signals::Signals;
 use crate::documents::{Complaint, Document, Problem, Problems, read_text};
+use crate::landscape::processes::{Check, Component, Processes};
 use chaos::document::Experiment;
 use probes::load::PerformanceSuite;
 use probes::suite::{BusinessSuite, SecuritySuite};
 use scorer::Signal;
 use scorer::evidence::Class;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A suite of any class.
 #[derive(Clone, Debug)]
@@ -48,6 +49,8 @@ pub struct Bundle {
     pub suites: BTreeMap<String, SuiteDocument>,
     /// Experiments by name.
     pub experiments: BTreeMap<String, Experiment>,
+    /// Components that Mettle probes from the user's side: all, until the landscape says which.
+    pub user_sides: BTreeSet<String>,
     /// Digest of the programme with its suites and experiments: only soaks of one programme are compared.
     pub programme_digest: String,
 }
@@ -172,6 +175,7 @@ impl Bundle {
         let programme_digest = sha256_json(&json!(parts));
         match (product, programme) {
             (Some(product), Some(programme)) if r.problems.is_empty() => Ok(Bundle {
+                user_sides: components.into_iter().collect(),
                 product,
                 programme,
                 signals: signals.unwrap_or_default(),
@@ -185,6 +189,14 @@ impl Bundle {
 }
 
 impl Bundle {
+    /// The same in a landscape: users reach only some of the components there.
+    pub fn within(mut self, processes: &Processes) -> Self {
+        let reached = |c: &&Component| c.user && !matches!(c.health.check(), Check::Alive(_));
+        let names: BTreeSet<&str> = processes.components.iter().filter(reached).map(|c| c.name.as_str()).collect();
+        self.user_sides.retain(|name| names.contains(name.as_str()));
+        self
+    }
+
     /// How long an observation takes: samples, holds and rests. Deploying and judging come on top.
     pub fn expected(&self) -> std::time::Duration {
         let one = |phase: &Phase| {

@@ -163,7 +163,8 @@ impl Drive {
                 Some(plan) => plan.programme_path.clone(),
                 None => self.truth.landscape.programme.clone(),
             };
-            self.bundle = Some(self.sources.bundle(&self.soak.commit, path.as_deref()).await?);
+            let bundle = self.sources.bundle(&self.soak.commit, path.as_deref()).await?;
+            self.bundle = Some(bundle.within(&self.truth.processes));
         }
         Ok(())
     }

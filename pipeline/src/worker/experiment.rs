@@ -81,7 +81,8 @@ impl Ground {
         let sources = Sources::open(&installation).await?;
         let truth = sources.read().await?;
         let seen = choose(&installation, &truth, tag)?;
-        let bundle = sources.bundle(&seen.tag.commit, truth.landscape.programme.as_deref()).await?;
+        let bundle =
+            sources.bundle(&seen.tag.commit, truth.landscape.programme.as_deref()).await?.within(&truth.processes);
         let local = Arc::new(Local::new(supervise(&installation, &truth.processes, mettle))?);
         Ok(Ground { installation, truth, seen, bundle, local, _lock: lock })
     }

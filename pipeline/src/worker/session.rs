@@ -5,6 +5,7 @@ use super::suites::{self, Running};
 use crate::landscape::local::Local;
 use probes::clock::RunClock;
 use probes::metrics::registry::Registry;
+use probes::metrics::selection::Selection;
 use probes::metrics::{Recorder, RecorderConfig, Target};
 use scorer::Evidence;
 use scorer::evidence::{Context, Event, Exposure, Phase, PhaseLabel, Subject};
@@ -171,8 +172,8 @@ impl Session {
 
     /// Requests a second that left during the steady phases, from the generator's own counter.
     fn load_in_steady(&self) -> Option<f64> {
-        let series = self.recorder.snapshot();
-        let sent = series.iter().find(|s| s.name == "mettle_load_sent_total")?;
+        let series = self.recorder.select(&Selection::named("mettle_load_sent_total"));
+        let sent = series.first()?;
         let (mut requests, mut seconds) = (0.0, 0.0);
         for phase in self.phases.iter().filter(|p| p.label == PhaseLabel::Steady) {
             let inside = || {

@@ -2,6 +2,7 @@
 
 use super::bundle::{Bundle, SuiteDocument};
 use crate::landscape::local::Local;
+use crate::landscape::processes::Check;
 use probes::business::{self, BusinessConfig};
 use probes::clock::RunClock;
 use probes::load::{Engine, LoadReport, Targets};
@@ -79,12 +80,10 @@ pub fn start(
             Some(SuiteDocument::Performance(_)) | None => {}
         }
     }
-    for (job, base) in &bases {
-        if let (Some(host), Some(port)) = (base.host_str(), base.port())
-            && let Ok(address) = format!("{host}:{port}").parse()
-        {
+    for (job, base) in bases.iter().filter(|(name, _)| bundle.user_sides.contains(*name)) {
+        if let Some(target) = reach_target(local, job, base) {
             let every = (bundle.programme.interval.0 / 2).clamp(REACH_EVERY.0, REACH_EVERY.1);
-            let probe = ReachProbe { job: job.clone(), target: ReachTarget::Tcp(address), every };
+            let probe = ReachProbe { job: job.clone(), target, every };
             let (registry, stop) = (registry.clone(), stop.clone());
             // A probe that cannot start leaves its signal without evidence, which the judge reports.
             tasks.spawn(async move { drop(reach::run(probe, registry, stop).await) });
@@ -102,6 +101,16 @@ pub fn start(
         }
     };
     Ok(Running { kept, tasks, stop, load })
+}
+
+/// Where the user's side of a component is probed: its health path, because its edge accepts connections even while
+/// nobody is behind it.
+fn reach_target(local: &Local, component: &str, base: &Url) -> Option<ReachTarget> {
+    let described = local.components().find(|c| c.name == component)?;
+    match described.health.check() {
+        Check::Http(path) => base.join(&path).ok().map(ReachTarget::Http),
+        Check::Tcp | Check::Alive(_) => local.user_address(component).map(ReachTarget::Tcp),
+    }
 }
 
 fn user_sides(local: &Local) -> BTreeMap<String, Url> {

@@ -15,7 +15,7 @@ components:
     command: [python3, -m, http.server, "{port}", --bind, 127.0.0.1, --directory, "{here}/pages"]
     user: false
   - name: door
-    command: [socat, "TCP-LISTEN:{port},bind=127.0.0.1,fork,reuseaddr", "SYSTEM:exec socat - TCP:$PAGES"]
+    command: [sh, -c, "exec socat TCP-LISTEN:{port},bind=127.0.0.1,fork,reuseaddr TCP:$PAGES"]
     reaches: {pages: PAGES}
     reachesFormat: "{host}:{port}"
 "#;
@@ -91,8 +91,15 @@ fn packaged_programs_without_metrics_are_soaked_as_they_are() {
     let evidence = store.get(&soak.evidence().unwrap().parse().unwrap()).unwrap();
     let journeys = evidence.checks.iter().filter(|c| c.class == Class::Business).count();
     assert!(journeys > 5, "{journeys} journeys");
-    let judged: Vec<&str> = soak.judgement.iter().flat_map(|j| &j.metrics).map(|m| m.name.as_str()).collect();
-    for signal in ["journeys", "load-success", "door-reach", "memory{job=pages}"] {
-        assert!(judged.iter().any(|m| m.starts_with(signal.split('{').next().unwrap())), "{signal} in {judged:?}");
+    let recorded = |name: &str, job: Option<&str>| {
+        let own = |s: &&scorer::evidence::RawSeries| {
+            s.name == name && job.is_none_or(|job| s.labels.get("job").is_some_and(|j| j == job))
+        };
+        evidence.series.iter().filter(own).any(|s| s.values.iter().filter(|v| v.is_finite()).count() > 10)
+    };
+    for job in ["pages", "door"] {
+        assert!(recorded("mettle_process_resident_memory_bytes", Some(job)), "memory of {job}");
     }
+    assert!(recorded("mettle_load_requests_total", None) && recorded("mettle_probe_ok_total", Some("door")));
+    assert!(!recorded("mettle_probe_ok_total", Some("pages")), "users do not reach the pages but through the door");
 }

@@ -5,6 +5,7 @@
 mod business;
 mod exposition;
 mod load;
+mod reach;
 mod recorder;
 mod security;
 mod server;
