@@ -1,6 +1,6 @@
 //! Evidence at rest: immutable, addressed by digest, checked at every reading.
 //!
-//! The only crate that knows Polars. The layout is described in `docs/evidence.md`.
+//! The only crate that knows Polars. `manifest` and `samples` say how it lies on the disk.
 
 mod digest;
 mod error;

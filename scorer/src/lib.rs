@@ -1,7 +1,7 @@
 //! The scorer: evidence in, verdict out. Pure values, no I/O, no clock, no randomness, no async.
 //!
 //! `evidence`, `signal`, `policy` and `verdict` are the vocabulary that every other crate speaks;
-//! the rest is the method `mettle-1`, described in `docs/scoring.md`.
+//! the rest is the method `mettle-1`; each file says which part of it.
 
 pub mod assess;
 pub mod comparable;

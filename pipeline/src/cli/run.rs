@@ -89,7 +89,7 @@ async fn gate(
     Ok((address, served))
 }
 
-/// This binary, which is also the reaper; its folder is put on the search path, so that programs beside it are found.
+/// This binary, which is also the reaper; programs beside it are found by components that name them.
 pub(super) fn myself() -> anyhow::Result<PathBuf> {
     std::env::current_exe().context("cannot find this program")
 }

@@ -272,7 +272,8 @@ impl Local {
                 continue;
             }
             let component = self.components[name].clone();
-            let program = find_program(&component.command[0].replace("{version}", version), &self.here)
+            let program = component.command[0].replace("{version}", version);
+            let program = find_program(&program, &self.here, &self.shared.mettle)
                 .map_err(|reason| (name.clone(), failure(reason)))?;
             let dir = self.work_dir.join(name);
             std::fs::create_dir_all(&dir)
@@ -397,8 +398,8 @@ impl Local {
     }
 }
 
-/// Finds a program: with a slash relative to the document, else on PATH.
-fn find_program(program: &str, here: &Path) -> Result<PathBuf, String> {
+/// Finds a program: with a slash relative to the document, else on PATH, else beside `mettle` itself.
+fn find_program(program: &str, here: &Path, mettle: &Path) -> Result<PathBuf, String> {
     use std::os::unix::fs::PermissionsExt;
     let runs = |path: &PathBuf| path.metadata().is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0);
     if program.contains('/') {
@@ -407,6 +408,7 @@ fn find_program(program: &str, here: &Path) -> Result<PathBuf, String> {
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
+        .chain(mettle.parent().map(Path::to_owned))
         .map(|folder| folder.join(program))
         .find(runs)
         .ok_or_else(|| format!("has no program `{program}` on PATH"))
