@@ -1,6 +1,7 @@
 //! Integration tests of the binary and the rooms of the pipeline, with real components.
 #![allow(clippy::unwrap_used)] // a failed step of a test fails the test; helpers outside of #[test] are tests too
 
+mod changelog;
 mod cli_baseline;
 mod cli_chaos;
 mod cli_documents;
