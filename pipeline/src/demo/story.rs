@@ -1,6 +1,6 @@
 //! The story of the demo: which tag is pushed when, and whether it came out as told.
 
-use super::repos::{TAGS, init, push_tag};
+use super::repos::{init, push_tag};
 use crate::git::Git;
 use crate::soak::Soak;
 use crate::soak::baseline::RUNS;
@@ -121,9 +121,4 @@ fn judge_tag(told: &mut Told, tag: &str, wanted: Verdict, dimension: Option<Dime
     } else if dimension.is_some() && !named {
         told.astray.push(format!("{tag} should name {dimension:?}"));
     }
-}
-
-/// All tags of the story.
-pub fn tags() -> &'static [&'static str] {
-    &TAGS
 }

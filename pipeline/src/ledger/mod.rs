@@ -9,7 +9,7 @@ mod publish;
 pub use chain::{ChainBreak, ChainReport};
 pub use publish::{Publication, Published, ReleaseTag, Standing};
 
-use crate::git::{GitError, Mirror, Oid, Signature};
+use crate::git::{GitError, Mirror, Oid};
 use crate::report::{Report, ReportError};
 use scorer::Verdict;
 use serde::{Deserialize, Serialize};
@@ -222,9 +222,4 @@ impl Ledger {
     pub(super) async fn head(&self) -> Result<Option<Oid>, LedgerError> {
         self.mirror.rev_parse(BRANCH).await.map_err(git("read the head"))
     }
-}
-
-/// Who commits, unless configured otherwise.
-pub fn default_signature(at: chrono::DateTime<chrono::Utc>) -> Signature {
-    Signature::mettle(at)
 }
