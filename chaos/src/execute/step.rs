@@ -8,6 +8,7 @@ use crate::lease::{FaultId, LEASE_RENEW_EVERY, Lease};
 use crate::pidfd::PidFd;
 use crate::plan::{self, PlannedFault, PlannedStep, Resource};
 use crate::proxy::{Edge, Removal, Renewal};
+use nix::sys::signal::Signal;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -258,11 +259,11 @@ impl Live<'_> {
             let Some(pid) = pids.get(*replica as usize).copied() else {
                 return false;
             };
-            let Ok(process) = PidFd::open(pid) else {
+            let Ok(process) = i32::try_from(pid).map_err(std::io::Error::other).and_then(PidFd::open) else {
                 return false;
             };
             // The descriptor names a process, the number might have been reused before it was opened: look again.
-            if !landscape.pids(&self.fault.component).contains(&pid) || process.kill().is_err() {
+            if !landscape.pids(&self.fault.component).contains(&pid) || process.signal(Signal::SIGKILL).is_err() {
                 return false;
             }
             self.killed_at.get_or_insert_with(Instant::now);

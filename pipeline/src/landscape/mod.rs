@@ -12,7 +12,6 @@ mod instance;
 pub mod local;
 mod logs;
 mod order;
-mod pidfd;
 pub mod ports;
 pub mod problem;
 mod proc_table;

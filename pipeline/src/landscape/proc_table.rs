@@ -3,7 +3,7 @@
 //! Parents are read from `stat` and not from `task/*/children`, which not every kernel has and which may skip
 //! entries while processes come and go.
 
-use super::pidfd::PidFd;
+use chaos::pidfd::PidFd;
 use nix::sys::signal::Signal;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
