@@ -3,6 +3,7 @@
 
 use crate::descriptive::{mean, variance};
 use crate::features::Feature;
+use crate::kernels::{map, map2};
 use crate::longrun::{LongRun, run_variance, segments};
 use crate::prepare::View;
 use crate::tables::Tables;
@@ -30,18 +31,32 @@ pub(crate) struct Contrast {
     pub(crate) excess: f64,
 }
 
+/// Whether the candidate's own long-run variance is asked for: it serves the pass side, which a replay does not have.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PassSide {
+    Asked,
+    Left,
+}
+
 /// Contrast of one feature; `runs` are its values per run, the candidate last, over the offsets of `view`.
-pub(crate) fn contrast(feature: Feature, runs: &[Vec<f64>], view: &View<'_>, tables: &mut Tables) -> Contrast {
+pub(crate) fn contrast(
+    feature: Feature,
+    runs: &[Vec<f64>],
+    view: &View<'_>,
+    pass: PassSide,
+    tables: &mut Tables,
+) -> Contrast {
     let (cand, base) = runs.split_last().expect("the candidate is always there");
     let (k, n) = (base.len() as f64, cand.len() as f64);
     let paired = view.series.aligned && base.len() >= 2;
     // Pairing removes the profile that the runs have in common.
     let profile = if paired { mean_profile(base) } else { Vec::new() };
     let factor = if paired { k / (k - 1.0) } else { 1.0 };
+    let mut centred = Vec::new();
     let mut estimate = |values: &[f64], at: &[f64]| -> (LongRun, f64) {
         let parts = segments(at);
         if paired {
-            let centred: Vec<f64> = values.iter().zip(&profile).map(|(v, p)| v - p).collect();
+            map2(values, &profile, &mut centred, |v, p| v - p);
             (run_variance(&centred, &parts, tables), variance(&centred))
         } else {
             (run_variance(values, &parts, tables), variance(values))
@@ -55,7 +70,10 @@ pub(crate) fn contrast(feature: Feature, runs: &[Vec<f64>], view: &View<'_>, tab
         n_eff += got.n_eff;
         marginal += spread;
     }
-    let (own, _) = estimate(cand, view.at[base.len()]);
+    let own = match pass {
+        PassSide::Asked => estimate(cand, view.at[base.len()]).0,
+        PassSide::Left => LongRun::default(),
+    };
     let marginal = factor * (marginal / k);
     // A mean varies no more than a sample.
     let omega = (factor * (omega / k)).min(marginal * n);
@@ -79,7 +97,13 @@ pub(crate) fn contrast(feature: Feature, runs: &[Vec<f64>], view: &View<'_>, tab
 
 fn mean_profile(runs: &[Vec<f64>]) -> Vec<f64> {
     let k = runs.len() as f64;
-    (0..runs[0].len()).map(|i| runs.iter().map(|r| r[i]).sum::<f64>() / k).collect()
+    let (mut total, mut next) = (runs[0].clone(), Vec::new());
+    for run in &runs[1..] {
+        map2(&total, run, &mut next, |a, b| a + b);
+        std::mem::swap(&mut total, &mut next);
+    }
+    map(&total, &mut next, move |v| v / k);
+    next
 }
 
 /// Statistic of one run and the factor that turns Omega into its variance.

@@ -23,6 +23,7 @@ pub mod selector;
 pub mod signal;
 pub mod verdict;
 
+pub mod backtest;
 mod between;
 mod channels;
 pub mod combine;
@@ -31,8 +32,10 @@ mod counts;
 mod descriptive;
 pub mod features;
 pub mod judge;
+mod kernels;
 mod longrun;
 pub mod looks;
+mod order;
 mod peak;
 mod prepare;
 pub mod pvalue;

@@ -1,6 +1,7 @@
 //! Long-run variance of one run: prewhitened cosine estimate, the largest over several block lengths, per segment.
 
-use crate::descriptive::{dot, mean};
+use crate::descriptive::mean;
+use crate::kernels::{dot, map2};
 use crate::tables::{Tables, frequencies};
 use std::ops::Range;
 
@@ -67,13 +68,19 @@ pub(crate) fn run_variance(feature: &[f64], parts: &[Range<usize>], tables: &mut
 
 /// Largest prewhitened estimate over the block lengths with enough blocks.
 fn long_run(series: &[f64], tables: &mut Tables) -> LongRun {
-    let z = detrended(series);
-    let mut best = prewhitened(z.clone(), tables);
-    for length in BLOCK_LENGTHS.into_iter().skip(1) {
-        if z.len() / length < MIN_BLOCKS {
+    let mut z = detrended(series, tables);
+    let n = z.len();
+    let mut best = prewhitened(&mut z, tables);
+    // Means of blocks of means are means of longer blocks.
+    let mut length = 1;
+    for wanted in BLOCK_LENGTHS.into_iter().skip(1) {
+        if n / wanted < MIN_BLOCKS {
             break;
         }
-        let got = prewhitened(z.chunks_exact(length).map(mean).collect(), tables);
+        let step = wanted / length;
+        z = z.chunks_exact(step).map(mean).collect();
+        length = wanted;
+        let got = prewhitened(&mut z.clone(), tables);
         let omega = got.omega * length as f64;
         if omega > best.omega {
             best = LongRun { omega, ..got };
@@ -82,38 +89,33 @@ fn long_run(series: &[f64], tables: &mut Tables) -> LongRun {
     best
 }
 
-fn detrended(series: &[f64]) -> Vec<f64> {
+fn detrended(series: &[f64], tables: &mut Tables) -> Vec<f64> {
+    let ramp = tables.ramp(series.len());
     let m = mean(series);
-    let middle = (series.len() as f64 - 1.0) / 2.0;
-    let (mut along, mut square) = (0.0, 0.0);
-    for (i, v) in series.iter().enumerate() {
-        let t = i as f64 - middle;
-        along += v * t;
-        square += t * t;
-    }
-    let slope = along / square;
-    series.iter().enumerate().map(|(i, v)| v - m - slope * (i as f64 - middle)).collect()
+    let slope = dot(series, &ramp) / dot(&ramp, &ramp);
+    let mut out = Vec::new();
+    map2(series, &ramp, &mut out, move |v, t| v - m - slope * t);
+    out
 }
 
 /// AR(1)-prewhitened equal-weighted-cosine variance (Lazarus, Lewis, Stock and Watson 2018; prewhitening after Andrews
 /// and Monahan 1992) of a series, which is centred here.
-fn prewhitened(mut z: Vec<f64>, tables: &mut Tables) -> LongRun {
+fn prewhitened(z: &mut [f64], tables: &mut Tables) -> LongRun {
     let n = z.len();
     let count = n as f64;
-    let m = mean(&z);
+    let m = mean(z);
     z.iter_mut().for_each(|v| *v -= m);
-    let square = dot(&z, &z);
+    let square = dot(z, z);
     if square <= 1e-24 * count {
         return LongRun { omega: 0.0, df: 1.0, n_eff: count };
     }
     let r = dot(&z[1..], &z[..n - 1]) / square;
     // Bias of the lag-1 correlation after detrending.
     let r = (r + (2.0 + 4.0 * r) / count).clamp(0.0, RHO_CAP);
-    let mut e: Vec<f64> = (1..n).map(|i| z[i] - r * z[i - 1]).collect();
-    let m = mean(&e);
-    e.iter_mut().for_each(|v| *v -= m);
+    let mut e = Vec::new();
+    map2(&z[1..], z, &mut e, move |now, before| now - r * before);
     let nu = frequencies(n) as f64;
-    let power: f64 = tables.cosines(n).rows.iter().map(|row| dot(&e, row).powi(2)).sum();
+    let power = tables.cosines(n).power(&e, &mut Vec::new());
     let n_eff = count * (1.0 - r) / (1.0 + r);
     LongRun { omega: power / nu / ((1.0 - r) * (1.0 - r)), df: 1.0 / (1.0 / nu + 2.0 / n_eff), n_eff }
 }

@@ -2,7 +2,10 @@
 
 use crate::descriptive::{median, robust_sd};
 use crate::metric::{Kind, Metric, Samples};
+use crate::order::{Order, Ranked};
 use crate::signal::Worse;
+use std::borrow::Cow;
+use std::ops::Range;
 
 /// Default margin in robust standard deviations of the baseline, for metrics that declare none.
 const DEFAULT_SD: f64 = 0.25;
@@ -26,6 +29,8 @@ pub(crate) struct Series {
     values: Vec<Vec<f64>>,
     at: Vec<Vec<f64>>,
     events: Vec<Events>,
+    /// All samples in rising order.
+    pub(crate) order: Order,
     pub(crate) margin: f64,
     pub(crate) rise: f64,
     pub(crate) rise_declared: bool,
@@ -50,9 +55,60 @@ pub(crate) struct View<'a> {
     pub(crate) at: Vec<&'a [f64]>,
     /// Events of the runs, then of the candidate; empty for gauges and rates.
     pub(crate) events: Vec<EventsView<'a>>,
+    /// Who plays what, by run of the series: the place among the runs of the view; the candidate's is the last.
+    slots: Vec<usize>,
+    /// Samples of the candidate's run that play.
+    cut: Range<usize>,
 }
 
-impl View<'_> {
+impl<'a> View<'a> {
+    /// Whose sample this is, and its place there; `None` where it does not play.
+    pub(crate) fn slot(&self, ranked: &Ranked) -> Option<(usize, usize)> {
+        let (slot, place) = (self.slots[ranked.run as usize], ranked.place as usize);
+        if slot < self.runs.len() {
+            return Some((slot, place));
+        }
+        (slot == self.runs.len() && self.cut.contains(&place)).then(|| (slot, place - self.cut.start))
+    }
+
+    /// Place of a run of the series among the runs of the view; `None` where it does not play.
+    pub(crate) fn slot_of(&self, run: usize) -> Option<usize> {
+        Some(self.slots[run]).filter(|slot| *slot <= self.runs.len())
+    }
+
+    /// Whether the candidate plays with all its samples.
+    pub(crate) fn plays_whole(&self) -> bool {
+        let candidate = self.slots.iter().position(|slot| *slot == self.runs.len());
+        candidate.is_some_and(|run| self.series.order.run(run).len() == self.cut.len())
+    }
+
+    /// Samples of all baseline runs in rising order.
+    pub(crate) fn pooled(&self) -> Vec<f64> {
+        let mut out = vec![0.0; self.series.order.all.len() + 1];
+        let mut count = 0;
+        for ranked in &self.series.order.all {
+            // Written always and counted if it plays: half of the samples would be mispredicted branches.
+            out[count] = ranked.value;
+            count += usize::from(self.slots[ranked.run as usize] < self.runs.len());
+        }
+        out.truncate(count);
+        out
+    }
+
+    /// Samples of every run in rising order, the candidate last.
+    pub(crate) fn ordered_runs(&self) -> Vec<Cow<'a, [f64]>> {
+        let order = &self.series.order;
+        let mut out = vec![Cow::Borrowed(&[][..]); self.runs.len() + 1];
+        for (run, &slot) in self.slots.iter().enumerate() {
+            if slot < self.runs.len() {
+                out[slot] = Cow::Borrowed(order.run(run));
+            } else if slot == self.runs.len() {
+                out[slot] = order.part(run, &self.cut);
+            }
+        }
+        out
+    }
+
     /// Whether there are enough samples to say anything at all.
     pub(crate) fn alive(&self) -> bool {
         !self.runs.is_empty() && self.cand.len() >= 3 && self.runs.iter().all(|r| r.len() >= 3)
@@ -92,7 +148,9 @@ impl Series {
         };
         let at = keep.iter().map(|k| k.iter().map(|&i| position(metric.offsets.as_deref(), i)).collect()).collect();
         let (margin, rise) = margins(metric, &values[..values.len() - 1].concat());
+        let order = Order::of(&values, margin);
         Series {
+            order,
             kind: metric.kind,
             either: metric.worse == Worse::Either,
             aligned: metric.aligned,
@@ -128,7 +186,7 @@ impl Series {
     }
 
     /// `order`: runs, the last plays the candidate and is cut to `cut`.
-    fn played(&self, order: &[usize], cut: std::ops::Range<usize>) -> View<'_> {
+    fn played(&self, order: &[usize], cut: Range<usize>) -> View<'_> {
         let (&last, runs) = order.split_last().expect("the candidate is always there");
         let offsets = |i: usize| self.at[if self.aligned { 0 } else { i }].as_slice();
         let tallied = |i: usize| EventsView { bad: &self.events[i].bad, total: &self.events[i].total };
@@ -140,8 +198,14 @@ impl Series {
             let own = tallied(last);
             events.push(EventsView { bad: &own.bad[cut.clone()], total: &own.total[cut.clone()] });
         }
+        let mut slots = vec![usize::MAX; self.values.len()];
+        for (slot, &run) in order.iter().enumerate() {
+            slots[run] = slot;
+        }
         View {
             series: self,
+            slots,
+            cut: cut.clone(),
             runs: runs.iter().map(|&i| self.values[i].as_slice()).collect(),
             cand: &self.values[last][cut],
             at,

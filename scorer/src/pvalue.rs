@@ -2,7 +2,7 @@
 
 use crate::between::{BetweenRuns, RunSpread, between_runs};
 use crate::combine::cauchy;
-use crate::contrast::{Contrast, contrast};
+use crate::contrast::{Contrast, PassSide, contrast};
 use crate::counts::{CountEvidence, FEW, count_evidence, few_events, share_excess};
 use crate::descriptive::{mean, median, sample_variance};
 use crate::features::{Feature, Reference, SHAPE_SAMPLES};
@@ -115,6 +115,7 @@ fn measure(view: &View<'_>, forced: Option<Treatment>, tables: &mut Tables) -> M
         flat: alive && nearly_flat(view),
         short: true,
     });
+    let pass = if forced.is_some() { PassSide::Left } else { PassSide::Asked };
     let blank = || Contrast { runs: vec![0.0; view.runs.len()], ..Contrast::default() };
     let mut moments = Moments {
         alive,
@@ -125,18 +126,17 @@ fn measure(view: &View<'_>, forced: Option<Treatment>, tables: &mut Tables) -> M
         contrasts: std::array::from_fn(|_| blank()),
     };
     if alive && !treatment.counts {
-        let reference = Reference::new(&view.runs, view.series.margin, tables);
+        let reference = Reference::new(view, tables);
         moments.scale = reference.scale;
         moments.location_margin = reference.location_margin;
         moments.peak = peak_p(&reference, view);
-        let mut runs: Vec<_> = view.runs.iter().map(|r| reference.scaled(r)).collect();
-        runs.push(reference.scaled(view.cand));
         for (j, feature) in Feature::ALL.into_iter().enumerate() {
             if view.cand.len() < feature.needs() {
                 continue;
             }
-            let values: Vec<Vec<f64>> = runs.iter().map(|r| reference.feature(feature, r)).collect();
-            moments.contrasts[j] = contrast(feature, &values, view, tables);
+            let raw = view.runs.iter().chain([&view.cand]).enumerate();
+            let values: Vec<Vec<f64>> = raw.map(|(run, raw)| reference.feature(feature, run, raw)).collect();
+            moments.contrasts[j] = contrast(feature, &values, view, pass, tables);
         }
     }
     if forced.is_none() {

@@ -1,5 +1,6 @@
 //! Tables that depend on lengths only: cosines of the long-run variance and normal scores of ranks.
 
+use crate::kernels::Cosines;
 use crate::special::normal_quantile;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -8,28 +9,20 @@ use std::rc::Rc;
 #[derive(Default)]
 pub(crate) struct Tables {
     cosines: BTreeMap<usize, Rc<Cosines>>,
+    ramps: BTreeMap<usize, Rc<Vec<f64>>>,
     scores: BTreeMap<usize, Rc<Vec<f64>>>,
-}
-
-/// Orthonormal type-II cosines of one length, one row per frequency.
-pub(crate) struct Cosines {
-    /// Rows, frequency 1 first.
-    pub(crate) rows: Vec<Vec<f64>>,
 }
 
 impl Tables {
     /// Cosines for the residuals of a series of `n` samples: `n - 1` values and [`frequencies`] rows.
     pub(crate) fn cosines(&mut self, n: usize) -> Rc<Cosines> {
-        let made = self.cosines.entry(n).or_insert_with(|| {
-            let m = (n - 1) as f64;
-            let row = |j: usize| {
-                (0..n - 1)
-                    .map(|i| (2.0 / m).sqrt() * (std::f64::consts::PI * ((i as f64 + 0.5) * j as f64) / m).cos())
-                    .collect()
-            };
-            Rc::new(Cosines { rows: (1..=frequencies(n)).map(row).collect() })
-        });
-        Rc::clone(made)
+        Rc::clone(self.cosines.entry(n).or_insert_with(|| Rc::new(Cosines::new(n - 1, frequencies(n)))))
+    }
+
+    /// -(n-1)/2, ..., (n-1)/2: times about their middle.
+    pub(crate) fn ramp(&mut self, n: usize) -> Rc<Vec<f64>> {
+        let middle = (n as f64 - 1.0) / 2.0;
+        Rc::clone(self.ramps.entry(n).or_insert_with(|| Rc::new((0..n).map(|i| i as f64 - middle).collect())))
     }
 
     /// Normal scores of mid-ranks among `pooled` samples: entry i belongs to u = i / (2 pooled), u clipped to
