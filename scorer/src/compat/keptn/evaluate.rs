@@ -71,7 +71,7 @@ pub struct Evaluation {
     pub failed_key: Option<String>,
     /// Objectives in the order of the document.
     pub objectives: Vec<ObjectiveOutcome>,
-    /// Indicators with a value and no objective.
+    /// Indicators with a value and no objective; not collected where there are no objectives at all.
     pub unused: Vec<String>,
 }
 
@@ -129,29 +129,32 @@ impl Rules {
     }
 
     pub(crate) fn evaluate(&self, current: &[SliValue], previous: &[EarlierResult]) -> Evaluation {
+        if self.objectives.is_empty() {
+            return Evaluation::without_objectives();
+        }
         let previous = select(&self.comparison, previous);
         let mut pool = current.to_vec();
-        let outcomes: Vec<ObjectiveOutcome> = self
-            .objectives
-            .iter()
-            .map(|rule| {
-                let earlier = previous.iter().flat_map(|p| &p.values).filter(|v| v.sli == rule.sli);
-                let earlier: Vec<Option<f64>> = earlier.map(|v| v.value).collect();
-                rule.outcome(take(&mut pool, &rule.sli), aggregate(&earlier, self.comparison.aggregate_function))
-            })
-            .collect();
-        let unused = pool.into_iter().map(|v| v.sli).collect();
+        let outcome = |rule: &ObjectiveRule| {
+            let earlier = previous.iter().flat_map(|p| &p.values).filter(|v| v.sli == rule.sli);
+            let earlier: Vec<Option<f64>> = earlier.map(|v| v.value).collect();
+            rule.outcome(take(&mut pool, &rule.sli), aggregate(&earlier, self.comparison.aggregate_function))
+        };
+        let outcomes: Vec<ObjectiveOutcome> = self.objectives.iter().map(outcome).collect();
         let failed = |(rule, outcome): &(&ObjectiveRule, &ObjectiveOutcome)| rule.key && outcome.status == Status::Fail;
         let failed_key = self.objectives.iter().zip(&outcomes).rfind(failed).map(|(rule, _)| rule.sli.clone());
-        // Without objectives nothing is ever shown to be good.
-        let (maximum, (score, result)) = if outcomes.is_empty() {
-            (100.0, (0.0, EvaluationResult::Fail))
-        } else {
-            let maximum = self.objectives.iter().filter(|rule| !rule.pass.is_empty()).map(|rule| rule.weight).sum();
-            let key = if failed_key.is_some() { KeyObjectives::Failed } else { KeyObjectives::Hold };
-            (maximum, total(&outcomes, maximum, self.thresholds, key))
-        };
+        let maximum = self.objectives.iter().filter(|rule| !rule.pass.is_empty()).map(|rule| rule.weight).sum();
+        let key = if failed_key.is_some() { KeyObjectives::Failed } else { KeyObjectives::Hold };
+        let (score, result) = total(&outcomes, maximum, self.thresholds, key);
+        let unused = pool.into_iter().map(|v| v.sli).collect();
         Evaluation { result, score, maximum, failed_key, objectives: outcomes, unused }
+    }
+}
+
+impl Evaluation {
+    /// Without objectives nothing can be shown to be good.
+    fn without_objectives() -> Self {
+        let (objectives, unused) = (Vec::new(), Vec::new());
+        Self { result: EvaluationResult::Fail, score: 0.0, maximum: 100.0, failed_key: None, objectives, unused }
     }
 }
 
