@@ -40,11 +40,8 @@ pub fn root<E>(low: Point, high: Point, mut f: impl FnMut(f64) -> Result<f64, E>
         let promising = previous.abs() >= tolerance && old.y.abs() > best.y.abs();
         let step = if promising { interpolate([old, best, across], previous, tolerance) } else { None };
         let step = step.unwrap_or(half);
-        let step = match step.abs() < tolerance {
-            true if step > 0.0 => tolerance,
-            true => -tolerance,
-            false => step,
-        };
+        // A NaN is no short step: it must stay NaN.
+        let step = if step.abs() < tolerance { if step > 0.0 { tolerance } else { -tolerance } } else { step };
         old = best;
         best.x += step;
         best.y = f(best.x)?;

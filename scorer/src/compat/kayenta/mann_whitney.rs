@@ -25,7 +25,7 @@ pub enum MannWhitneyError {
     #[error("a sample is empty")]
     Empty,
     /// At some shift all values are equal, so that their ranks have no variance.
-    #[error("all values are tied at shift of the search")]
+    #[error("all values are tied at a shift of the search")]
     AllTied,
 }
 

@@ -93,8 +93,10 @@ pub(crate) struct ObjectiveRule {
     pub(crate) key: bool,
 }
 
-/// Evaluates current values; `previous` is ordered newest first. Err names every criterion and threshold that cannot
-/// be read; Keptn itself ignores such a warning criterion and fails the evaluation for such a pass criterion.
+/// Evaluates current values; `previous` is ordered newest first.
+///
+/// Err names every criterion and threshold that cannot be read. Keptn itself fails the evaluation for such a pass
+/// criterion, if the objective has a value, and ignores every other one.
 pub fn evaluate(slo: &Slo, current: &[SliValue], previous: &[EarlierResult]) -> Result<Evaluation, Problems> {
     Rules::parse(slo).map(|rules| rules.evaluate(current, previous))
 }
