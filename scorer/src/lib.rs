@@ -5,6 +5,7 @@
 
 pub mod assess;
 pub mod comparable;
+pub mod compat;
 pub mod evidence;
 mod explain;
 pub mod form;
