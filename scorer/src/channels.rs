@@ -141,6 +141,28 @@ fn z_of(p: f64) -> f64 {
     -normal_quantile(p.clamp(1e-15, 1.0 - 1e-6))
 }
 
+/// How far replayed baseline runs say that a channel's z is too large.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deflation {
+    pub(crate) shift: f64,
+    pub(crate) stretch: f64,
+}
+
+impl Deflation {
+    /// Of the values of shift or peak of every replay, none below 0; nothing is changed without replays.
+    pub(crate) fn of(values: &[f64]) -> Deflation {
+        if values.is_empty() {
+            return Deflation { shift: 0.0, stretch: 1.0 };
+        }
+        let count = values.len() as f64;
+        let df = count - 1.0 + REPLAY_DF;
+        Deflation {
+            shift: ((count - 1.0) / df * mean(values)).max(0.0),
+            stretch: ((REPLAY_DF + squares_about_mean(values)) / df).max(1.0).sqrt(),
+        }
+    }
+}
+
 /// p of every channel, deflated by its replayed values (below 0 counts as 0); dense has no null of its own.
 fn calibrated(channels: &[Option<f64>], replays: &[Vec<Option<f64>>]) -> Vec<f64> {
     let count = replays.len() as f64;
@@ -148,14 +170,13 @@ fn calibrated(channels: &[Option<f64>], replays: &[Vec<Option<f64>>]) -> Vec<f64
     let one = |(j, c): (usize, &Option<f64>)| {
         let Some(c) = *c else { return 1.0 };
         let values: Vec<f64> = replays.iter().map(|r| r[j].unwrap_or(0.0).max(0.0)).collect();
-        let (middle, squares) = (mean(&values), squares_about_mean(&values));
         if j % CHANNELS == DENSE {
+            let (middle, squares) = (mean(&values), squares_about_mean(&values));
             let sd = ((REPLAY_DF * DENSE_SD * DENSE_SD + squares) / df).sqrt().max(DENSE_FLOOR);
             t_sf((c - middle) / sd / (1.0 + 1.0 / count).sqrt(), df)
         } else {
-            let mu = ((count - 1.0) / df * middle).max(0.0);
-            let lambda = ((REPLAY_DF + squares) / df).max(1.0).sqrt();
-            normal_cdf(-(c - mu) / lambda)
+            let Deflation { shift, stretch } = Deflation::of(&values);
+            normal_cdf(-(c - shift) / stretch)
         }
     };
     channels.iter().enumerate().map(one).collect()

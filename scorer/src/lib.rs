@@ -38,6 +38,7 @@ mod longrun;
 pub mod looks;
 mod order;
 mod peak;
+pub mod power;
 mod prepare;
 pub mod pvalue;
 pub mod rates;

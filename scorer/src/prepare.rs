@@ -1,16 +1,12 @@
 //! Turns a metric so that worse is up, cuts every run to the candidate's offsets, and fixes the margin in own unit.
 
-use crate::descriptive::{median, robust_sd};
+use crate::descriptive::median;
+use crate::margin::usual;
 use crate::metric::{Kind, Metric, Samples};
 use crate::order::{Order, Ranked};
 use crate::signal::Worse;
 use std::borrow::Cow;
 use std::ops::Range;
-
-/// Default margin in robust standard deviations of the baseline, for metrics that declare none.
-const DEFAULT_SD: f64 = 0.25;
-/// Default margin as a share of the baseline median; the larger of the two holds.
-const DEFAULT_RELATIVE: f64 = 0.05;
 
 /// Bad events and total per sample of one run; equal lengths.
 #[derive(Clone, Debug)]
@@ -264,8 +260,7 @@ fn margins(metric: &Metric, pooled: &[f64]) -> (f64, f64) {
     let unit = if metric.relative { middle.abs() } else { 1.0 };
     let margin = match metric.by {
         Some(by) => by * unit,
-        None if pooled.is_empty() => 0.0,
-        None => (DEFAULT_SD * robust_sd(pooled, middle)).max(DEFAULT_RELATIVE * middle.abs()),
+        None => usual(pooled),
     };
     (margin, metric.rise.map_or(margin, |rise| rise * unit))
 }
