@@ -4,7 +4,7 @@ use crate::descriptive::{MAD_TO_SD, sorted_median, variance};
 use crate::kernels::map;
 use crate::order::{sorted_mad, upper_quantile};
 use crate::prepare::View;
-use crate::tables::Tables;
+use crate::tables::{Rows, Tables};
 
 /// A sample counts at most this many scales: one spike cannot decide a mean.
 const CLIP: f64 = 8.0;
@@ -67,17 +67,17 @@ pub(crate) struct Reference {
     tail_cut: f64,
     /// Mean shift of the location score when the margin is added to the baseline samples.
     pub(crate) location_margin: f64,
-    /// Location scores of the runs, the candidate last.
-    locations: Vec<Vec<f64>>,
     /// Medians of the runs, the candidate last.
     medians: Vec<f64>,
 }
 
 impl Reference {
-    /// From baseline runs of at least one sample each and the margin of their metric.
+    /// From baseline runs of at least one sample each and the margin of their metric. Leaves the location scores in the
+    /// working memory.
     pub(crate) fn new(view: &View<'_>, tables: &mut Tables) -> Reference {
         let margin = view.series.margin;
-        let sorted = view.pooled();
+        let mut sorted = std::mem::take(&mut tables.scratch.pooled);
+        view.pool(&mut sorted, &mut tables.scratch.below);
         let middle = sorted_median(&sorted);
         let mad = sorted_mad(&sorted, middle) * MAD_TO_SD;
         let sd = if mad > 0.0 { mad } else { variance(&sorted).sqrt() };
@@ -89,13 +89,15 @@ impl Reference {
             own.iter().zip(&medians).take(view.runs.len()).map(|(run, m)| (run.as_ref(), *m)).collect();
         let scores = tables.scores(sorted.len());
         let ranks = Ranks { sorted: &sorted, scores: &scores, tolerance: TIE * scale };
-        let (locations, location_margin) =
-            match view.plays_whole() && view.series.order.least_gap > 2.0 * ranks.tolerance {
-                true => ranks.counted(view),
-                false => (ranks.of_all(view), if margin > 0.0 { ranks.mean_shift(margin) } else { 0.0 }),
-            };
+        let (below, out) = (&tables.scratch.below, &mut tables.scratch.locations);
+        let location_margin = if view.plays_whole() && view.series.order.least_gap > 2.0 * ranks.tolerance {
+            ranks.counted(view, below, out)
+        } else {
+            ranks.of_all(view, out);
+            if margin > 0.0 { ranks.mean_shift(margin) } else { 0.0 }
+        };
+        tables.scratch.pooled = sorted;
         Reference {
-            locations,
             location_margin,
             median: middle,
             sd: if sd > 0.0 { sd } else { 1.0 },
@@ -106,21 +108,43 @@ impl Reference {
         }
     }
 
-    /// One feature of a run, sample by sample; `run` is its place among the runs of the view, the candidate's the last.
-    pub(crate) fn feature(&self, feature: Feature, run: usize, raw: &[f64]) -> Vec<f64> {
-        let (middle, scale, cut) = (self.median, self.scale, self.tail_cut + TIE);
-        let own = (self.medians[run] - middle) / scale;
-        let mut out = Vec::new();
-        match feature {
-            Feature::Location => out = self.locations[run].clone(),
-            Feature::Level => map(raw, &mut out, move |v| ((v - middle) / scale).clamp(-CLIP, CLIP)),
-            Feature::Tail => {
-                map(raw, &mut out, move |v| if (v - middle) / scale - own > cut { 1.0 } else { 0.0 });
-            }
-            Feature::Dispersion => map(raw, &mut out, move |v| ((v - middle) / scale - own).abs().min(CLIP)),
-            Feature::Drift => map(raw, &mut out, move |v| ((v - middle) / scale - own).clamp(-WIDE, WIDE)),
+    /// One feature of all runs, sample by sample, into the rows of the working memory; the candidate's is the last.
+    pub(crate) fn feature(&self, feature: Feature, view: &View<'_>, tables: &mut Tables) {
+        let scratch = &mut tables.scratch;
+        if feature == Feature::Location {
+            std::mem::swap(&mut scratch.rows, &mut scratch.locations);
+            return;
         }
-        out
+        let (middle, scale, cut) = (self.median, self.scale, self.tail_cut + TIE);
+        scratch.rows.shape(view.everyone().map(<[f64]>::len), 0);
+        for (run, raw) in view.everyone().enumerate() {
+            let own = (self.medians[run] - middle) / scale;
+            let out = scratch.rows.row_mut(run);
+            match feature {
+                Feature::Location | Feature::Level => {
+                    map(raw, out, move |v| ((v - middle) / scale).clamp(-CLIP, CLIP));
+                }
+                Feature::Tail => map(raw, out, move |v| if (v - middle) / scale - own > cut { 1.0 } else { 0.0 }),
+                Feature::Dispersion => map(raw, out, move |v| ((v - middle) / scale - own).abs().min(CLIP)),
+                Feature::Drift => map(raw, out, move |v| ((v - middle) / scale - own).clamp(-WIDE, WIDE)),
+            }
+        }
+    }
+
+    /// Whether no sample of the players reaches the clip of a feature, so that it is linear in the samples (dispersion:
+    /// in their distances from the run's own median).
+    pub(crate) fn unclipped(&self, feature: Feature, view: &View<'_>) -> bool {
+        let within = |(run, sorted): (usize, &[f64])| {
+            let (Some(low), Some(high)) = (sorted.first(), sorted.last()) else { return false };
+            let (origin, clip) = match feature {
+                Feature::Level => (self.median, CLIP),
+                Feature::Dispersion => (self.medians[run], CLIP),
+                Feature::Drift => (self.medians[run], WIDE),
+                Feature::Location | Feature::Tail => return false,
+            };
+            (high - origin).max(origin - low) < clip * self.scale
+        };
+        view.ordered_runs().iter().enumerate().all(|(run, sorted)| within((run, sorted.as_ref())))
     }
 }
 
@@ -152,15 +176,14 @@ impl Ranks<'_> {
     }
 
     /// Scores of every sample of every run of a view, the candidate last.
-    fn of_all(&self, view: &View<'_>) -> Vec<Vec<f64>> {
-        let mut out: Vec<Vec<f64>> = view.runs.iter().chain([&view.cand]).map(|r| vec![0.0; r.len()]).collect();
+    fn of_all(&self, view: &View<'_>, out: &mut Rows) {
+        out.shape(view.everyone().map(<[f64]>::len), 0);
         let mut fingers = Fingers::default();
         for ranked in &view.series.order.all {
             if let Some((slot, place)) = view.slot(ranked) {
-                out[slot][place] = self.score(ranked.value, &mut fingers);
+                out.row_mut(slot)[place] = self.score(ranked.value, &mut fingers);
             }
         }
-        out
     }
 
     /// Mean shift of the score when `by` is added to every baseline sample.
@@ -173,40 +196,29 @@ impl Ranks<'_> {
         sum / self.sorted.len() as f64
     }
 
-    /// The same where no two samples tie, with or without the margin between them: a rank is a count. No branch here
-    /// depends on the samples.
-    fn counted(&self, view: &View<'_>) -> (Vec<Vec<f64>>, f64) {
+    /// Scores, and their mean shift by the margin, where no two samples tie, with or without the margin between them: a
+    /// rank is a count of baseline samples `below`. No branch here depends on the samples.
+    fn counted(&self, view: &View<'_>, below: &[u32], out: &mut Rows) -> f64 {
         let order = &view.series.order;
-        let lengths: Vec<usize> = view.runs.iter().chain([&view.cand]).map(|r| r.len()).collect();
-        let starts: Vec<usize> = lengths.iter().scan(0, |at, n| Some(std::mem::replace(at, *at + n))).collect();
-        let end: usize = lengths.iter().sum();
         // A run that does not play writes behind the others.
-        let spare = order.longest_run();
-        let places: Vec<(usize, usize)> = (0..order.run_count())
+        out.shape(view.everyone().map(<[f64]>::len), order.longest_run());
+        let places: Vec<(usize, u32)> = (0..order.run_count())
             .map(|run| match view.slot_of(run) {
-                Some(slot) => (starts[slot], usize::from(slot < view.runs.len())),
-                None => (end, 0),
+                Some(slot) => (out.start(slot), u32::from(slot < view.runs.len())),
+                None => (out.end(), 0),
             })
             .collect();
-        let mut flat = vec![0.0; end + spare];
-        let mut below = vec![0_u32; order.all.len() + 1];
-        let mut count = 0;
-        for (ranked, below) in order.all.iter().zip(&mut below) {
+        for (ranked, below) in order.all.iter().zip(below) {
             let (start, baseline) = places[ranked.run as usize];
-            *below = count as u32;
-            flat[start + ranked.place as usize] = self.scores[2 * count + baseline];
-            count += baseline;
+            out.flat[start + ranked.place as usize] = self.scores[(2 * below + baseline) as usize];
         }
-        below[order.all.len()] = count as u32;
-        let mut sum = 0.0;
-        if !order.shifted.is_empty() {
-            for ((ranked, own), there) in order.all.iter().zip(&below).zip(&order.shifted) {
-                let baseline = places[ranked.run as usize].1;
-                let moved = self.scores[2 * below[*there as usize] as usize];
-                sum += (moved - self.scores[2 * *own as usize + baseline]) * baseline as f64;
-            }
+        let mut sums = [0.0; 4];
+        for (i, (ranked, there)) in order.all.iter().zip(&order.shifted).enumerate() {
+            let baseline = places[ranked.run as usize].1;
+            // Adding 0 keeps the branch out of the loop.
+            sums[i % 4] += self.scores[2 * below[*there as usize] as usize] * f64::from(baseline);
         }
-        let locations = starts.iter().zip(&lengths).map(|(at, n)| flat[*at..at + n].to_vec()).collect();
-        (locations, sum / self.sorted.len() as f64)
+        // Scores of the samples where they are cancel: they lie evenly about 0.
+        ((sums[0] + sums[1]) + (sums[2] + sums[3])) / self.sorted.len() as f64
     }
 }

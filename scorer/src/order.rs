@@ -3,6 +3,13 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+/// Bits of a digit of the radix sort.
+const DIGIT: u32 = 11;
+/// Moves a sample that the last step of the radix sort may take before the samples count as unfit for it.
+const PATIENCE: usize = 8;
+/// Walks of the margin's search that go on side by side.
+const WALKS: usize = 4;
+
 /// One sample in the order of all.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ranked {
@@ -31,7 +38,7 @@ impl Order {
         for (run, values) in (0_u32..).zip(runs) {
             all.extend((0_u32..).zip(values).map(|(place, &value)| Ranked { value, run, place }));
         }
-        all.sort_unstable_by(|a, b| a.value.total_cmp(&b.value).then((a.run, a.place).cmp(&(b.run, b.place))));
+        sort(&mut all, &mut Vec::new());
         let mut sorted: Vec<Vec<f64>> = runs.iter().map(|r| Vec::with_capacity(r.len())).collect();
         for ranked in &all {
             sorted[ranked.run as usize].push(ranked.value);
@@ -46,17 +53,31 @@ impl Order {
 
     /// Finds where every sample would stand if the margin were added to it.
     fn shift(&mut self, margin: f64) {
-        let mut at = 0;
-        for ranked in &self.all {
-            let value = ranked.value + margin;
-            while at < self.all.len() && self.all[at].value < value {
-                at += 1;
+        let count = self.all.len();
+        let value = |i: usize| self.all.get(i).map_or(f64::INFINITY, |r| r.value);
+        self.shifted.resize(count, 0);
+        // Several walks side by side: each step of one waits for its last.
+        let stretch = count.div_ceil(WALKS);
+        let start = |walk: usize| (walk * stretch).min(count);
+        let mut at: [usize; WALKS] =
+            std::array::from_fn(|w| self.all.partition_point(|r| r.value < value(start(w)) + margin));
+        let mut gaps = [f64::INFINITY; WALKS];
+        for step in 0..stretch {
+            for walk in 0..WALKS {
+                let i = start(walk) + step;
+                if i >= count {
+                    continue;
+                }
+                let moved = self.all[i].value + margin;
+                while value(at[walk]) < moved {
+                    at[walk] += 1;
+                }
+                let below = if at[walk] > 0 { moved - self.all[at[walk] - 1].value } else { f64::INFINITY };
+                gaps[walk] = gaps[walk].min(below).min(value(at[walk]) - moved);
+                self.shifted[i] = at[walk] as u32;
             }
-            let below = if at > 0 { value - self.all[at - 1].value } else { f64::INFINITY };
-            let above = self.all.get(at).map_or(f64::INFINITY, |r| r.value - value);
-            self.least_gap = self.least_gap.min(below).min(above);
-            self.shifted.push(at as u32);
         }
+        self.least_gap = gaps.into_iter().fold(self.least_gap, f64::min);
     }
 
     /// Runs, the candidate included.
@@ -81,6 +102,50 @@ impl Order {
         }
         let inside = |r: &&Ranked| r.run as usize == run && cut.contains(&(r.place as usize));
         self.all.iter().filter(inside).map(|r| r.value).collect()
+    }
+}
+
+/// Bits that rise with the value.
+fn key(value: f64) -> u64 {
+    let bits = value.to_bits();
+    bits ^ ((bits as i64 >> 63) as u64 | 1 << 63)
+}
+
+/// Sorts by value, then by the order given: by the 22 highest bits in which values differ, digit by digit, then by
+/// insertion. `spare` is working memory.
+fn sort(all: &mut Vec<Ranked>, spare: &mut Vec<Ranked>) {
+    let Some(first) = all.first().map(|r| key(r.value)) else { return };
+    let differing = all.iter().fold(0, |bits, r| bits | (key(r.value) ^ first));
+    let shift = (u64::BITS - differing.leading_zeros()).saturating_sub(2 * DIGIT);
+    spare.clone_from(all);
+    for digit in 0..2 {
+        let place = |r: &Ranked| (key(r.value) >> (shift + digit * DIGIT)) as usize & ((1 << DIGIT) - 1);
+        let mut starts = [0_u32; 1 << DIGIT];
+        all.iter().for_each(|r| starts[place(r)] += 1);
+        let mut sum = 0;
+        starts.iter_mut().for_each(|s| sum += std::mem::replace(s, sum));
+        for ranked in all.iter() {
+            let to = &mut starts[place(ranked)];
+            spare[*to as usize] = *ranked;
+            *to += 1;
+        }
+        std::mem::swap(all, spare);
+    }
+    let mut patience = PATIENCE * all.len();
+    for i in 1..all.len() {
+        let ranked = all[i];
+        let own = key(ranked.value);
+        let mut to = i;
+        while to > 0 && key(all[to - 1].value) > own {
+            all[to] = all[to - 1];
+            to -= 1;
+        }
+        all[to] = ranked;
+        patience = patience.saturating_sub(i - to);
+        if patience == 0 {
+            all.sort_by(|a, b| a.value.total_cmp(&b.value));
+            return;
+        }
     }
 }
 
@@ -157,6 +222,22 @@ mod tests {
             let middle = sorted_median(&values);
             let away: Vec<f64> = values.iter().map(|v| (v - middle).abs()).collect();
             assert_eq!(sorted_mad(&values, middle), median(&away), "{n}");
+        }
+    }
+
+    #[test]
+    fn sorting_is_stable_whatever_the_samples() {
+        let wild = |i: usize| [0.0, -0.0, 1e300, -1e300, 5e-324, -1.5][i % 6] + noise(i + 1, 31)[i];
+        let close = |i: usize| if i == 0 { -1e300 } else { 100.0 + ((i * 7919) % 997) as f64 * 1e-9 };
+        let falling = |i: usize| -(i as f64);
+        for of in [&wild as &dyn Fn(usize) -> f64, &close, &falling, &|_| 4.0] {
+            for n in [0, 1, 2, 50, 700] {
+                let run: Vec<f64> = (0..n).map(of).collect();
+                let mut want: Vec<(f64, u32)> = run.iter().copied().zip(0..).collect();
+                want.sort_by(|a, b| a.0.total_cmp(&b.0));
+                let got = Order::of(&[run], 0.0).all;
+                assert!(got.iter().zip(&want).all(|(g, w)| (g.value, g.place) == *w), "{n}");
+            }
         }
     }
 

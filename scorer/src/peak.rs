@@ -2,6 +2,7 @@
 
 use crate::descriptive::{mean, squares_about_mean};
 use crate::features::Reference;
+use crate::kernels::extreme_sums;
 use crate::prepare::View;
 use crate::special::{EULER_GAMMA, t_sf};
 
@@ -54,10 +55,10 @@ pub(crate) fn peak_p(reference: &Reference, view: &View<'_>) -> f64 {
 
 /// Largest 3-sample mean of every whole block, in units of sd above the median, floor 0.
 fn excursions(reference: &Reference, run: &[f64], block: usize, side: Side) -> impl Iterator<Item = f64> {
-    let turn = move |a: f64| if side == Side::Both { a.abs() } else { a };
     let (middle, sd) = (reference.median, reference.sd);
     run.chunks_exact(block).map(move |part| {
-        let z = |i: usize| (part[i] - middle) / sd;
-        (2..part.len()).map(|i| turn((z(i) + z(i - 1) + z(i - 2)) / 3.0)).fold(0.0, f64::max)
+        let (low, high) = extreme_sums(part);
+        let z = |sum: f64| (sum / 3.0 - middle) / sd;
+        if side == Side::Both { z(high).max(-z(low)).max(0.0) } else { z(high).max(0.0) }
     })
 }

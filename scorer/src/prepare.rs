@@ -6,7 +6,7 @@ use crate::metric::{Kind, Metric, Samples};
 use crate::order::{Order, Ranked};
 use crate::signal::Worse;
 use std::borrow::Cow;
-use std::ops::Range;
+use std::ops::{Deref, Range};
 
 /// Bad events and total per sample of one run; equal lengths.
 #[derive(Clone, Debug)]
@@ -15,23 +15,41 @@ pub(crate) struct Events {
     pub(crate) total: Vec<f64>,
 }
 
-/// A metric cut to a look and turned so that worse is up. The candidate is the last entry of `values`, `at` and
-/// `events`; `at` has one entry only where all runs share their offsets.
-#[derive(Debug)]
-pub(crate) struct Series {
+/// What stays of a metric when its samples are gone.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Facts {
     pub(crate) kind: Kind,
     pub(crate) either: bool,
     pub(crate) aligned: bool,
-    values: Vec<Vec<f64>>,
-    at: Vec<Vec<f64>>,
-    events: Vec<Events>,
-    /// All samples in rising order.
-    pub(crate) order: Order,
     pub(crate) margin: f64,
     pub(crate) rise: f64,
     pub(crate) rise_declared: bool,
     /// Share of the look's samples that the candidate has.
     pub(crate) coverage: f64,
+    /// Samples of the candidate that are judged.
+    pub(crate) samples: usize,
+    /// Number of baseline runs.
+    pub(crate) runs: usize,
+}
+
+/// A metric cut to a look and turned so that worse is up. The candidate is the last entry of `values`, `at` and
+/// `events`; `at` has one entry only where all runs share their offsets.
+#[derive(Debug)]
+pub(crate) struct Series {
+    pub(crate) facts: Facts,
+    values: Vec<Vec<f64>>,
+    at: Vec<Vec<f64>>,
+    events: Vec<Events>,
+    /// All samples in rising order.
+    pub(crate) order: Order,
+}
+
+impl Deref for Series {
+    type Target = Facts;
+
+    fn deref(&self) -> &Facts {
+        &self.facts
+    }
 }
 
 /// Borrowed events of one run.
@@ -53,6 +71,8 @@ pub(crate) struct View<'a> {
     pub(crate) events: Vec<EventsView<'a>>,
     /// Who plays what, by run of the series: the place among the runs of the view; the candidate's is the last.
     slots: Vec<usize>,
+    /// Runs of the series that play, the candidate's last.
+    pub(crate) players: Vec<usize>,
     /// Samples of the candidate's run that play.
     cut: Range<usize>,
 }
@@ -78,17 +98,27 @@ impl<'a> View<'a> {
         candidate.is_some_and(|run| self.series.order.run(run).len() == self.cut.len())
     }
 
-    /// Samples of all baseline runs in rising order.
-    pub(crate) fn pooled(&self) -> Vec<f64> {
-        let mut out = vec![0.0; self.series.order.all.len() + 1];
+    /// Samples of all runs, the candidate last.
+    pub(crate) fn everyone(&self) -> impl Iterator<Item = &'a [f64]> {
+        self.runs.iter().copied().chain([self.cand])
+    }
+
+    /// Samples of all baseline runs in rising order, and how many of them stand before each sample of the series and
+    /// before its end.
+    pub(crate) fn pool(&self, out: &mut Vec<f64>, below: &mut Vec<u32>) {
+        let all = &self.series.order.all;
+        out.resize(all.len() + 1, 0.0);
+        below.resize(all.len() + 1, 0);
+        let plays: Vec<u32> = self.slots.iter().map(|slot| u32::from(*slot < self.runs.len())).collect();
         let mut count = 0;
-        for ranked in &self.series.order.all {
+        for (ranked, below) in all.iter().zip(below.iter_mut()) {
             // Written always and counted if it plays: half of the samples would be mispredicted branches.
-            out[count] = ranked.value;
-            count += usize::from(self.slots[ranked.run as usize] < self.runs.len());
+            out[count as usize] = ranked.value;
+            *below = count;
+            count += plays[ranked.run as usize];
         }
-        out.truncate(count);
-        out
+        below[all.len()] = count;
+        out.truncate(count as usize);
     }
 
     /// Samples of every run in rising order, the candidate last.
@@ -145,19 +175,18 @@ impl Series {
         let at = keep.iter().map(|k| k.iter().map(|&i| position(metric.offsets.as_deref(), i)).collect()).collect();
         let (margin, rise) = margins(metric, &values[..values.len() - 1].concat());
         let order = Order::of(&values, margin);
-        Series {
-            order,
+        let facts = Facts {
             kind: metric.kind,
             either: metric.worse == Worse::Either,
             aligned: metric.aligned,
-            values,
-            at,
-            events,
             margin,
             rise,
             rise_declared: metric.rise.is_some(),
             coverage,
-        }
+            samples: values[values.len() - 1].len(),
+            runs: metric.baselines.len(),
+        };
+        Series { facts, order, values, at, events }
     }
 
     /// Number of baseline runs.
@@ -201,6 +230,7 @@ impl Series {
         View {
             series: self,
             slots,
+            players: order.to_vec(),
             cut: cut.clone(),
             runs: runs.iter().map(|&i| self.values[i].as_slice()).collect(),
             cand: &self.values[last][cut],
