@@ -107,12 +107,16 @@ fn time_ms(column: &Cells, row: usize) -> Option<i64> {
     DateTime::parse_from_rfc3339(&column.text(row)?).ok().map(|at| at.timestamp_millis())
 }
 
-/// Sorts a series by time; two samples of one time are a problem, not a choice.
+/// Sorts a series by time and forgets totals that are all absent; two samples of one time are a problem, not a choice.
 fn in_order(series: &mut LongSeries) -> Option<String> {
     let mut order: Vec<usize> = (0..series.times_ms.len()).collect();
     order.sort_by_key(|&i| series.times_ms[i]);
     let pick = |values: &[f64]| -> Vec<f64> { order.iter().filter_map(|&i| values.get(i)).copied().collect() };
     (series.values, series.totals) = (pick(&series.values), pick(&series.totals));
+    // The column is there for other metrics.
+    if series.totals.iter().all(|total| total.is_nan()) {
+        series.totals.clear();
+    }
     series.times_ms = order.iter().map(|&i| series.times_ms[i]).collect();
     let twice = series.times_ms.windows(2).find(|pair| pair[0] == pair[1])?;
     let case = if series.case_id.is_empty() { String::new() } else { format!("case {}, ", series.case_id) };
