@@ -12,6 +12,8 @@ const WIDE: f64 = 40.0;
 const SCALE_MARGINS: f64 = 4.0;
 /// Differences below this many scales are ties: ranks must not hang on rounding.
 const TIE: f64 = 1e-9;
+/// Ties that are counted one by one.
+const NEAR: usize = 4;
 /// Samples that tail and dispersion need.
 pub(crate) const SHAPE_SAMPLES: usize = 120;
 /// Samples that drift needs.
@@ -95,16 +97,39 @@ impl Reference {
             tolerance: TIE * scale,
             location_margin: 0.0,
         };
-        let shifts: Vec<f64> =
-            reference.sorted.iter().map(|&v| reference.score(v + margin) - reference.score(v)).collect();
-        reference.location_margin = mean(&shifts);
+        if margin != 0.0 {
+            let (moved, still) = (reference.scores_moved_by(margin), reference.scores_moved_by(0.0));
+            let shifts: Vec<f64> = moved.iter().zip(&still).map(|(a, b)| a - b).collect();
+            reference.location_margin = mean(&shifts);
+        }
         reference
+    }
+
+    /// Scores of the baseline samples moved by `margin`, in their order: both ends of the ties only move up.
+    fn scores_moved_by(&self, margin: f64) -> Vec<f64> {
+        let (mut left, mut right) = (0, 0);
+        let mut scores = Vec::with_capacity(self.sorted.len());
+        for v in &self.sorted {
+            let value = v + margin;
+            while left < self.sorted.len() && self.sorted[left] < value - self.tolerance {
+                left += 1;
+            }
+            right = right.max(left);
+            while right < self.sorted.len() && self.sorted[right] <= value + self.tolerance {
+                right += 1;
+            }
+            scores.push(self.scores[left + right]);
+        }
+        scores
     }
 
     /// Normal score of the mid-rank of a value among the baseline samples.
     fn score(&self, value: f64) -> f64 {
         let left = self.sorted.partition_point(|s| *s < value - self.tolerance);
-        let right = left + self.sorted[left..].partition_point(|s| *s <= value + self.tolerance);
+        let ties = |s: &f64| *s <= value + self.tolerance;
+        // Most values have few ties: look beside before searching.
+        let near = self.sorted[left..].iter().take(NEAR).take_while(|s| ties(s)).count();
+        let right = if near < NEAR { left + near } else { left + self.sorted[left..].partition_point(ties) };
         self.scores[left + right]
     }
 

@@ -100,7 +100,7 @@ pub(crate) fn evidence(views: &[View<'_>], forced: Option<&[Treatment]>, tables:
             one_observation: m.one_observation(),
             features,
             shift: counts.map_or_else(|| cauchy(&p), |c| c.p_fail),
-            peak: if own_peak { m.peak } else { 1.0 },
+            peak: if own_peak && !m.peak.is_nan() { m.peak } else { 1.0 },
             counts,
             n_eff: m.contrasts[0].n_eff / view.runs.len().max(1) as f64,
         });
@@ -109,7 +109,7 @@ pub(crate) fn evidence(views: &[View<'_>], forced: Option<&[Treatment]>, tables:
 }
 
 fn measure(view: &View<'_>, forced: Option<Treatment>, tables: &mut Tables) -> Moments {
-    let alive = view.alive();
+    let alive = view.alive() && makes_sense(view);
     let mut treatment = forced.unwrap_or_else(|| Treatment {
         counts: alive && few_events(view),
         flat: alive && nearly_flat(view),
@@ -144,6 +144,14 @@ fn measure(view: &View<'_>, forced: Option<Treatment>, tables: &mut Tables) -> M
         moments.treatment = treatment;
     }
     moments
+}
+
+/// Margins are finite and not negative, and no event was counted backwards. A metric for which this does not hold has no
+/// evidence, like one that was not measured.
+fn makes_sense(view: &View<'_>) -> bool {
+    let margin = |m: f64| m.is_finite() && m >= 0.0;
+    let counted = |values: &[f64]| values.iter().all(|v| *v >= 0.0);
+    margin(view.series.margin) && margin(view.series.rise) && view.events.iter().all(|e| counted(e.bad))
 }
 
 /// A gauge that almost never leaves its mode inside a run, or never moves inside any run.
@@ -214,8 +222,13 @@ fn test(view: &View<'_>, m: &Moments, j: usize, between: BetweenRuns) -> Feature
     };
     let moments_speak = m.alive && !m.treatment.counts;
     let Spread { variance, df } = spread(c, between, m, margin);
-    let mut ok =
-        moments_speak && variance > STILL && (!m.one_observation() || view.runs.len() >= 2) && n >= feature.needs();
+    // Beyond the range of numbers nothing can be said.
+    let within_range = variance.is_finite() && c.est.is_finite();
+    let mut ok = moments_speak
+        && within_range
+        && variance > STILL
+        && (!m.one_observation() || view.runs.len() >= 2)
+        && n >= feature.needs();
     if feature.is_shape() {
         ok &= n >= SHAPE_SAMPLES && m.contrasts[0].n_eff / k.max(1.0) >= SHAPE_EFFECTIVE && !m.one_observation();
     }
