@@ -4,7 +4,7 @@ use crate::cells::{Cell, Event, Promise, hold};
 use crate::changes::Change;
 use crate::rng::Rng;
 use crate::shapes::Shape;
-use crate::trial::{Size, TAG, alone, gauge, judged};
+use crate::trial::{TAG, alone, gauge, judged};
 use scorer::metric::{Metric, Samples};
 use scorer::policy::Policy;
 use scorer::signal::Worse;

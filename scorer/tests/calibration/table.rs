@@ -38,12 +38,14 @@ fn text(measured: &BTreeMap<&'static str, Vec<Rate>>) -> String {
                 rate.cell,
                 rate.event.label,
                 100.0 * rate.value(),
-                promise(rate.event.promise),
+                promise(rate),
                 rate.limit().map_or_else(String::new, |l| format!("{:.2}", 100.0 * l)),
                 rate.event.reference.map_or_else(String::new, |r| format!("{:.1}", 100.0 * r)),
                 rate.trials
             );
-            if let Promise::Missed { promised, why, .. } = rate.event.promise {
+            if let Promise::Missed { promised, why, .. } = rate.event.promise
+                && rate.value() > promised
+            {
                 let _ = writeln!(
                     missed,
                     "- {}, {}: {:.2} instead of {:.1}. {why}",
@@ -61,11 +63,14 @@ fn text(measured: &BTreeMap<&'static str, Vec<Rate>>) -> String {
     out
 }
 
-fn promise(promise: Promise) -> String {
-    match promise {
-        Promise::AtMost(rate) => format!("<= {:.1}", 100.0 * rate),
-        Promise::AtLeast(rate) => format!(">= {:.1}", 100.0 * rate),
-        Promise::Missed { promised, .. } => format!("<= {:.1}, **missed**", 100.0 * promised),
+fn promise(rate: &Rate) -> String {
+    match rate.event.promise {
+        Promise::AtMost(most) => format!("<= {:.1}", 100.0 * most),
+        Promise::AtLeast(least) => format!(">= {:.1}", 100.0 * least),
+        Promise::Missed { promised, .. } if rate.value() > promised => {
+            format!("<= {:.1}, **missed**", 100.0 * promised)
+        }
+        Promise::Missed { promised, .. } => format!("<= {:.1}", 100.0 * promised),
         Promise::Shown => String::new(),
     }
 }
