@@ -22,6 +22,9 @@ const LATEST: f64 = 0.35;
 /// Most samples that a grid holds: a week at one second, with room.
 pub const MAX_SAMPLES: usize = 1 << 20;
 
+/// Farthest position of a phase on the time axis, in samples: all later ones are there.
+const FARTHEST: i64 = 1 << 31;
+
 /// One phase with samples.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GridPhase {
@@ -52,8 +55,8 @@ impl Grid {
         let mut first = 0;
         for phase in evidence.phases.iter().filter(|p| p.label.counts() && interval_ms > 0) {
             // Half an interval of grace: the end of a phase is as jittery as a scrape.
-            let length = (phase.end_ms - phase.start_ms).max(0);
-            let over = ((length + interval_ms / 2) / interval_ms) as usize;
+            let length = phase.end_ms.saturating_sub(phase.start_ms).max(0);
+            let over = (length.saturating_add(interval_ms / 2) / interval_ms) as usize;
             let samples = if phase.samples > 0 { phase.samples as usize } else { over };
             let samples = samples.min(MAX_SAMPLES - first);
             phases.push(GridPhase {
@@ -73,7 +76,7 @@ impl Grid {
         if interval_ms <= 0 || end_ms <= start_ms {
             return Grid { interval_ms, phases: Vec::new() };
         }
-        let samples = (((end_ms - start_ms) / interval_ms) as usize).min(MAX_SAMPLES);
+        let samples = ((end_ms.saturating_sub(start_ms) / interval_ms) as usize).min(MAX_SAMPLES);
         let phase = GridPhase { name: "window".to_owned(), start_ms, first: 0, samples, elapsed: samples };
         Grid { interval_ms, phases: vec![phase] }
     }
@@ -108,7 +111,8 @@ impl Grid {
         let Some(origin) = self.phases.first().map(|p| p.start_ms) else { return Vec::new() };
         let mut offsets = Vec::with_capacity(self.len());
         for phase in &self.phases {
-            let at = (phase.start_ms - origin + self.interval_ms / 2).max(0) / self.interval_ms;
+            let since = phase.start_ms.saturating_sub(origin).saturating_add(self.interval_ms / 2);
+            let at = (since.max(0) / self.interval_ms).min(FARTHEST);
             let start = (at as u32).max(offsets.last().map_or(0, |last: &u32| last + 1));
             offsets.extend((0..phase.samples as u32).map(|i| start + i));
         }
@@ -118,7 +122,9 @@ impl Grid {
     /// Middle of the window of a sample, in milliseconds since the epoch.
     pub fn time_of(&self, sample: usize) -> Option<i64> {
         let phase = self.phases.iter().find(|p| (p.first..p.first + p.samples).contains(&sample))?;
-        Some(phase.start_ms + (sample - phase.first) as i64 * self.interval_ms + self.interval_ms / 2)
+        let into =
+            ((sample - phase.first) as i64).saturating_mul(self.interval_ms).saturating_add(self.interval_ms / 2);
+        Some(phase.start_ms.saturating_add(into))
     }
 
     /// The scrape that stands at each edge of each phase: `[phase][j]` is the time of the scrape at the end of sample
@@ -133,14 +139,14 @@ impl Grid {
 
     fn phase_edges(&self, phase: &GridPhase, scrapes: &[i64]) -> Vec<Option<i64>> {
         let mut edges = vec![None; phase.samples + 1];
-        let end = phase.start_ms + phase.samples as i64 * self.interval_ms;
-        let from = scrapes.partition_point(|t| *t < phase.start_ms - 2 * self.interval_ms);
-        let to = scrapes.partition_point(|t| *t <= end + self.interval_ms);
-        let near = &scrapes[from..to];
+        let end = phase.start_ms.saturating_add((phase.samples as i64).saturating_mul(self.interval_ms));
+        let from = scrapes.partition_point(|t| *t < phase.start_ms.saturating_sub(self.interval_ms.saturating_mul(2)));
+        let to = scrapes.partition_point(|t| *t <= end.saturating_add(self.interval_ms));
+        let near = &scrapes[from.min(to)..to];
         let Some(rhythm) = self.rhythm(phase.start_ms, near) else { return edges };
         let mut distance = vec![f64::INFINITY; edges.len()];
         for &time in near {
-            let position = (time - phase.start_ms) as f64 / self.interval_ms as f64 - rhythm;
+            let position = time.saturating_sub(phase.start_ms) as f64 / self.interval_ms as f64 - rhythm;
             let edge = position.round();
             if edge < 0.0 || edge as usize >= edges.len() {
                 continue;
@@ -161,7 +167,8 @@ impl Grid {
         }
         let (mut sin, mut cos) = (0.0, 0.0);
         for time in scrapes.iter().take(RHYTHM_SCRAPES) {
-            let angle = (time - start_ms).rem_euclid(self.interval_ms) as f64 / self.interval_ms as f64 * TAU;
+            let angle =
+                time.saturating_sub(start_ms).rem_euclid(self.interval_ms) as f64 / self.interval_ms as f64 * TAU;
             sin += angle.sin();
             cos += angle.cos();
         }

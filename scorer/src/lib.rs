@@ -1,7 +1,7 @@
 //! The scorer: evidence in, verdict out. Pure values, no I/O, no clock, no randomness, no async.
 //!
 //! `evidence`, `signal`, `policy` and `verdict` are the vocabulary that every other crate speaks;
-//! the rest is the method `mettle-1`; each file says which part of it.
+//! the rest is the method `mettle-2`; each file says which part of it.
 
 pub mod assess;
 pub mod comparable;
@@ -48,6 +48,7 @@ pub mod rates;
 pub mod report;
 pub mod resilience;
 pub mod score;
+pub mod single;
 pub mod special;
 pub mod survival;
 mod tables;
@@ -58,4 +59,4 @@ pub use signal::Signal;
 pub use verdict::{Judgement, Verdict};
 
 /// Name of the method; bumped when a number could change.
-pub const METHOD: &str = "mettle-1";
+pub const METHOD: &str = "mettle-2";

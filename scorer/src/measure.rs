@@ -66,7 +66,7 @@ pub(crate) struct Measured {
 pub(crate) fn measure(metric: &Metric, look: usize, replayed: &[usize], tables: &mut Tables) -> Measured {
     let series = Series::prepare(metric, look);
     let view = series.view();
-    let alive = view.alive();
+    let alive = alive(&view);
     let mut treatment =
         Treatment { counts: alive && few_events(&view), flat: alive && nearly_flat(&view), short: true };
     let linear = (alive && !treatment.counts && paired(&view)).then(|| Linear::of(&view, tables));
@@ -123,7 +123,7 @@ struct Play<'a> {
 impl Play<'_> {
     fn moments(&self, tables: &mut Tables) -> Moments {
         let Play { view, treatment, .. } = *self;
-        let alive = view.alive();
+        let alive = alive(view);
         let blank = || Contrast { runs: vec![0.0; view.runs.len()], ..Contrast::default() };
         let mut moments = Moments {
             alive,
@@ -174,6 +174,15 @@ impl Play<'_> {
         };
         Some(assemble(spreads.in_scales(scale), &statistics, true))
     }
+}
+
+/// Whether there are enough samples and they make sense: margins are finite and not negative, and no event was counted
+/// backwards. A metric for which this does not hold has no evidence, like one that was not measured.
+fn alive(view: &View<'_>) -> bool {
+    let margin = |m: f64| m.is_finite() && m >= 0.0;
+    let counted = |values: &[f64]| values.iter().all(|v| *v >= 0.0);
+    let sensible = margin(view.series.facts.margin) && margin(view.series.facts.rise);
+    view.alive() && sensible && view.events.iter().all(|e| counted(e.bad))
 }
 
 /// A gauge that almost never leaves its mode inside a run, or never moves inside any run.

@@ -71,7 +71,7 @@ pub(crate) fn evidence(played: &[Played<'_>]) -> Vec<MetricEvidence> {
             one_observation: m.one_observation(),
             features,
             shift: m.counts.map_or_else(|| cauchy(&p[..count]), |c| c.p_fail),
-            peak: if own_peak { m.peak } else { 1.0 },
+            peak: if own_peak && !m.peak.is_nan() { m.peak } else { 1.0 },
             counts: m.counts,
             n_eff: m.contrasts[0].n_eff / m.runs().max(1) as f64,
         });
@@ -140,7 +140,13 @@ fn test(played: &Played<'_>, j: usize, between: BetweenRuns) -> FeatureNumbers {
     };
     let moments_speak = m.alive && !m.treatment.counts;
     let Spread { variance, df } = spread(c, between, m, margin);
-    let mut ok = moments_speak && variance > STILL && (!m.one_observation() || m.runs() >= 2) && n >= feature.needs();
+    // Beyond the range of numbers nothing can be said.
+    let within_range = variance.is_finite() && c.est.is_finite();
+    let mut ok = moments_speak
+        && within_range
+        && variance > STILL
+        && (!m.one_observation() || m.runs() >= 2)
+        && n >= feature.needs();
     if feature.is_shape() {
         ok &= n >= SHAPE_SAMPLES && m.contrasts[0].n_eff / k.max(1.0) >= SHAPE_EFFECTIVE && !m.one_observation();
     }

@@ -45,7 +45,7 @@ pub(crate) struct Span {
 impl Span {
     /// Length in seconds.
     pub(crate) fn seconds(self) -> f64 {
-        (self.to - self.from) as f64 / 1000.0
+        self.to.saturating_sub(self.from) as f64 / 1000.0
     }
 }
 
@@ -152,7 +152,8 @@ impl<'a> Recording<'a> {
     /// series began there unproven.
     pub(crate) fn moved_within(&self, series: &RawSeries, start_ms: i64, end_ms: i64) -> Option<f64> {
         let target = &self.targets[&target_of(series)];
-        let inside = |pair: &&[i64]| (start_ms..end_ms).contains(&(pair[0] + (pair[1] - pair[0]) / 2));
+        let inside =
+            |pair: &&[i64]| (start_ms..end_ms).contains(&(pair[0].saturating_add(pair[1].saturating_sub(pair[0]) / 2)));
         let (mut sum, mut seen) = (0.0, false);
         for pair in target.scrapes.windows(2).filter(inside) {
             let span = Span { from: pair[0], to: pair[1] };
@@ -171,7 +172,8 @@ impl<'a> Recording<'a> {
         let begin = series.times_ms.partition_point(|t| *t <= span.from);
         let end = series.times_ms.partition_point(|t| *t <= span.to);
         let (mut last, mut last_at, mut sum) = (first, span.from, 0.0);
-        for (&time, &value) in series.times_ms[begin..end].iter().zip(&series.values[begin..end]) {
+        let points = series.times_ms.iter().zip(&series.values).take(end).skip(begin);
+        for (&time, &value) in points {
             if !value.is_finite() {
                 continue;
             }

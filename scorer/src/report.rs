@@ -235,7 +235,10 @@ fn moments(out: &mut MetricNumbers, facts: &Facts, ev: &MetricEvidence, pass: Pa
 
 fn moment_part(feature: &FeatureNumbers, facts: &Facts, margin: f64, pass: PassLevel) -> Part {
     let degradation = if facts.either { feature.est.abs() } else { feature.est };
-    let (Some(se), Some(df)) = (feature.se_pass, feature.df) else {
+    let known = feature.se_pass.filter(|se| se.is_finite() && feature.est.is_finite());
+    let (Some(se), Some(df)) = (known, feature.df) else {
+        // What is not a number is as bad as can be.
+        let degradation = if degradation.is_nan() { f64::INFINITY } else { degradation };
         return Part { degradation, low: f64::NEG_INFINITY, high: f64::INFINITY, margin, p_pass: 1.0 };
     };
     let reach = t_quantile(1.0 - pass.alpha, df) * se;

@@ -143,7 +143,7 @@ pub fn recoveries(evidence: &Evidence, signals: &[Signal], bands: &Bands) -> Vec
             experiment: exposure.experiment.clone(),
             repetition: exposure.repetition,
             after_ms: back_after(evidence, exposure, &hypothesis(exposure, signals), bands),
-            watched_ms: (exposure.observed_until_ms - exposure.end_ms).max(0),
+            watched_ms: exposure.observed_until_ms.saturating_sub(exposure.end_ms).max(0),
             limit_ms: exposure.recover_within_ms,
         })
         .collect()
@@ -165,7 +165,7 @@ fn back_after(evidence: &Evidence, exposure: &Exposure, signals: &[&Signal], ban
     };
     let back = |sample: usize| formed.iter().all(|metric| inside(metric, sample));
     let first = (0..samples.saturating_sub(BACK_FOR - 1)).find(|i| (*i..i + BACK_FOR).all(back))?;
-    Some(first as i64 * interval_ms)
+    Some((first as i64).saturating_mul(interval_ms))
 }
 
 /// Experiments whose recovery is late in at least two, and at least half, of their injections: a hard rule.

@@ -29,9 +29,11 @@ impl Scores {
     }
 }
 
-/// clip(100 - 15 max(0, d) / margin, 0, 100); without a margin 100 unless worse, then 0.
+/// clip(100 - 15 max(0, d) / margin, 0, 100); without a margin 100 unless worse, then 0. Of what is not a number, 0.
 pub fn points(degradation: f64, margin: f64) -> f64 {
-    if margin > 0.0 {
+    if degradation.is_nan() || margin.is_nan() {
+        0.0
+    } else if margin > 0.0 {
         (100.0 - POINTS * degradation.max(0.0) / margin).clamp(0.0, 100.0)
     } else if degradation <= 0.0 {
         100.0
@@ -48,6 +50,7 @@ mod tests {
     fn the_margin_costs_fifteen_points() {
         assert_eq!((points(-1.0, 2.0), points(2.0, 2.0), points(99.0, 2.0)), (100.0, 85.0, 0.0));
         assert_eq!((points(0.0, 0.0), points(0.1, 0.0)), (100.0, 0.0));
+        assert_eq!((points(f64::NAN, 1.0), points(-1.0, f64::NAN)), (0.0, 0.0));
         assert_eq!((points(f64::INFINITY, 1.0), points(f64::NEG_INFINITY, 1.0)), (0.0, 100.0));
     }
 }

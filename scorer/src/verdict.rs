@@ -66,7 +66,7 @@ pub struct Reason {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Judgement {
-    /// Method, `mettle-1`.
+    /// Method, `mettle-2`.
     pub method: String,
     /// Samples judged.
     pub look: usize,

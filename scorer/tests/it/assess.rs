@@ -136,16 +136,16 @@ fn signals() -> Vec<Signal> {
     ]
 }
 
-struct Case {
-    candidate: Evidence,
-    runs: Vec<Evidence>,
+pub(crate) struct Case {
+    pub(crate) candidate: Evidence,
+    pub(crate) runs: Vec<Evidence>,
     signals: Vec<Signal>,
     policy: Policy,
     ended: Ended,
     first: bool,
 }
 
-fn case() -> Case {
+pub(crate) fn case() -> Case {
     Case {
         candidate: soak("v2", 9, 0.02),
         runs: (1..=5).map(|i| soak("v1", i, 0.02)).collect(),
@@ -156,7 +156,7 @@ fn case() -> Case {
     }
 }
 
-fn judged(case: &Case) -> Judgement {
+pub(crate) fn judged(case: &Case) -> Judgement {
     let runs: Vec<&Evidence> = case.runs.iter().collect();
     assess(&Assessment {
         candidate: &case.candidate,
@@ -352,4 +352,27 @@ fn looks_double_and_end_with_the_programme() {
     let policy = Policy { extensions: 1, ..Policy::new(60, 20) };
     let due: Vec<_> = [0, 19, 20, 39, 40, 59, 60, 89, 90].iter().map(|n| due_look(&policy, *n)).collect();
     assert_eq!(due, [None, None, Some(20), Some(20), Some(40), Some(40), Some(60), Some(60), Some(90)]);
+}
+
+#[test]
+fn counter_restarts_change_nothing() {
+    let whole = case();
+    let mut restarted = case();
+    for evidence in std::iter::once(&mut restarted.candidate).chain(&mut restarted.runs) {
+        for (s, series) in evidence.series.iter_mut().enumerate().filter(|(_, s)| s.name != "mem_bytes") {
+            // The process ends right after a scrape and counts from zero, twice in a run.
+            for at in [25 + s, 60 + s] {
+                let before = series.values[at - 1];
+                series.values[at..].iter_mut().for_each(|v| *v -= before);
+            }
+        }
+    }
+    // A reset is seen where a counter falls; where it rises past its old value nobody can know.
+    let falls = |e: &Evidence| e.series.iter().all(|s| s.name == "mem_bytes" || s.values[30] < s.values[20]);
+    assert!(falls(&restarted.candidate));
+    let (want, got) = (judged(&whole), judged(&restarted));
+    assert_eq!(want.verdict, got.verdict);
+    let close =
+        |a: Option<f64>, b: Option<f64>| a.zip(b).is_some_and(|(a, b)| (a - b).abs() <= 1e-9 * a.abs().max(1e-300));
+    assert!(close(want.tag_p, got.tag_p) && close(want.score_low, got.score_low), "{want:#?}\n{got:#?}");
 }

@@ -1,8 +1,10 @@
 //! Tests of the scorer through its public interface.
 
 mod assess;
+mod changed;
 mod exact;
 mod forming;
+mod hostile;
 mod properties;
 mod selectors;
 mod vectors;

@@ -1,4 +1,4 @@
-//! Guarantees G6, G7 and G9 on generated tags.
+//! Guarantees G6, G7, G9 and G10 on generated tags.
 
 use proptest::prelude::*;
 use scorer::judge::{JudgeInput, Numbers, judge};
@@ -136,5 +136,27 @@ proptest! {
         empty.iter_mut().for_each(|m| m.baselines.iter_mut().for_each(|b| *b = Samples::Values(Vec::new())));
         prop_assert_ne!(judged(&empty).verdict, Verdict::Pass);
         prop_assert_ne!(judged(&[]).verdict, Verdict::Pass);
+    }
+
+    #[test]
+    fn names_do_not_matter(raws in raws(5), names in prop::collection::vec(".{0,12}", 5)) {
+        let plain = metrics(&raws, PLAIN);
+        let named: Vec<Metric> =
+            plain.iter().zip(&names).map(|(m, name)| Metric { name: name.clone(), ..m.clone() }).collect();
+        let (want, mut got) = (judged(&plain), judged(&named));
+        got.metrics.iter_mut().zip(&want.metrics).for_each(|(g, w)| g.name.clone_from(&w.name));
+        prop_assert_eq!(format!("{want:?}"), format!("{got:?}"));
+    }
+
+    #[test]
+    fn the_same_evidence_gives_the_same_bits(raws in raws(9)) {
+        let tag = metrics(&raws, PLAIN);
+        let want = format!("{:?}", judged(&tag));
+        prop_assert_eq!(&want, &format!("{:?}", judged(&tag)));
+        let elsewhere: Vec<String> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(|| format!("{:?}", judged(&tag)))).collect();
+            threads.into_iter().map(|t| t.join().expect("the judge answers")).collect()
+        });
+        prop_assert!(elsewhere.iter().all(|got| *got == want));
     }
 }
