@@ -43,6 +43,7 @@ mod order;
 mod peak;
 mod prepare;
 pub mod pvalue;
+mod radix;
 pub mod rates;
 pub mod report;
 pub mod resilience;
