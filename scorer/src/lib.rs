@@ -44,6 +44,7 @@ mod peak;
 pub mod power;
 mod prepare;
 pub mod pvalue;
+mod radix;
 pub mod rates;
 pub mod report;
 pub mod resilience;

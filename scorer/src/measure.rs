@@ -64,7 +64,7 @@ pub(crate) struct Measured {
 
 /// Measures `metric` at `look` samples, and with every run of `replayed` as the candidate.
 pub(crate) fn measure(metric: &Metric, look: usize, replayed: &[usize], tables: &mut Tables) -> Measured {
-    let series = Series::prepare(metric, look);
+    let series = Series::prepare(metric, look, tables);
     let view = series.view();
     let alive = alive(&view);
     let mut treatment =
@@ -95,7 +95,7 @@ impl Linear {
     fn of(view: &View<'_>, tables: &mut Tables) -> Linear {
         let (samples, at) = (view.cand.len(), view.at[0]);
         let mut rows = std::mem::take(&mut tables.scratch.rows);
-        rows.shape(view.everyone().map(<[f64]>::len), 0);
+        rows.shape(view.everyone().map(<[f64]>::len));
         for (i, raw) in view.everyone().enumerate() {
             rows.row_mut(i).copy_from_slice(raw);
         }
