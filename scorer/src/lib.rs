@@ -14,6 +14,7 @@ pub mod grid;
 pub mod margin;
 pub mod metric;
 pub mod objectives;
+mod onset;
 mod pairing;
 pub mod policy;
 pub mod quantity;
