@@ -51,6 +51,7 @@ pub mod score;
 pub mod special;
 pub mod survival;
 mod tables;
+mod tail;
 
 pub use evidence::{Evidence, RawSeries};
 pub use policy::Policy;
