@@ -161,7 +161,10 @@ impl<'a> Facts<'a> {
         if matches!(input.reference, Reference::Runs(_)) && runs.is_empty() {
             gaps.push(gaps::no_baseline(input.reference.runs().len()));
         }
-        gaps.extend(pairs.iter().filter_map(|pair| gaps::of_metric(pair, &pairs, input, runs.len())));
+        // Without a baseline that one gap says it all.
+        if matches!(input.reference, Reference::FirstTag { .. }) || !runs.is_empty() {
+            gaps.extend(pairs.iter().filter_map(|pair| gaps::of_metric(pair, &pairs, input, runs.len())));
+        }
         notes.extend(new_groups(&pairs, runs.len()));
         let grid = candidate.grid().clone();
         let mut facts =
@@ -338,7 +341,7 @@ fn judged<'p, 'a>(pairs: &[&'p Pair<'a>], reading: &Reading, grid: &Grid, look: 
 }
 
 fn change(pair: &Pair<'_>, reading: &MetricReading, grid: &Grid, look: usize) -> Change {
-    let shape = shape(reading);
+    let shape = shape(pair, reading, look);
     let onset = onset(pair, shape, look);
     let phase = onset.and_then(|at| grid.phases().iter().find(|p| (p.first..p.first + p.samples).contains(&at)));
     Change {

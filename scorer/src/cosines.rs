@@ -87,6 +87,24 @@ impl Half {
     }
 }
 
+impl Half {
+    /// Transform of a series that is 1 at some places and 0 elsewhere; `back` is the sign of the second half.
+    #[inline(always)]
+    fn sparse(&self, places: &[u32], length: usize, back: f64, out: &mut [f64]) {
+        for (out, rows) in out.chunks_exact_mut(BLOCK).zip(&self.blocks) {
+            let mut sums = [0.0; BLOCK];
+            for &place in places {
+                let mirrored = length - 1 - place as usize;
+                let (row, sign) = if place as usize <= mirrored { (place as usize, 1.0) } else { (mirrored, back) };
+                for l in 0..BLOCK {
+                    sums[l] += sign * rows[row][l];
+                }
+            }
+            out.copy_from_slice(&sums);
+        }
+    }
+}
+
 /// Sums of products of one block of cosines with every series of a batch.
 struct Sums<'a> {
     rows: &'a [[f64; BLOCK]],
@@ -136,6 +154,18 @@ impl Cosines {
     /// Values of one transform, padding (zeros) included.
     pub(crate) fn width(&self) -> usize {
         (self.even.blocks.len() + self.odd.blocks.len()) * BLOCK
+    }
+
+    /// Transform of a series that is 1 at some places and 0 elsewhere.
+    pub(crate) fn sparse(&self, places: &[u32], out: &mut [f64]) {
+        let (even, odd) = out.split_at_mut(self.even.blocks.len() * BLOCK);
+        wide(
+            #[inline(always)]
+            || {
+                self.even.sparse(places, self.length, 1.0, even);
+                self.odd.sparse(places, self.length, -1.0, odd);
+            },
+        );
     }
 
     /// Sums of the squared transforms of a batch over all frequencies; the means do not matter.
@@ -189,6 +219,13 @@ mod tests {
             cosines.transform(&folded, &mut out);
             let own: f64 = out[cosines.width()..2 * cosines.width()].iter().map(|v| v * v).sum();
             assert!((own - want).abs() <= 1e-12 * want, "{length}: {own} {want}");
+            let places = [0, 2, length - 1];
+            let spikes: Vec<f64> = (0..length).map(|i| f64::from(u8::from(places.contains(&i)))).collect();
+            folded.fill(0, &spikes, &spikes, 0.0);
+            cosines.transform(&folded, &mut out);
+            let mut sparse = vec![0.0; cosines.width()];
+            cosines.sparse(&places.map(|p| p as u32), &mut sparse);
+            assert!(out.iter().zip(&sparse).all(|(a, b)| (a - b).abs() < 1e-12), "{length}");
         }
     }
 }

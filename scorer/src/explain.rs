@@ -137,8 +137,8 @@ impl Judged<'_, '_> {
         match change.shape {
             Shape::Level | Shape::Events => began,
             Shape::Growth => format!(" It grows, by {} over the programme.", self.unit().difference(self.reading.rise)),
-            Shape::Tail => format!(" Most samples are as before; a few are far off.{began}"),
-            Shape::Spread => format!(" It varies more than before.{began}"),
+            Shape::Tail => " Most samples are as before; a few are far off.".to_owned(),
+            Shape::Spread => " It varies more than before.".to_owned(),
             Shape::Spike => format!(" What stands out is a short stretch{at}{phase}, not its level."),
         }
     }

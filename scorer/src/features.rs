@@ -2,9 +2,9 @@
 
 use crate::descriptive::{MAD_TO_SD, sorted_median, variance};
 use crate::kernels::map;
-use crate::order::{sorted_mad, upper_quantile};
+use crate::order::{Order, median_deviation, upper_quantile};
 use crate::prepare::View;
-use crate::tables::Tables;
+use crate::tables::{Scratch, Tables};
 
 /// A sample counts at most this many scales: one spike cannot decide a mean.
 const CLIP: f64 = 8.0;
@@ -76,33 +76,38 @@ impl Reference {
     /// working memory.
     pub(crate) fn new(view: &View<'_>, tables: &mut Tables) -> Reference {
         let margin = view.series.margin;
-        let mut sorted = std::mem::take(&mut tables.scratch.pooled);
-        view.pool(&mut sorted, &mut tables.scratch.below);
-        let middle = sorted_median(&sorted);
-        let mad = sorted_mad(&sorted, middle) * MAD_TO_SD;
-        let sd = if mad > 0.0 { mad } else { variance(&sorted).sqrt() };
+        let order = &view.series.order;
+        let scores = tables.scores(view.runs.iter().map(|r| r.len()).sum());
+        let scratch = &mut tables.scratch;
+        let ranks = Ranks { order, baseline: &view.baseline(), scores: &scores };
+        ranks.count(scratch);
+        let (below, total) = (&scratch.below, scratch.below[order.values.len()] as usize);
+        // The last sample with at most k baseline samples before it is the k-th of them.
+        let pooled = |k: usize| order.values[below.partition_point(|b| *b as usize <= k) - 1];
+        let middle = 0.5 * (pooled((total - 1) / 2) + pooled(total / 2));
+        let split = below[order.values.partition_point(|v| *v < middle)] as usize;
+        let mad = median_deviation(total, split, middle, pooled) * MAD_TO_SD;
+        let sd = if mad > 0.0 { mad } else { variance(&(0..total).map(pooled).collect::<Vec<f64>>()).sqrt() };
         let wide = sd.max(SCALE_MARGINS * margin);
         let scale = if wide > 0.0 { wide } else { 1.0 };
         let own = view.ordered_runs();
         let medians: Vec<f64> = own.iter().map(|run| sorted_median(run)).collect();
         let shifted: Vec<(&[f64], f64)> =
             own.iter().zip(&medians).take(view.runs.len()).map(|(run, m)| (run.as_ref(), *m)).collect();
-        let scores = tables.scores(sorted.len());
-        let ranks = Ranks { sorted: &sorted, scores: &scores, tolerance: TIE * scale };
-        let scratch = &mut tables.scratch;
-        let whole = view.plays_whole() && view.series.order.least_gap > 2.0 * ranks.tolerance;
-        let location_margin = if whole {
-            ranks.counted(view, &scratch.below, &mut scratch.ranked)
+        let tolerance = TIE * scale;
+        let location_margin = if view.plays_whole() && order.least_gap > 2.0 * tolerance {
+            ranks.mean_shift(&scratch.moved) / total as f64
         } else {
-            ranks.of_all(view, &mut scratch.ranked);
-            if margin > 0.0 { ranks.mean_shift(margin) } else { 0.0 }
+            let sorted: Vec<f64> = (0..total).map(pooled).collect();
+            let ties = Ties { sorted: &sorted, scores: &scores, tolerance };
+            ties.of_all(view, &mut scratch.ranked);
+            if margin > 0.0 { ties.mean_shift(margin) } else { 0.0 }
         };
         scratch.locations.shape(view.everyone().map(<[f64]>::len));
         for slot in 0..=view.runs.len() {
             let row = scratch.locations.row_mut(slot).iter_mut().zip(view.ranks(slot));
             row.for_each(|(out, rank)| *out = scratch.ranked[*rank as usize]);
         }
-        tables.scratch.pooled = sorted;
         Reference {
             location_margin,
             median: middle,
@@ -137,6 +142,12 @@ impl Reference {
         }
     }
 
+    /// Whether a value of a player is in the tail.
+    pub(crate) fn in_tail(&self, run: usize, value: f64) -> bool {
+        let own = (self.medians[run] - self.median) / self.scale;
+        (value - self.median) / self.scale - own > self.tail_cut + TIE
+    }
+
     /// Whether no sample of the players reaches the clip of a feature, so that it is linear in the samples (dispersion:
     /// in their distances from the run's own median).
     pub(crate) fn unclipped(&self, feature: Feature, view: &View<'_>) -> bool {
@@ -154,9 +165,56 @@ impl Reference {
     }
 }
 
+/// Normal scores of ranks where no two samples tie, with or without the margin between them: a rank is a count. No
+/// branch here depends on the samples.
+struct Ranks<'a> {
+    order: &'a Order,
+    /// Whether each run is a baseline run.
+    baseline: &'a [bool],
+    scores: &'a [f64],
+}
+
+impl Ranks<'_> {
+    /// For every sample in rising order: baseline samples below it, its score, and the score of a sample that were put
+    /// just before it.
+    fn count(&self, scratch: &mut Scratch) {
+        let n = self.order.values.len();
+        scratch.below.resize(n + 1, 0);
+        scratch.ranked.resize(n, 0.0);
+        scratch.moved.resize(n + 1, 0.0);
+        let mut count = 0;
+        let out = scratch.below.iter_mut().zip(&mut scratch.ranked).zip(&mut scratch.moved);
+        for (((below, ranked), moved), owner) in out.zip(&self.order.owners) {
+            let plays = usize::from(self.baseline[*owner as usize]);
+            *below = count as u32;
+            (*moved, *ranked) = (self.scores[2 * count], self.scores[2 * count + plays]);
+            count += plays;
+        }
+        (scratch.below[n], scratch.moved[n]) = (count as u32, self.scores[2 * count]);
+    }
+
+    /// Sum of the scores of the baseline samples with the margin added. Without it the scores cancel: they lie evenly
+    /// about 0.
+    fn mean_shift(&self, moved: &[f64]) -> f64 {
+        let mut sums = [0.0; 4];
+        let ((owners, last), (shifted, last_shifted)) =
+            (self.order.owners.as_chunks::<4>(), self.order.shifted.as_chunks::<4>());
+        // Adding 0 keeps the branch out of the loop.
+        let one =
+            |owner: &u32, there: &u32| moved[*there as usize] * f64::from(u8::from(self.baseline[*owner as usize]));
+        for (owners, shifted) in owners.iter().zip(shifted) {
+            for i in 0..4 {
+                sums[i] += one(&owners[i], &shifted[i]);
+            }
+        }
+        let rest: f64 = last.iter().zip(last_shifted).map(|(owner, there)| one(owner, there)).sum();
+        ((sums[0] + sums[1]) + (sums[2] + sums[3])) + rest
+    }
+}
+
 /// Normal scores of mid-ranks among the baseline samples. Values rise from question to question, so that two fingers
 /// that only move up find every rank.
-struct Ranks<'a> {
+struct Ties<'a> {
     sorted: &'a [f64],
     scores: &'a [f64],
     tolerance: f64,
@@ -169,7 +227,7 @@ struct Fingers {
     right: usize,
 }
 
-impl Ranks<'_> {
+impl Ties<'_> {
     fn score(&self, value: f64, fingers: &mut Fingers) -> f64 {
         let (low, high) = (value - self.tolerance, value + self.tolerance);
         while fingers.left < self.sorted.len() && self.sorted[fingers.left] < low {
@@ -196,24 +254,5 @@ impl Ranks<'_> {
             sum += self.score(value + by, &mut there) - self.score(value, &mut here);
         }
         sum / self.sorted.len() as f64
-    }
-
-    /// Scores, and their mean shift by the margin, where no two samples tie, with or without the margin between them: a
-    /// rank is a count of baseline samples `below`. No branch here depends on the samples.
-    fn counted(&self, view: &View<'_>, below: &[u32], out: &mut Vec<f64>) -> f64 {
-        let order = &view.series.order;
-        let baseline: Vec<u32> = view.baseline().into_iter().map(u32::from).collect();
-        out.resize(order.values.len(), 0.0);
-        for ((out, owner), below) in out.iter_mut().zip(&order.owners).zip(below) {
-            *out = self.scores[(2 * below + baseline[*owner as usize]) as usize];
-        }
-        // Scores of the samples where they are cancel: they lie evenly about 0.
-        let mut sums = [0.0; 4];
-        for (i, (owner, there)) in order.owners.iter().zip(&order.shifted).enumerate() {
-            // Adding 0 keeps the branch out of the loop.
-            let plays = f64::from(baseline[*owner as usize]);
-            sums[i % 4] += self.scores[2 * below[*there as usize] as usize] * plays;
-        }
-        ((sums[0] + sums[1]) + (sums[2] + sums[3])) / self.sorted.len() as f64
     }
 }

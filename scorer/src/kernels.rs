@@ -92,6 +92,19 @@ pub(crate) fn subtract(a: &[f64], b: &[f64], out: &mut [f64]) {
     );
 }
 
+/// `out = a - b - slope t` sample by sample; the line is its slope and the times.
+pub(crate) fn subtract_line(a: &[f64], b: &[f64], (slope, times): (f64, &[f64]), out: &mut Vec<f64>) {
+    out.resize(a.len(), 0.0);
+    wide(
+        #[inline(always)]
+        || {
+            for (((o, x), y), t) in out.iter_mut().zip(a).zip(b).zip(times) {
+                *o = x - y - slope * t;
+            }
+        },
+    );
+}
+
 /// Sum of values times their places about `middle`, and sum of squares of those.
 pub(crate) fn along(values: &[f64], places: &[f64], middle: f64) -> (f64, f64) {
     wide(
@@ -209,6 +222,7 @@ pub(crate) fn detrend(series: &[f64], ramp: &[f64], square: f64, out: &mut Vec<f
 pub(crate) fn block_means(z: &mut Vec<f64>, step: usize) {
     let blocks = z.len() / step;
     match step {
+        1 => (),
         2 => pair_up::<2>(z),
         4 => pair_up::<4>(z),
         _ => (0..blocks).for_each(|i| z[i] = z[i * step..(i + 1) * step].iter().sum::<f64>() / step as f64),

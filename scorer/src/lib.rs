@@ -54,6 +54,7 @@ pub mod single;
 pub mod special;
 pub mod survival;
 mod tables;
+mod tail;
 
 pub use evidence::{Evidence, RawSeries};
 pub use policy::Policy;

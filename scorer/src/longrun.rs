@@ -82,15 +82,20 @@ fn long_runs(runs: &[&[f64]], part: &Range<usize>, tables: &mut Tables) -> [Long
     // Means of blocks of means are means of longer blocks.
     for (step, length) in longer_blocks(part.len()) {
         series.iter_mut().for_each(|z| block_means(z, step));
-        for (best, got) in best.iter_mut().zip(prewhitened(series, tables)) {
-            let omega = got.omega * length as f64;
-            if omega > best.omega {
-                *best = LongRun { omega, ..got };
-            }
-        }
+        keep_largest(&mut best, &prewhitened(series, tables), length);
     }
     tables.scratch.series = all;
     best
+}
+
+/// Takes estimates from blocks of `length` samples where they are larger.
+pub(crate) fn keep_largest(best: &mut [LongRun], got: &[LongRun], length: usize) {
+    for (best, got) in best.iter_mut().zip(got) {
+        let omega = got.omega * length as f64;
+        if omega > best.omega {
+            *best = LongRun { omega, ..*got };
+        }
+    }
 }
 
 /// Block lengths beyond the first with enough blocks in `n` samples, and by how much each is longer than the one before.
@@ -121,7 +126,7 @@ pub(crate) fn recoloured(n: usize, r: Option<f64>, power: f64) -> LongRun {
 
 /// AR(1)-prewhitened equal-weighted-cosine variances (Lazarus, Lewis, Stock and Watson 2018; prewhitening after Andrews
 /// and Monahan 1992) of centred series.
-fn prewhitened(series: &[Vec<f64>], tables: &mut Tables) -> [LongRun; BATCH] {
+pub(crate) fn prewhitened(series: &[Vec<f64>], tables: &mut Tables) -> [LongRun; BATCH] {
     let n = series[0].len();
     let cosines = tables.cosines(n);
     let folded = &mut tables.scratch.folded;

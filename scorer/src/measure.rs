@@ -3,7 +3,7 @@
 use crate::channels::FEWEST_RUNS;
 use crate::contrast::{Contrast, PassSide, Spreads, assemble, contrast, paired};
 use crate::counts::{CountEvidence, FEW, count_evidence, few_events, share_excess};
-use crate::descriptive::{mean, median, sorted_median};
+use crate::descriptive::{mean, sorted_median};
 use crate::features::{Feature, Reference};
 use crate::gram::Gram;
 use crate::kernels::map;
@@ -11,6 +11,8 @@ use crate::metric::Metric;
 use crate::peak::peak_p;
 use crate::prepare::{Facts, Series, View};
 use crate::tables::Tables;
+use crate::tail::tail;
+use std::borrow::Cow;
 
 /// Fewer effective baseline samples: the run is one observation.
 const MIN_EFFECTIVE: f64 = 8.0;
@@ -148,12 +150,25 @@ impl Play<'_> {
             if view.cand.len() < feature.needs() {
                 continue;
             }
-            moments.contrasts[j] = self.linear_contrast(feature, &reference, spreads).unwrap_or_else(|| {
+            let quick = match feature {
+                Feature::Tail => self.tail_contrast(&reference, tables),
+                _ => self.linear_contrast(feature, &reference, spreads),
+            };
+            moments.contrasts[j] = quick.unwrap_or_else(|| {
                 reference.feature(feature, view, tables);
                 contrast(feature, view, self.pass, tables)
             });
         }
         moments
+    }
+
+    fn tail_contrast(&self, reference: &Reference, tables: &mut Tables) -> Option<Contrast> {
+        let above = |run: usize, value: f64| reference.in_tail(run, value);
+        if !paired(self.view) {
+            return None;
+        }
+        let (spreads, statistics) = tail(self.view, above, self.pass, tables)?;
+        Some(assemble(spreads, &statistics, true))
     }
 
     /// Contrast from products, where the feature is linear in this play; `spreads` are those of the plain samples.
@@ -190,11 +205,12 @@ fn nearly_flat(view: &View<'_>) -> bool {
     if !view.events.is_empty() {
         return false;
     }
-    let off = |run: &&[f64]| {
-        let mode = median(run);
-        run.iter().filter(|v| **v != mode).count() as f64
+    let off = |sorted: &Cow<'_, [f64]>| {
+        let mode = sorted_median(sorted);
+        let (below, up_to) = (sorted.partition_point(|v| *v < mode), sorted.partition_point(|v| *v <= mode));
+        (sorted.len() - (up_to - below)) as f64
     };
-    let off = mean(&view.runs.iter().map(off).collect::<Vec<f64>>());
+    let off = mean(&view.ordered_runs().iter().take(view.runs.len()).map(off).collect::<Vec<f64>>());
     let length = mean(&view.runs.iter().map(|r| r.len() as f64).collect::<Vec<f64>>());
     off < FEW && off <= FLAT_SHARE * length
 }

@@ -9,30 +9,36 @@ use crate::verdict::Shape;
 const SHORTEST: usize = 3;
 
 /// What kind of change the numbers show most clearly.
-pub(crate) fn shape(reading: &MetricReading) -> Shape {
+pub(crate) fn shape(pair: &Pair<'_>, reading: &MetricReading, look: usize) -> Shape {
     if reading.flags.iter().any(|flag| flag == "counts") {
         return Shape::Events;
     }
     if reading.p_peak < reading.p_fail {
         return Shape::Spike;
     }
+    let away = differences(pair, look);
     match reading.feature {
-        Some(Feature::Drift) => Shape::Growth,
-        Some(Feature::Tail) => Shape::Tail,
-        Some(Feature::Dispersion) => Shape::Spread,
-        Some(Feature::Location | Feature::Level) | None => Shape::Level,
+        Some(Feature::Tail | Feature::Dispersion) => {
+            if both_sides(&away) {
+                Shape::Spread
+            } else {
+                Shape::Tail
+            }
+        }
+        // A straight line from nothing explains a leak better than any step does.
+        _ if line(&away) > split(&away).map_or(0.0, |(explained, _)| explained) => Shape::Growth,
+        _ => Shape::Level,
     }
 }
 
-/// Sample of the programme with which the change of a metric began.
+/// Sample of the programme with which the change of a metric began; `None` where it has no beginning.
 pub(crate) fn onset(pair: &Pair<'_>, shape: Shape, look: usize) -> Option<usize> {
     let away = differences(pair, look);
-    let at = match shape {
-        Shape::Spike => excursion(&away)?,
-        Shape::Spread => split(&away.iter().map(|(i, d)| (*i, d.abs())).collect::<Vec<_>>(), Before::Own)?,
-        Shape::Level | Shape::Growth | Shape::Tail | Shape::Events => split(&away, Before::Baseline)?,
-    };
-    Some(at)
+    match shape {
+        Shape::Spike => excursion(&away),
+        Shape::Level | Shape::Events => split(&away).map(|(_, at)| at),
+        Shape::Growth | Shape::Tail | Shape::Spread => None,
+    }
 }
 
 /// Candidate minus the mean of the baseline runs at the same place, for every sample that both sides have.
@@ -45,33 +51,40 @@ fn differences(pair: &Pair<'_>, look: usize) -> Vec<(usize, f64)> {
     (0..look).map(|i| (i, candidate.value(i) - usual(i))).filter(|(_, d)| d.is_finite()).collect()
 }
 
-/// Where the samples before a change stand.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Before {
-    /// With the baseline.
-    Baseline,
-    /// Anywhere: their own mean.
-    Own,
-}
-
-/// Least squares of one step: which place leaves the least unexplained.
-fn split(away: &[(usize, f64)], before: Before) -> Option<usize> {
+/// Least squares of one step up from the baseline: how much it explains, and where it is.
+fn split(away: &[(usize, f64)]) -> Option<(f64, usize)> {
     let n = away.len();
-    let total: f64 = away.iter().map(|(_, d)| d).sum();
-    let mut best = None;
-    let mut sum = 0.0;
+    let mut after: f64 = away.iter().map(|(_, d)| d).sum();
+    let mut best: Option<(f64, usize)> = None;
     for k in 0..n.saturating_sub(SHORTEST - 1) {
-        let after = total - sum;
-        let mut explained = after * after / (n - k) as f64;
-        if before == Before::Own && k > 0 {
-            explained += sum * sum / k as f64;
-        }
+        let explained = after * after / (n - k) as f64;
         if explained.is_finite() && best.is_none_or(|(most, _)| explained > most) {
             best = Some((explained, away[k].0));
         }
-        sum += away[k].1;
+        after -= away[k].1;
     }
-    best.map(|(_, at)| at)
+    best
+}
+
+/// Least squares of a line that begins with nothing: how much it explains.
+fn line(away: &[(usize, f64)]) -> f64 {
+    let (mut along, mut square) = (0.0, 0.0);
+    for (i, d) in away {
+        along += *i as f64 * d;
+        square += (*i as f64) * (*i as f64);
+    }
+    if square > 0.0 { along * along / square } else { 0.0 }
+}
+
+/// Whether far samples lie on both sides of the middle: the farthest twentieth, at least a quarter of it on the thinner side.
+fn both_sides(away: &[(usize, f64)]) -> bool {
+    let mut values: Vec<f64> = away.iter().map(|(_, d)| *d).collect();
+    values.sort_by(f64::total_cmp);
+    let Some(middle) = values.get(values.len() / 2).copied() else { return false };
+    values.sort_by(|a, b| (b - middle).abs().total_cmp(&(a - middle).abs()));
+    values.truncate((values.len() / 20).max(1));
+    let below = values.iter().filter(|v| **v < middle).count();
+    4 * below.min(values.len() - below) >= values.len()
 }
 
 /// First sample of the largest mean of three.
@@ -89,11 +102,22 @@ mod tests {
         let away: Vec<(usize, f64)> = (0..60)
             .map(|i| (i, f64::from(u8::try_from(i % 3).unwrap_or(0)) - 1.0 + if i < 40 { 0.0 } else { 5.0 }))
             .collect();
-        assert_eq!(split(&away, Before::Baseline), Some(40));
-        assert_eq!(split(&away, Before::Own), Some(40));
+        let at = |away: &[(usize, f64)]| split(away).map(|(_, at)| at);
+        assert_eq!(at(&away), Some(40));
         let from_the_start: Vec<(usize, f64)> = away.iter().map(|(i, d)| (*i, d + 9.0)).collect();
-        assert_eq!(split(&from_the_start, Before::Baseline), Some(0));
-        assert_eq!(split(&away[..2], Before::Baseline), None);
+        assert_eq!(at(&from_the_start), Some(0));
+        assert_eq!(at(&away[..2]), None);
+    }
+
+    #[test]
+    fn a_leak_is_a_line_and_noise_has_two_sides() {
+        let noise = |i: usize| f64::from(u8::try_from(i * 7 % 11).unwrap_or(0)) - 5.0;
+        let leak: Vec<(usize, f64)> = (0..90).map(|i| (i, noise(i) + i as f64)).collect();
+        assert!(line(&leak) > split(&leak).map_or(0.0, |(explained, _)| explained));
+        let wide: Vec<(usize, f64)> = (0..90).map(|i| (i, (i * 37 % 91) as f64 - 45.0)).collect();
+        assert!(both_sides(&wide) && !both_sides(&[]));
+        let tail: Vec<(usize, f64)> = (0..90).map(|i| (i, noise(i) + if i % 8 == 0 { 40.0 } else { 0.0 })).collect();
+        assert!(!both_sides(&tail));
     }
 
     #[test]

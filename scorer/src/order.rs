@@ -7,6 +7,8 @@ use std::ops::Range;
 
 /// Walks of the margin's search that go on side by side.
 const WALKS: usize = 4;
+/// Samples that a walk looks at together.
+const AHEAD: usize = 4;
 
 /// All samples of all runs in rising order, and those of every run.
 #[derive(Debug, Default)]
@@ -19,6 +21,8 @@ pub(crate) struct Order {
     ranks: Vec<u32>,
     starts: Vec<usize>,
     sorted: Vec<Vec<f64>>,
+    /// Places of the samples of `sorted` in their run.
+    places: Vec<Vec<u32>>,
     /// Samples below each sample plus the margin; empty without a margin.
     pub(crate) shifted: Vec<u32>,
     /// Least difference of two samples, and of a sample plus the margin and another; infinite of nothing.
@@ -26,15 +30,16 @@ pub(crate) struct Order {
 }
 
 impl Order {
-    /// Of runs with finite values, and the margin of their metric.
-    pub(crate) fn of(runs: &[Vec<f64>], margin: f64, sorter: &mut Sorter) -> Order {
+    /// Of runs with finite values.
+    pub(crate) fn of(runs: &[Vec<f64>], sorter: &mut Sorter) -> Order {
         let all = sorter.sorted(runs);
         let mut order = Order {
-            values: Vec::with_capacity(all.len() + 1),
+            values: Vec::with_capacity(all.len() + AHEAD),
             owners: Vec::with_capacity(all.len()),
             ranks: vec![0; all.len()],
             starts: runs.iter().scan(0, |at, r| Some(std::mem::replace(at, *at + r.len()))).collect(),
             sorted: runs.iter().map(|r| Vec::with_capacity(r.len())).collect(),
+            places: runs.iter().map(|r| Vec::with_capacity(r.len())).collect(),
             shifted: Vec::new(),
             least_gap: f64::INFINITY,
         };
@@ -43,21 +48,23 @@ impl Order {
             order.values.push(value);
             order.owners.push(entry.run);
             order.ranks[entry.spot as usize] = rank;
-            order.sorted[entry.run as usize].push(value);
+            let run = entry.run as usize;
+            order.sorted[run].push(value);
+            order.places[run].push(entry.spot - order.starts[run] as u32);
         }
         order.least_gap = least_step(&order.values);
-        if margin > 0.0 {
-            order.shift(margin);
-        }
         order
     }
 
     /// Finds where every sample would stand if the margin were added to it.
-    fn shift(&mut self, margin: f64) {
+    pub(crate) fn shift(&mut self, margin: f64) {
         let count = self.values.len();
-        self.values.push(f64::INFINITY);
+        if count == 0 || margin <= 0.0 {
+            return;
+        }
+        self.values.extend([f64::INFINITY; AHEAD]);
         self.shifted.resize(count, 0);
-        let values = &self.values[..=count];
+        let values = &self.values[..];
         // Several walks side by side: each step of one waits for its last.
         let stretch = count.div_ceil(WALKS);
         let start: [usize; WALKS] = std::array::from_fn(|walk| (walk * stretch).min(count));
@@ -67,8 +74,14 @@ impl Order {
             for walk in 0..WALKS {
                 let i = (start[walk] + step).min(count - 1);
                 let (moved, mut to) = (values[i] + margin, at[walk]);
-                while values[to] < moved {
-                    to += 1;
+                // Counted four at a time, so that hardly a branch depends on the samples.
+                loop {
+                    let next = &values[to..to + AHEAD];
+                    let passed = next.iter().map(|v| usize::from(*v < moved)).sum::<usize>();
+                    to += passed;
+                    if passed < AHEAD {
+                        break;
+                    }
                 }
                 let below = moved - if to > 0 { values[to - 1] } else { f64::NEG_INFINITY };
                 let above = values[to] - moved;
@@ -78,13 +91,18 @@ impl Order {
                 self.shifted[i] = to as u32;
             }
         }
-        self.values.pop();
+        self.values.truncate(count);
         self.least_gap = gaps.into_iter().fold(f64::INFINITY, f64::min);
     }
 
     /// Ranks of the samples of one run.
     pub(crate) fn ranks(&self, run: usize) -> &[u32] {
         &self.ranks[self.starts[run]..][..self.sorted[run].len()]
+    }
+
+    /// Places of the samples of one run by rising value.
+    pub(crate) fn places(&self, run: usize) -> &[u32] {
+        &self.places[run]
     }
 
     /// Values of one run in rising order.
@@ -103,32 +121,28 @@ impl Order {
     }
 }
 
-/// Median absolute deviation from the median of values in rising order; NaN of nothing.
-pub(crate) fn sorted_mad(sorted: &[f64], middle: f64) -> f64 {
-    let n = sorted.len();
-    if n == 0 {
-        return f64::NAN;
-    }
-    let split = sorted.partition_point(|v| *v < middle);
-    let (below, above) = sorted.split_at(split);
-    let nearest = |k: usize| nearest(below, above, middle, k);
-    if n % 2 == 1 { nearest(n / 2) } else { 0.5 * (nearest(n / 2 - 1) + nearest(n / 2)) }
-}
-
-/// The k-th smallest distance from `middle` to values below it (rising) and not below it (rising).
-fn nearest(below: &[f64], above: &[f64], middle: f64, k: usize) -> f64 {
-    let down = |i: usize| (below[below.len() - 1 - i] - middle).abs();
-    let up = |i: usize| (above[i] - middle).abs();
-    // How many of the k nearest are below: the least number whose next one is farther than the last one above.
-    let (mut low, mut high) = (k.saturating_sub(above.len()), k.min(below.len()));
-    while low < high {
-        let i = usize::midpoint(low, high);
-        if k - i > 0 && i < below.len() && down(i) < up(k - i - 1) { low = i + 1 } else { high = i }
-    }
-    match (low < below.len(), k - low < above.len()) {
-        (true, true) => down(low).min(up(k - low)),
-        (true, false) => down(low),
-        (false, _) => up(k - low),
+/// Median of the distances from `middle` of `n` values, of which `at` gives each in rising order and the first `split`
+/// are below `middle`; NaN of nothing.
+pub(crate) fn median_deviation(n: usize, split: usize, middle: f64, at: impl Fn(usize) -> f64) -> f64 {
+    let down = |i: usize| (at(split - 1 - i) - middle).abs();
+    let up = |i: usize| (at(split + i) - middle).abs();
+    let nearest = |k: usize| {
+        // How many of the k nearest are below: the least number whose next one is farther than the last one above.
+        let (mut low, mut high) = (k.saturating_sub(n - split), k.min(split));
+        while low < high {
+            let i = usize::midpoint(low, high);
+            if k - i > 0 && i < split && down(i) < up(k - i - 1) { low = i + 1 } else { high = i }
+        }
+        match (low < split, k - low < n - split) {
+            (true, true) => down(low).min(up(k - low)),
+            (true, false) => down(low),
+            (false, _) => up(k - low),
+        }
+    };
+    match n {
+        0 => f64::NAN,
+        n if n % 2 == 1 => nearest(n / 2),
+        n => 0.5 * (nearest(n / 2 - 1) + nearest(n / 2)),
     }
 }
 
@@ -175,7 +189,8 @@ mod tests {
             values.sort_by(f64::total_cmp);
             let middle = sorted_median(&values);
             let away: Vec<f64> = values.iter().map(|v| (v - middle).abs()).collect();
-            assert_eq!(sorted_mad(&values, middle), median(&away), "{n}");
+            let split = values.partition_point(|v| *v < middle);
+            assert_eq!(median_deviation(n, split, middle, |i| values[i]), median(&away), "{n}");
         }
     }
 

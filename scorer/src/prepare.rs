@@ -1,6 +1,6 @@
 //! Turns a metric so that worse is up, cuts every run to the candidate's offsets, and fixes the margin in own unit.
 
-use crate::descriptive::median;
+use crate::descriptive::sorted_median;
 use crate::margin::usual;
 use crate::metric::{Kind, Metric, Samples};
 use crate::order::Order;
@@ -100,24 +100,6 @@ impl<'a> View<'a> {
         self.runs.iter().copied().chain([self.cand])
     }
 
-    /// Samples of all baseline runs in rising order, and how many of them stand before each sample of the series and
-    /// before its end.
-    pub(crate) fn pool(&self, out: &mut Vec<f64>, below: &mut Vec<u32>) {
-        let Order { values, owners, .. } = &self.series.order;
-        out.resize(values.len() + 1, 0.0);
-        below.resize(values.len() + 1, 0);
-        let plays = self.baseline();
-        let mut count = 0;
-        for ((value, owner), below) in values.iter().zip(owners).zip(below.iter_mut()) {
-            // Written always and counted if it plays: half of the samples would be mispredicted branches.
-            out[count as usize] = *value;
-            *below = count;
-            count += u32::from(plays[*owner as usize]);
-        }
-        below[values.len()] = count;
-        out.truncate(count as usize);
-    }
-
     /// Samples of every run in rising order, the candidate last.
     pub(crate) fn ordered_runs(&self) -> Vec<Cow<'a, [f64]>> {
         let order = &self.series.order;
@@ -163,8 +145,9 @@ impl Series {
             false => Vec::new(),
         };
         let at = keep.iter().map(|k| k.iter().map(|&i| position(metric.offsets.as_deref(), i)).collect()).collect();
-        let (margin, rise) = margins(metric, &values[..values.len() - 1].concat());
-        let order = Order::of(&values, margin, &mut tables.scratch.sorter);
+        let mut order = Order::of(&values, &mut tables.scratch.sorter);
+        let (margin, rise) = margins(metric, &order);
+        order.shift(margin);
         let facts = Facts {
             kind: metric.kind,
             either: metric.worse == Worse::Either,
@@ -254,10 +237,16 @@ fn kept(all: &[Oriented], aligned: bool) -> Vec<Vec<usize>> {
         return all.iter().map(|o| (0..o.values.len()).filter(|&i| o.values[i].is_finite()).collect()).collect();
     }
     let n = all.iter().map(|o| o.values.len()).min().unwrap_or(0);
+    if all.iter().all(|o| o.values[..n].iter().all(|v| v.is_finite())) {
+        return vec![(0..n).collect()];
+    }
     vec![(0..n).filter(|&i| all.iter().all(|o| o.values[i].is_finite())).collect()]
 }
 
 fn pick(values: &[f64], keep: &[usize]) -> Vec<f64> {
+    if keep.len() == values.len() {
+        return values.to_vec();
+    }
     keep.iter().map(|&i| values[i]).collect()
 }
 
@@ -270,12 +259,20 @@ fn position(offsets: Option<&[u32]>, i: usize) -> f64 {
     }
 }
 
-fn margins(metric: &Metric, pooled: &[f64]) -> (f64, f64) {
-    let middle = if pooled.is_empty() { 0.0 } else { median(pooled) };
+fn margins(metric: &Metric, order: &Order) -> (f64, f64) {
+    if !metric.relative
+        && let Some(by) = metric.by
+    {
+        return (by, metric.rise.unwrap_or(by));
+    }
+    let candidate = metric.baselines.len() as u32;
+    let pooled: Vec<f64> =
+        order.values.iter().zip(&order.owners).filter(|(_, owner)| **owner != candidate).map(|(v, _)| *v).collect();
+    let middle = if pooled.is_empty() { 0.0 } else { sorted_median(&pooled) };
     let unit = if metric.relative { middle.abs() } else { 1.0 };
     let margin = match metric.by {
         Some(by) => by * unit,
-        None => usual(pooled),
+        None => usual(&pooled),
     };
     (margin, metric.rise.map_or(margin, |rise| rise * unit))
 }

@@ -4,6 +4,7 @@ use crate::cosines::{Cosines, Folded};
 use crate::kernels::dot;
 use crate::radix::Sorter;
 use crate::special::normal_quantile;
+use crate::tail::Tails;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -12,6 +13,7 @@ use std::rc::Rc;
 pub(crate) struct Tables {
     cosines: BTreeMap<usize, Rc<Cosines>>,
     ramps: BTreeMap<usize, Rc<Ramp>>,
+    ramp_transforms: BTreeMap<usize, Rc<Vec<f64>>>,
     scores: BTreeMap<usize, Rc<Vec<f64>>>,
     /// Memory that one computation after the other uses; nothing in it is read before it is written.
     pub(crate) scratch: Scratch,
@@ -40,13 +42,16 @@ pub(crate) struct Scratch {
     pub(crate) folded: Folded,
     /// Output of the cosine transform.
     pub(crate) transforms: Vec<f64>,
-    /// Pooled baseline samples in rising order.
-    pub(crate) pooled: Vec<f64>,
     /// Baseline samples below each sample.
     pub(crate) below: Vec<u32>,
+    /// Location scores of samples that were put just before each.
+    pub(crate) moved: Vec<f64>,
     /// Location scores in the order of ranks.
     pub(crate) ranked: Vec<f64>,
     pub(crate) sorter: Sorter,
+    pub(crate) tails: Tails,
+    /// Places of samples.
+    pub(crate) places: Vec<u32>,
     /// Location scores: a row for each run.
     pub(crate) locations: Rows,
 }
@@ -105,6 +110,21 @@ impl Tables {
             Rc::new(Ramp { times, square })
         });
         Rc::clone(made)
+    }
+
+    /// Cosine transform of the times of a series of `n` samples without the first (or the last: they differ by a
+    /// constant only).
+    pub(crate) fn ramp_transform(&mut self, n: usize) -> Rc<Vec<f64>> {
+        if let Some(made) = self.ramp_transforms.get(&n) {
+            return Rc::clone(made);
+        }
+        let (ramp, cosines) = (self.ramp(n - 1), self.cosines(n));
+        let mut folded = Folded::default();
+        folded.reserve(n - 1);
+        folded.fill(0, &ramp.times, &ramp.times, 0.0);
+        let mut out = vec![0.0; cosines.width()];
+        cosines.transform(&folded, &mut out);
+        Rc::clone(self.ramp_transforms.entry(n).or_insert(Rc::new(out)))
     }
 
     /// Normal scores of mid-ranks among `pooled` samples: entry i belongs to u = i / (2 pooled), u clipped to

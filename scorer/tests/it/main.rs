@@ -7,4 +7,5 @@ mod forming;
 mod hostile;
 mod properties;
 mod selectors;
+mod stories;
 mod vectors;
