@@ -117,6 +117,11 @@ impl Drive {
         let (state, effects) = step(self.soak.state.clone(), event);
         let changed = state != self.soak.state;
         self.soak.state = state;
+        // In the same write as the state that rests on it: a kill in between would leave an attempt that nobody judged and
+        // nobody excluded.
+        if effects.contains(&Effect::NextAttempt) {
+            self.exclude_attempt();
+        }
         // Fixed with the outcome, so that a publication that runs again tells the same time.
         if matches!(self.soak.state, State::Publishing { .. } | State::Ended { .. }) {
             self.soak.end(Utc::now());
@@ -151,7 +156,7 @@ impl Drive {
             Effect::Undo => self.undo().await,
             Effect::Judge => self.judge().await,
             Effect::Publish => self.publish().await,
-            Effect::NextAttempt => self.next_attempt(),
+            Effect::NextAttempt => Ok(self.next_attempt()),
         }
     }
 
@@ -373,17 +378,18 @@ impl Drive {
         Ok(Some(tokio::task::spawn_blocking(move || bench.judge_last(&evidence, ended)).await?))
     }
 
-    fn next_attempt(&mut self) -> anyhow::Result<Vec<Event>> {
-        let now = Utc::now();
+    fn exclude_attempt(&mut self) {
         if let Some(attempt) = self.soak.attempts.last_mut() {
-            attempt.ended_at.get_or_insert(now);
-            attempt.excluded = Some("the worker ended while it was observed".into());
+            attempt.ended_at.get_or_insert(Utc::now());
+            attempt.excluded.get_or_insert_with(|| "the worker ended while it was observed".into());
         }
-        self.store()?;
+    }
+
+    fn next_attempt(&self) -> Vec<Event> {
         if self.soak.attempt() >= ATTEMPTS_MAX {
-            return Ok(vec![Event::AbortAsked { reason: format!("{ATTEMPTS_MAX} attempts were cut off") }]);
+            return vec![Event::AbortAsked { reason: format!("{ATTEMPTS_MAX} attempts were cut off") }];
         }
-        Ok(vec![])
+        vec![]
     }
 }
 

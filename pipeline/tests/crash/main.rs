@@ -95,6 +95,21 @@ fn before_and_after_every_persisted_transition() {
     println!("{kills} kills at transitions: 0 leftovers, 0 entries lost, 0 doubled");
 }
 
+/// The attempt that the first kill cut off is excluded, even if the second comes before the next one begins.
+#[test]
+fn twice_in_a_row() {
+    let world = World::new();
+    world.push("1.0.0");
+    for crash in ["after:warming up", "before:planned", "after:planned"] {
+        let mut up = world.up(&[("METTLE_CRASH", crash)]);
+        let status = up.wait();
+        assert_eq!(status.signal(), Some(9), "{crash}: {status:?}\n{}", up.said());
+        nothing_runs(&world, crash);
+    }
+    settle(&world);
+    assert!(world.soaks().iter().any(|s| s.attempts.len() == 2), "{:?}", world.soaks());
+}
+
 #[test]
 fn at_random_moments() {
     let kills: u32 = std::env::var("METTLE_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(KILLS);
