@@ -5,12 +5,18 @@
 mod digest;
 mod error;
 mod files;
+mod labelled;
+mod long;
 mod manifest;
 mod rest;
 mod samples;
 mod store;
+mod table;
 
 pub use digest::{Digest, DigestError};
 pub use error::{EvidenceError, Hint};
+pub use labelled::{Label, LabelledCase, read_cases};
+pub use long::{LongSeries, read_long};
 pub use manifest::SCHEMA;
 pub use store::{Entry, EvidenceStore, Problem};
+pub use table::TableError;

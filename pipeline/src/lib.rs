@@ -7,6 +7,7 @@ pub mod crash;
 pub mod demo;
 pub mod digest;
 pub mod documents;
+pub mod files;
 pub mod git;
 pub mod init;
 pub mod landscape;

@@ -12,7 +12,7 @@ use crate::gaps::{self, Gap};
 use crate::metric::Metric;
 use crate::pairing::Pair;
 use crate::policy::Policy;
-use crate::quantity::digits;
+use crate::quantity::{Unit, digits};
 use crate::reading::{Reading, Shown, read};
 use crate::recording::Recording;
 use crate::resilience::Resilience;
@@ -281,6 +281,33 @@ fn by_baseline(input: &Assessment<'_>, facts: Facts<'_>) -> Judgement {
     let contexts: Vec<_> = facts.runs.iter().map(|run| &run.context).collect();
     let suspects = changed(&input.candidate.context, &contexts);
     finish(judgement, facts, weighed, &suspects)
+}
+
+/// The metrics that an assessment judges.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    /// Gate metrics.
+    pub gate: Vec<Metric>,
+    /// Watch metrics.
+    pub watch: Vec<Metric>,
+    /// Unit of every metric, gate first.
+    pub units: Vec<Unit>,
+}
+
+/// The metrics that an assessment would judge, without judging them.
+pub fn metrics_of(input: &Assessment<'_>) -> Metrics {
+    let facts = Facts::of(input);
+    let mut units = Vec::new();
+    let [gate, watch] = [Tier::Gate, Tier::Watch].map(|tier| {
+        let own = facts.pairs.iter().filter(|pair| pair.tier() == tier);
+        let formed = own.filter_map(|pair| {
+            let metric = pair.metric(&facts.offsets, input.look, input.policy.coverage)?;
+            units.push(pair.candidate.as_ref().map_or(Unit::Plain, |m| m.unit));
+            Some(metric)
+        });
+        formed.collect::<Vec<Metric>>()
+    });
+    Metrics { gate, watch, units }
 }
 
 fn judged<'p, 'a>(pairs: &[&'p Pair<'a>], reading: &Reading) -> Vec<Judged<'p, 'a>> {

@@ -2,10 +2,10 @@
 
 use crate::combine::simes;
 use crate::descriptive::{mean, squares_about_mean};
-use crate::prepare::{Series, View};
-use crate::pvalue::{MetricEvidence, Treatment, evidence};
+use crate::measure::Measured;
+use crate::metric::Metric;
+use crate::pvalue::{MetricEvidence, Played, evidence};
 use crate::special::{normal_cdf, normal_quantile, t_sf};
-use crate::tables::Tables;
 use std::ops::Range;
 
 /// Metrics a family needs for the dense channel: a mean over fewer is no mean.
@@ -49,11 +49,11 @@ pub(crate) struct TagEvidence {
 /// Metrics may have different numbers of runs. With K the largest, a metric with fewer runs takes part in the replays
 /// of the runs that it has; where K >= 3, a metric with fewer than three runs cannot fail the tag (its between-run
 /// variance is invisible) and counts as p = 1.
-pub(crate) fn tag_evidence(series: &[Series], families: &[Family], tables: &mut Tables) -> TagEvidence {
-    let runs = most_runs(series);
-    let views: Vec<View<'_>> = series.iter().map(Series::view).collect();
-    let metrics = evidence(&views, None, tables);
-    let silent = |i: usize| runs >= FEWEST_RUNS && series[i].run_count() < FEWEST_RUNS;
+pub(crate) fn tag_evidence(measured: &[Measured], families: &[Family]) -> TagEvidence {
+    let runs = measured.iter().map(|m| m.facts.runs).max().unwrap_or(0);
+    let played: Vec<Played<'_>> = measured.iter().map(|m| Played { facts: &m.facts, moments: &m.judged }).collect();
+    let metrics = evidence(&played);
+    let silent = |i: usize| runs >= FEWEST_RUNS && measured[i].facts.runs < FEWEST_RUNS;
     let said: Vec<Option<Said>> = metrics
         .iter()
         .enumerate()
@@ -61,13 +61,8 @@ pub(crate) fn tag_evidence(series: &[Series], families: &[Family], tables: &mut 
         .collect();
     let channels = channels(&said, families);
     let weights = families.iter().flat_map(|f| f.weights).zip(&channels).map(|(w, c)| c.map_or(0.0, |_| w)).collect();
-    let mut replays = Vec::new();
-    if runs >= FEWEST_RUNS {
-        let treatments: Vec<Treatment> = metrics.iter().map(|m| m.treatment).collect();
-        for k in replayed_runs(runs) {
-            replays.push(replay(series, families, &Played { k, treatments: &treatments }, tables));
-        }
-    }
+    let replays: Vec<Vec<Option<f64>>> =
+        (0..replayed_runs(runs).len()).map(|at| replay(measured, families, at)).collect();
     let channel_p = match replays.is_empty() {
         true => uncalibrated(&channels),
         false => calibrated(&channels, &replays),
@@ -76,16 +71,17 @@ pub(crate) fn tag_evidence(series: &[Series], families: &[Family], tables: &mut 
 }
 
 /// Largest number of baseline runs of any metric.
-pub(crate) fn most_runs(series: &[Series]) -> usize {
-    series.iter().map(Series::run_count).max().unwrap_or(0)
+pub(crate) fn most_runs(metrics: &[&Metric]) -> usize {
+    metrics.iter().map(|m| m.baselines.len()).max().unwrap_or(0)
 }
 
-/// Runs that are replayed: all up to six, else six spread evenly.
-fn replayed_runs(runs: usize) -> Vec<usize> {
-    if runs <= MOST_REPLAYS {
-        return (0..runs).collect();
+/// Runs that are replayed: none below three, all up to six, else six spread evenly.
+pub(crate) fn replayed_runs(runs: usize) -> Vec<usize> {
+    match runs {
+        0..FEWEST_RUNS => Vec::new(),
+        FEWEST_RUNS..=MOST_REPLAYS => (0..runs).collect(),
+        _ => (0..MOST_REPLAYS).map(|i| i * (runs - 1) / (MOST_REPLAYS - 1)).collect(),
     }
-    (0..MOST_REPLAYS).map(|i| i * (runs - 1) / (MOST_REPLAYS - 1)).collect()
 }
 
 /// The two p values of a metric that channels read.
@@ -101,20 +97,15 @@ impl From<&MetricEvidence> for Said {
     }
 }
 
-/// Which run plays the candidate, and how the candidate's metrics were treated.
-struct Played<'a> {
-    k: usize,
-    treatments: &'a [Treatment],
-}
-
-fn replay(series: &[Series], families: &[Family], played: &Played<'_>, tables: &mut Tables) -> Vec<Option<f64>> {
-    let able: Vec<usize> = (0..series.len())
-        .filter(|&i| series[i].run_count() >= FEWEST_RUNS && played.k < series[i].run_count())
-        .collect();
-    let views: Vec<View<'_>> = able.iter().map(|&i| series[i].replay(played.k)).collect();
-    let forced: Vec<Treatment> = able.iter().map(|&i| played.treatments[i]).collect();
-    let mut said = vec![None; series.len()];
-    for (&i, m) in able.iter().zip(&evidence(&views, Some(&forced), tables)) {
+/// Channels of the replay at one place among the replays.
+fn replay(measured: &[Measured], families: &[Family], at: usize) -> Vec<Option<f64>> {
+    let (able, played): (Vec<usize>, Vec<Played<'_>>) = measured
+        .iter()
+        .enumerate()
+        .filter_map(|(i, m)| Some((i, Played { facts: &m.facts, moments: m.replays[at].as_ref()? })))
+        .unzip();
+    let mut said = vec![None; measured.len()];
+    for (i, m) in able.into_iter().zip(&evidence(&played)) {
         said[i] = Some(Said::from(m));
     }
     channels(&said, families)
@@ -141,6 +132,28 @@ fn z_of(p: f64) -> f64 {
     -normal_quantile(p.clamp(1e-15, 1.0 - 1e-6))
 }
 
+/// How far replayed baseline runs say that a channel's z is too large.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deflation {
+    pub(crate) shift: f64,
+    pub(crate) stretch: f64,
+}
+
+impl Deflation {
+    /// Of the values of shift or peak of every replay, none below 0; nothing is changed without replays.
+    pub(crate) fn of(values: &[f64]) -> Deflation {
+        if values.is_empty() {
+            return Deflation { shift: 0.0, stretch: 1.0 };
+        }
+        let count = values.len() as f64;
+        let df = count - 1.0 + REPLAY_DF;
+        Deflation {
+            shift: ((count - 1.0) / df * mean(values)).max(0.0),
+            stretch: ((REPLAY_DF + squares_about_mean(values)) / df).max(1.0).sqrt(),
+        }
+    }
+}
+
 /// p of every channel, deflated by its replayed values (below 0 counts as 0); dense has no null of its own.
 fn calibrated(channels: &[Option<f64>], replays: &[Vec<Option<f64>>]) -> Vec<f64> {
     let count = replays.len() as f64;
@@ -148,14 +161,13 @@ fn calibrated(channels: &[Option<f64>], replays: &[Vec<Option<f64>>]) -> Vec<f64
     let one = |(j, c): (usize, &Option<f64>)| {
         let Some(c) = *c else { return 1.0 };
         let values: Vec<f64> = replays.iter().map(|r| r[j].unwrap_or(0.0).max(0.0)).collect();
-        let (middle, squares) = (mean(&values), squares_about_mean(&values));
         if j % CHANNELS == DENSE {
+            let (middle, squares) = (mean(&values), squares_about_mean(&values));
             let sd = ((REPLAY_DF * DENSE_SD * DENSE_SD + squares) / df).sqrt().max(DENSE_FLOOR);
             t_sf((c - middle) / sd / (1.0 + 1.0 / count).sqrt(), df)
         } else {
-            let mu = ((count - 1.0) / df * middle).max(0.0);
-            let lambda = ((REPLAY_DF + squares) / df).max(1.0).sqrt();
-            normal_cdf(-(c - mu) / lambda)
+            let Deflation { shift, stretch } = Deflation::of(&values);
+            normal_cdf(-(c - shift) / stretch)
         }
     };
     channels.iter().enumerate().map(one).collect()
@@ -176,6 +188,7 @@ mod tests {
 
     #[test]
     fn many_runs_are_replayed_evenly() {
+        assert!(replayed_runs(2).is_empty());
         assert_eq!(replayed_runs(4), [0, 1, 2, 3]);
         assert_eq!(replayed_runs(11), [0, 2, 4, 6, 8, 10]);
         assert_eq!(replayed_runs(8), [0, 1, 2, 4, 5, 7]);

@@ -43,15 +43,19 @@ pub(crate) fn count_evidence(view: &View<'_>) -> CountEvidence {
     let design = DESIGN.max(design_effect(cand.bad)).max(usual);
     let tally = Tally { events: x / design, exposure: n / design };
     let (margin, rate) = (view.series.margin, y / n_base);
-    let p_fail = if x > 0.0 {
-        let above = gamma_p(tally.events, tally.exposure * (margin + (y + 0.5) / n_base));
-        let earlier = Tally { events: y / design - 0.5, exposure: n_base / design };
-        above.max(two_rates(tally, earlier))
-    } else {
-        1.0
-    };
+    let p_fail = fail_p(tally, Tally { events: y / design, exposure: n_base / design }, design, margin);
     let p_pass = gamma_q(tally.events + 1.0, tally.exposure * (margin + rate));
     CountEvidence { est: x / n - rate, design, rate, tally, p_fail, p_pass }
+}
+
+/// p of H0 that the candidate's rate is at most a margin above the baseline's; both tallies divided by the design effect.
+pub(crate) fn fail_p(candidate: Tally, baseline: Tally, design: f64, margin: f64) -> f64 {
+    if candidate.events <= 0.0 {
+        return 1.0;
+    }
+    let usual = (baseline.events * design + 0.5) / (baseline.exposure * design);
+    let above = gamma_p(candidate.events, candidate.exposure * (margin + usual));
+    above.max(two_rates(candidate, Tally { events: baseline.events - 0.5, exposure: baseline.exposure }))
 }
 
 /// Relative growth of a share's variance if it stood at its margin; 0 for everything but shares.

@@ -1,14 +1,18 @@
-//! Means, variances and quantiles of one series. Sums run from the first to the last value, always.
+//! Means, variances and quantiles of one series.
+
+use crate::kernels::{squares_about, sum};
+
+/// Standard deviations of a normal series in one median absolute deviation.
+pub(crate) const MAD_TO_SD: f64 = 1.4826;
 
 /// Mean; NaN of nothing.
 pub(crate) fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
+    sum(values) / values.len() as f64
 }
 
 /// Sum of squares about the mean.
 pub(crate) fn squares_about_mean(values: &[f64]) -> f64 {
-    let m = mean(values);
-    values.iter().map(|v| (v - m) * (v - m)).sum()
+    squares_about(values, mean(values))
 }
 
 /// Variance that divides by n.
@@ -19,11 +23,6 @@ pub(crate) fn variance(values: &[f64]) -> f64 {
 /// Variance that divides by n - 1.
 pub(crate) fn sample_variance(values: &[f64]) -> f64 {
     squares_about_mean(values) / (values.len() as f64 - 1.0)
-}
-
-/// Inner product of two series of one length.
-pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(x, y)| x * y).sum()
 }
 
 /// Median; the mean of the two middle values of an even number; NaN of nothing.
@@ -52,6 +51,7 @@ pub(crate) fn sorted_median(sorted: &[f64]) -> f64 {
 }
 
 /// Quantile that interpolates between order statistics (type 7 of Hyndman and Fan 1996); NaN of nothing.
+#[cfg(test)]
 pub(crate) fn quantile(mut values: Vec<f64>, share: f64) -> f64 {
     if values.is_empty() {
         return f64::NAN;
@@ -68,7 +68,7 @@ pub(crate) fn quantile(mut values: Vec<f64>, share: f64) -> f64 {
 /// are equal.
 pub(crate) fn robust_sd(values: &[f64], median_value: f64) -> f64 {
     let away: Vec<f64> = values.iter().map(|v| (v - median_value).abs()).collect();
-    let mad = median(&away) * 1.4826;
+    let mad = median(&away) * MAD_TO_SD;
     if mad > 0.0 { mad } else { variance(values).sqrt() }
 }
 

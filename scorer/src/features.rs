@@ -1,8 +1,10 @@
 //! What the pooled baseline fixes (median, scale, tail cut, ranks) and the five features of a run.
 
-use crate::descriptive::{mean, median, quantile, robust_sd, sorted_median};
-use crate::tables::Tables;
-use std::rc::Rc;
+use crate::descriptive::{MAD_TO_SD, sorted_median, variance};
+use crate::kernels::map;
+use crate::order::{sorted_mad, upper_quantile};
+use crate::prepare::View;
+use crate::tables::{Rows, Tables};
 
 /// A sample counts at most this many scales: one spike cannot decide a mean.
 const CLIP: f64 = 8.0;
@@ -12,8 +14,8 @@ const WIDE: f64 = 40.0;
 const SCALE_MARGINS: f64 = 4.0;
 /// Differences below this many scales are ties: ranks must not hang on rounding.
 const TIE: f64 = 1e-9;
-/// Ties that are counted one by one.
-const NEAR: usize = 4;
+/// Quantile of the baseline above which a sample is in the tail.
+const TAIL: f64 = 0.95;
 /// Samples that tail and dispersion need.
 pub(crate) const SHAPE_SAMPLES: usize = 120;
 /// Samples that drift needs.
@@ -57,105 +59,166 @@ impl Feature {
 
 /// What the pooled baseline fixes.
 pub(crate) struct Reference {
-    sorted: Vec<f64>,
-    scores: Rc<Vec<f64>>,
     pub(crate) median: f64,
     /// Robust standard deviation, never 0.
     pub(crate) sd: f64,
     /// Unit of the features, never 0.
     pub(crate) scale: f64,
     tail_cut: f64,
-    tolerance: f64,
     /// Mean shift of the location score when the margin is added to the baseline samples.
     pub(crate) location_margin: f64,
+    /// Medians of the runs, the candidate last.
+    medians: Vec<f64>,
 }
 
 impl Reference {
-    /// From baseline runs of at least one sample each and a margin in own unit.
-    pub(crate) fn new(runs: &[&[f64]], margin: f64, tables: &mut Tables) -> Reference {
-        let mut sorted = runs.concat();
-        sorted.sort_unstable_by(f64::total_cmp);
+    /// From baseline runs of at least one sample each and the margin of their metric. Leaves the location scores in the
+    /// working memory.
+    pub(crate) fn new(view: &View<'_>, tables: &mut Tables) -> Reference {
+        let margin = view.series.margin;
+        let mut sorted = std::mem::take(&mut tables.scratch.pooled);
+        view.pool(&mut sorted, &mut tables.scratch.below);
         let middle = sorted_median(&sorted);
-        let sd = robust_sd(&sorted, middle);
+        let mad = sorted_mad(&sorted, middle) * MAD_TO_SD;
+        let sd = if mad > 0.0 { mad } else { variance(&sorted).sqrt() };
         let wide = sd.max(SCALE_MARGINS * margin);
         let scale = if wide > 0.0 { wide } else { 1.0 };
-        let mut own = Vec::with_capacity(sorted.len());
-        for run in runs {
-            let m = median(run);
-            own.extend(run.iter().map(|v| (v - m) / scale));
-        }
-        // A tail must be material: at least a margin away.
-        let tail_cut = quantile(own, 0.95).max(margin / scale);
+        let own = view.ordered_runs();
+        let medians: Vec<f64> = own.iter().map(|run| sorted_median(run)).collect();
+        let shifted: Vec<(&[f64], f64)> =
+            own.iter().zip(&medians).take(view.runs.len()).map(|(run, m)| (run.as_ref(), *m)).collect();
         let scores = tables.scores(sorted.len());
-        let mut reference = Reference {
-            sorted,
-            scores,
+        let ranks = Ranks { sorted: &sorted, scores: &scores, tolerance: TIE * scale };
+        let (below, out) = (&tables.scratch.below, &mut tables.scratch.locations);
+        let location_margin = if view.plays_whole() && view.series.order.least_gap > 2.0 * ranks.tolerance {
+            ranks.counted(view, below, out)
+        } else {
+            ranks.of_all(view, out);
+            if margin > 0.0 { ranks.mean_shift(margin) } else { 0.0 }
+        };
+        tables.scratch.pooled = sorted;
+        Reference {
+            location_margin,
             median: middle,
             sd: if sd > 0.0 { sd } else { 1.0 },
             scale,
-            tail_cut,
-            tolerance: TIE * scale,
-            location_margin: 0.0,
+            // A tail must be material: at least a margin away.
+            tail_cut: (upper_quantile(&shifted, TAIL) / scale).max(margin / scale),
+            medians,
+        }
+    }
+
+    /// One feature of all runs, sample by sample, into the rows of the working memory; the candidate's is the last.
+    pub(crate) fn feature(&self, feature: Feature, view: &View<'_>, tables: &mut Tables) {
+        let scratch = &mut tables.scratch;
+        if feature == Feature::Location {
+            std::mem::swap(&mut scratch.rows, &mut scratch.locations);
+            return;
+        }
+        let (middle, scale, cut) = (self.median, self.scale, self.tail_cut + TIE);
+        scratch.rows.shape(view.everyone().map(<[f64]>::len), 0);
+        for (run, raw) in view.everyone().enumerate() {
+            let own = (self.medians[run] - middle) / scale;
+            let out = scratch.rows.row_mut(run);
+            match feature {
+                Feature::Location | Feature::Level => {
+                    map(raw, out, move |v| ((v - middle) / scale).clamp(-CLIP, CLIP));
+                }
+                Feature::Tail => map(raw, out, move |v| if (v - middle) / scale - own > cut { 1.0 } else { 0.0 }),
+                Feature::Dispersion => map(raw, out, move |v| ((v - middle) / scale - own).abs().min(CLIP)),
+                Feature::Drift => map(raw, out, move |v| ((v - middle) / scale - own).clamp(-WIDE, WIDE)),
+            }
+        }
+    }
+
+    /// Whether no sample of the players reaches the clip of a feature, so that it is linear in the samples (dispersion:
+    /// in their distances from the run's own median).
+    pub(crate) fn unclipped(&self, feature: Feature, view: &View<'_>) -> bool {
+        let within = |(run, sorted): (usize, &[f64])| {
+            let (Some(low), Some(high)) = (sorted.first(), sorted.last()) else { return false };
+            let (origin, clip) = match feature {
+                Feature::Level => (self.median, CLIP),
+                Feature::Dispersion => (self.medians[run], CLIP),
+                Feature::Drift => (self.medians[run], WIDE),
+                Feature::Location | Feature::Tail => return false,
+            };
+            (high - origin).max(origin - low) < clip * self.scale
         };
-        if margin != 0.0 {
-            let (moved, still) = (reference.scores_moved_by(margin), reference.scores_moved_by(0.0));
-            let shifts: Vec<f64> = moved.iter().zip(&still).map(|(a, b)| a - b).collect();
-            reference.location_margin = mean(&shifts);
-        }
-        reference
-    }
-
-    /// Scores of the baseline samples moved by `margin`, in their order: both ends of the ties only move up.
-    fn scores_moved_by(&self, margin: f64) -> Vec<f64> {
-        let (mut left, mut right) = (0, 0);
-        let mut scores = Vec::with_capacity(self.sorted.len());
-        for v in &self.sorted {
-            let value = v + margin;
-            while left < self.sorted.len() && self.sorted[left] < value - self.tolerance {
-                left += 1;
-            }
-            right = right.max(left);
-            while right < self.sorted.len() && self.sorted[right] <= value + self.tolerance {
-                right += 1;
-            }
-            scores.push(self.scores[left + right]);
-        }
-        scores
-    }
-
-    /// Normal score of the mid-rank of a value among the baseline samples.
-    fn score(&self, value: f64) -> f64 {
-        let left = self.sorted.partition_point(|s| *s < value - self.tolerance);
-        let ties = |s: &f64| *s <= value + self.tolerance;
-        // Most values have few ties: look beside before searching.
-        let near = self.sorted[left..].iter().take(NEAR).take_while(|s| ties(s)).count();
-        let right = if near < NEAR { left + near } else { left + self.sorted[left..].partition_point(ties) };
-        self.scores[left + right]
-    }
-
-    /// One feature of a run, sample by sample.
-    pub(crate) fn feature(&self, feature: Feature, run: &Scaled<'_>) -> Vec<f64> {
-        let own = |v: &f64| v - run.median;
-        match feature {
-            Feature::Location => run.raw.iter().map(|&v| self.score(v)).collect(),
-            Feature::Level => run.scaled.iter().map(|v| v.clamp(-CLIP, CLIP)).collect(),
-            Feature::Tail => run.scaled.iter().map(|v| if own(v) > self.tail_cut + TIE { 1.0 } else { 0.0 }).collect(),
-            Feature::Dispersion => run.scaled.iter().map(|v| own(v).abs().min(CLIP)).collect(),
-            Feature::Drift => run.scaled.iter().map(|v| own(v).clamp(-WIDE, WIDE)).collect(),
-        }
-    }
-
-    /// A run in scales above the baseline median.
-    pub(crate) fn scaled<'a>(&self, raw: &'a [f64]) -> Scaled<'a> {
-        let scaled: Vec<f64> = raw.iter().map(|v| (v - self.median) / self.scale).collect();
-        let median = median(&scaled);
-        Scaled { raw, scaled, median }
+        view.ordered_runs().iter().enumerate().all(|(run, sorted)| within((run, sorted.as_ref())))
     }
 }
 
-/// A run, raw and in scales, with its own median in scales.
-pub(crate) struct Scaled<'a> {
-    raw: &'a [f64],
-    scaled: Vec<f64>,
-    median: f64,
+/// Normal scores of mid-ranks among the baseline samples. Values rise from question to question, so that two fingers
+/// that only move up find every rank.
+struct Ranks<'a> {
+    sorted: &'a [f64],
+    scores: &'a [f64],
+    tolerance: f64,
+}
+
+/// Baseline samples below a value, and not above it.
+#[derive(Default)]
+struct Fingers {
+    left: usize,
+    right: usize,
+}
+
+impl Ranks<'_> {
+    fn score(&self, value: f64, fingers: &mut Fingers) -> f64 {
+        let (low, high) = (value - self.tolerance, value + self.tolerance);
+        while fingers.left < self.sorted.len() && self.sorted[fingers.left] < low {
+            fingers.left += 1;
+        }
+        while fingers.right < self.sorted.len() && self.sorted[fingers.right] <= high {
+            fingers.right += 1;
+        }
+        self.scores[fingers.left + fingers.right]
+    }
+
+    /// Scores of every sample of every run of a view, the candidate last.
+    fn of_all(&self, view: &View<'_>, out: &mut Rows) {
+        out.shape(view.everyone().map(<[f64]>::len), 0);
+        let mut fingers = Fingers::default();
+        for ranked in &view.series.order.all {
+            if let Some((slot, place)) = view.slot(ranked) {
+                out.row_mut(slot)[place] = self.score(ranked.value, &mut fingers);
+            }
+        }
+    }
+
+    /// Mean shift of the score when `by` is added to every baseline sample.
+    fn mean_shift(&self, by: f64) -> f64 {
+        let (mut here, mut there) = (Fingers::default(), Fingers::default());
+        let mut sum = 0.0;
+        for &value in self.sorted {
+            sum += self.score(value + by, &mut there) - self.score(value, &mut here);
+        }
+        sum / self.sorted.len() as f64
+    }
+
+    /// Scores, and their mean shift by the margin, where no two samples tie, with or without the margin between them: a
+    /// rank is a count of baseline samples `below`. No branch here depends on the samples.
+    fn counted(&self, view: &View<'_>, below: &[u32], out: &mut Rows) -> f64 {
+        let order = &view.series.order;
+        // A run that does not play writes behind the others.
+        out.shape(view.everyone().map(<[f64]>::len), order.longest_run());
+        let places: Vec<(usize, u32)> = (0..order.run_count())
+            .map(|run| match view.slot_of(run) {
+                Some(slot) => (out.start(slot), u32::from(slot < view.runs.len())),
+                None => (out.end(), 0),
+            })
+            .collect();
+        for (ranked, below) in order.all.iter().zip(below) {
+            let (start, baseline) = places[ranked.run as usize];
+            out.flat[start + ranked.place as usize] = self.scores[(2 * below + baseline) as usize];
+        }
+        let mut sums = [0.0; 4];
+        for (i, (ranked, there)) in order.all.iter().zip(&order.shifted).enumerate() {
+            let baseline = places[ranked.run as usize].1;
+            // Adding 0 keeps the branch out of the loop.
+            sums[i % 4] += self.scores[2 * below[*there as usize] as usize] * f64::from(baseline);
+        }
+        // Scores of the samples where they are cancel: they lie evenly about 0.
+        ((sums[0] + sums[1]) + (sums[2] + sums[3])) / self.sorted.len() as f64
+    }
 }

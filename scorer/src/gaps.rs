@@ -131,9 +131,11 @@ pub(crate) fn not_comparable(soak: &str, differences: &[Difference]) -> Reason {
 /// No baseline run may be compared.
 pub(crate) fn no_baseline(given: usize) -> Gap {
     let (code, text) = match given {
-        0 => ("no_evidence", "There is no baseline run to compare with.".to_owned()),
-        n => ("not_comparable", format!("None of the {n} baseline runs can be compared with this soak.")),
+        0 => ("no_evidence", "There is no baseline run to compare with".to_owned()),
+        n => ("not_comparable", format!("None of the {n} baseline runs can be compared with this soak")),
     };
+    // A programme that changed, or a month without a soak, leaves an empty baseline, and no tag can fill it by passing.
+    let text = format!("{text}; adopt runs of a good tag under this programme (mettle baseline adopt).");
     gap(code, "baseline: no comparable run".to_owned(), text, "0 runs", "at least 1 run")
 }
 

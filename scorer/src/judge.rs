@@ -3,11 +3,11 @@
 //! Order of steps: orient, cut to the look, scale, features, long-run variance, between-run variance, p per feature,
 //! p per metric, channels, replay calibration, p of the tag, verdict.
 
-use crate::channels::{FEWEST_RUNS, Family, TagEvidence, most_runs, tag_evidence};
+use crate::channels::{FEWEST_RUNS, Family, TagEvidence, most_runs, replayed_runs, tag_evidence};
 use crate::looks::looks;
+use crate::measure::{Measured, measure};
 use crate::metric::Metric;
 use crate::policy::Policy;
-use crate::prepare::Series;
 use crate::report::{Flag, MetricNumbers, PassLevel, metric_numbers};
 use crate::resilience::{Resilience, ResilienceNumbers, resilience_numbers};
 use crate::score::Scores;
@@ -75,24 +75,25 @@ pub struct JudgeInput<'a> {
 pub fn judge(input: &JudgeInput<'_>) -> Numbers {
     let JudgeInput { gate, watch, policy, look, .. } = *input;
     let metrics: Vec<&Metric> = gate.iter().chain(watch).collect();
-    let series: Vec<Series> = metrics.iter().map(|m| Series::prepare(m, look)).collect();
-    let tag = tag_evidence(&series, &families(input), &mut Tables::default());
+    let runs = most_runs(&metrics);
+    let (replayed, mut tables) = (replayed_runs(runs), Tables::default());
+    let measured: Vec<Measured> = metrics.iter().map(|m| measure(m, look, &replayed, &mut tables)).collect();
+    let tag = tag_evidence(&measured, &families(input));
     let done = look >= policy.programme;
     let alpha = policy.alpha_pass / if look <= policy.programme { 2.0 } else { 6.0 };
     let resilience = input.resilience.filter(|_| done).and_then(|r| resilience_numbers(r, alpha));
     let (weights, tag_p) = tag_p(&tag, resilience.as_ref(), policy);
     let level = level(policy, look);
-    let mut reports = Vec::with_capacity(series.len());
-    for ((metric, series), ev) in metrics.iter().zip(&series).zip(&tag.metrics) {
-        let mut report = metric_numbers(metric, series, ev, PassLevel { alpha, kpi: policy.kpi });
-        if series.coverage < policy.coverage {
-            report.flags.push(if series.coverage > 0.0 { Flag::Coverage } else { Flag::SignalVanished });
+    let mut reports = Vec::with_capacity(measured.len());
+    for ((metric, Measured { facts, .. }), ev) in metrics.iter().zip(&measured).zip(&tag.metrics) {
+        let mut report = metric_numbers(metric, facts, ev, PassLevel { alpha, kpi: policy.kpi });
+        if facts.coverage < policy.coverage {
+            report.flags.push(if facts.coverage > 0.0 { Flag::Coverage } else { Flag::SignalVanished });
         }
         reports.push(report);
     }
     let gates = &reports[..gate.len()];
     let scores = tag_scores(gates, resilience.as_ref());
-    let runs = most_runs(&series);
     let shown = tag_p <= level;
     let fail = !input.hard_rules.is_empty() || (runs >= FEWEST_RUNS && shown);
     let whole = !gates.is_empty() && !gates.iter().any(|g| g.flags.iter().any(|f| f.blocks_pass()));

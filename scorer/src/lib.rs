@@ -5,6 +5,7 @@
 
 pub mod assess;
 pub mod comparable;
+pub mod compat;
 pub mod evidence;
 mod explain;
 pub mod form;
@@ -23,17 +24,24 @@ pub mod selector;
 pub mod signal;
 pub mod verdict;
 
+pub mod backtest;
 mod between;
 mod channels;
 pub mod combine;
 mod contrast;
+mod cosines;
 mod counts;
 mod descriptive;
 pub mod features;
+mod gram;
 pub mod judge;
+mod kernels;
 mod longrun;
 pub mod looks;
+mod measure;
+mod order;
 mod peak;
+pub mod power;
 mod prepare;
 pub mod pvalue;
 pub mod rates;

@@ -1,6 +1,7 @@
 //! Long-run variance of one run: prewhitened cosine estimate, the largest over several block lengths, per segment.
 
-use crate::descriptive::{dot, mean};
+use crate::cosines::BATCH;
+use crate::kernels::{block_means, detrend, products};
 use crate::tables::{Tables, frequencies};
 use std::ops::Range;
 
@@ -49,94 +50,90 @@ pub(crate) fn segments(at: &[f64]) -> Vec<Range<usize>> {
     parts
 }
 
-/// Long-run variance of a run, its segments pooled by length; zeros when no segment is long enough.
-pub(crate) fn run_variance(feature: &[f64], parts: &[Range<usize>], tables: &mut Tables) -> LongRun {
-    if parts.is_empty() {
-        return LongRun::default();
-    }
+/// Long-run variances of at most [`BATCH`] equally long runs over the same segments, which are pooled by length; zeros
+/// when no segment is long enough.
+pub(crate) fn run_variances(runs: &[&[f64]], parts: &[Range<usize>], tables: &mut Tables) -> [LongRun; BATCH] {
+    let mut out = [LongRun::default(); BATCH];
     let total: f64 = parts.iter().map(|p| p.len() as f64).sum();
-    let (mut omega, mut df, mut n_eff) = (0.0, 0.0, 0.0);
     for part in parts {
-        let got = long_run(&feature[part.clone()], tables);
-        omega += part.len() as f64 * got.omega;
-        df += got.df;
-        n_eff += got.n_eff;
+        let got = long_runs(runs, part, tables);
+        for (sum, got) in out.iter_mut().zip(got) {
+            sum.omega += part.len() as f64 / total * got.omega;
+            sum.df += got.df;
+            sum.n_eff += got.n_eff;
+        }
     }
-    LongRun { omega: omega / total, df, n_eff: n_eff * feature.len() as f64 / total }
+    for (out, run) in out.iter_mut().zip(runs) {
+        out.n_eff *= if parts.is_empty() { 0.0 } else { run.len() as f64 / total };
+    }
+    out
 }
 
-/// Largest prewhitened estimate over the block lengths with enough blocks.
-fn long_run(series: &[f64], tables: &mut Tables) -> LongRun {
-    let z = detrended(series);
-    let mut best = prewhitened(z.clone(), tables);
-    for length in BLOCK_LENGTHS.into_iter().skip(1) {
-        if z.len() / length < MIN_BLOCKS {
-            break;
-        }
-        let got = prewhitened(z.chunks_exact(length).map(mean).collect(), tables);
-        let omega = got.omega * length as f64;
-        if omega > best.omega {
-            best = LongRun { omega, ..got };
+/// Largest prewhitened estimate over the block lengths with enough blocks, for every run of a batch.
+fn long_runs(runs: &[&[f64]], part: &Range<usize>, tables: &mut Tables) -> [LongRun; BATCH] {
+    let mut all = std::mem::take(&mut tables.scratch.series);
+    all.resize_with(all.len().max(BATCH), Vec::new);
+    let series = &mut all[..runs.len()];
+    let ramp = tables.ramp(part.len());
+    for (run, z) in runs.iter().zip(series.iter_mut()) {
+        detrend(&run[part.clone()], &ramp.times, ramp.square, z);
+    }
+    let mut best = prewhitened(series, tables);
+    // Means of blocks of means are means of longer blocks.
+    for (step, length) in longer_blocks(part.len()) {
+        series.iter_mut().for_each(|z| block_means(z, step));
+        for (best, got) in best.iter_mut().zip(prewhitened(series, tables)) {
+            let omega = got.omega * length as f64;
+            if omega > best.omega {
+                *best = LongRun { omega, ..got };
+            }
         }
     }
+    tables.scratch.series = all;
     best
 }
 
-fn detrended(series: &[f64]) -> Vec<f64> {
-    let m = mean(series);
-    let middle = (series.len() as f64 - 1.0) / 2.0;
-    let (mut along, mut square) = (0.0, 0.0);
-    for (i, v) in series.iter().enumerate() {
-        let t = i as f64 - middle;
-        along += v * t;
-        square += t * t;
-    }
-    let slope = along / square;
-    series.iter().enumerate().map(|(i, v)| v - m - slope * (i as f64 - middle)).collect()
+/// Block lengths beyond the first with enough blocks in `n` samples, and by how much each is longer than the one before.
+pub(crate) fn longer_blocks(n: usize) -> impl Iterator<Item = (usize, usize)> {
+    let pairs = BLOCK_LENGTHS.into_iter().zip(BLOCK_LENGTHS.into_iter().skip(1));
+    pairs.take_while(move |(_, length)| n / length >= MIN_BLOCKS).map(|(before, length)| (length / before, length))
 }
 
-/// AR(1)-prewhitened equal-weighted-cosine variance (Lazarus, Lewis, Stock and Watson 2018; prewhitening after Andrews
-/// and Monahan 1992) of a series, which is centred here.
-fn prewhitened(mut z: Vec<f64>, tables: &mut Tables) -> LongRun {
-    let n = z.len();
+/// Lag-1 correlation of `n` samples with this sum of squares and of products of neighbours, mended for the bias after
+/// detrending; `None` where nothing varies.
+pub(crate) fn correlation(n: usize, square: f64, lag: f64) -> Option<f64> {
     let count = n as f64;
-    let m = mean(&z);
-    z.iter_mut().for_each(|v| *v -= m);
-    let square = dot(&z, &z);
     if square <= 1e-24 * count {
-        return LongRun { omega: 0.0, df: 1.0, n_eff: count };
+        return None;
     }
-    let r = dot(&z[1..], &z[..n - 1]) / square;
-    // Bias of the lag-1 correlation after detrending.
-    let r = (r + (2.0 + 4.0 * r) / count).clamp(0.0, RHO_CAP);
-    let mut e: Vec<f64> = (1..n).map(|i| z[i] - r * z[i - 1]).collect();
-    let m = mean(&e);
-    e.iter_mut().for_each(|v| *v -= m);
+    let r = lag / square;
+    Some((r + (2.0 + 4.0 * r) / count).clamp(0.0, RHO_CAP))
+}
+
+/// Long-run variance from the power of `n` samples that were prewhitened with `r`; `None`: nothing varies.
+pub(crate) fn recoloured(n: usize, r: Option<f64>, power: f64) -> LongRun {
+    let count = n as f64;
+    let Some(r) = r else { return LongRun { omega: 0.0, df: 1.0, n_eff: count } };
     let nu = frequencies(n) as f64;
-    let power = power(&tables.cosines(n).rows, &e);
     let n_eff = count * (1.0 - r) / (1.0 + r);
     LongRun { omega: power / nu / ((1.0 - r) * (1.0 - r)), df: 1.0 / (1.0 / nu + 2.0 / n_eff), n_eff }
 }
 
-/// Sum of the squared inner products with every row. Four rows at a time: each sum still runs from the first to the
-/// last value, but the processor need not wait for one before it goes on with the next.
-fn power(rows: &[Vec<f64>], e: &[f64]) -> f64 {
-    let mut power = 0.0;
-    for four in rows.chunks(4) {
-        let [a, b, c, d] = four else {
-            power += four.iter().map(|row| dot(e, row).powi(2)).sum::<f64>();
-            continue;
-        };
-        let mut sums = [0.0_f64; 4];
-        for ((((v, a), b), c), d) in e.iter().zip(a).zip(b).zip(c).zip(d) {
-            sums[0] += v * a;
-            sums[1] += v * b;
-            sums[2] += v * c;
-            sums[3] += v * d;
-        }
-        sums.iter().for_each(|s| power += s * s);
+/// AR(1)-prewhitened equal-weighted-cosine variances (Lazarus, Lewis, Stock and Watson 2018; prewhitening after Andrews
+/// and Monahan 1992) of centred series.
+fn prewhitened(series: &[Vec<f64>], tables: &mut Tables) -> [LongRun; BATCH] {
+    let n = series[0].len();
+    let cosines = tables.cosines(n);
+    let folded = &mut tables.scratch.folded;
+    folded.reserve(n - 1);
+    let mut r = [None; BATCH];
+    for (lane, (r, z)) in r.iter_mut().zip(series).enumerate() {
+        let (square, lag) = products(z);
+        *r = correlation(n, square, lag);
+        folded.fill(lane, &z[1..], &z[..n - 1], r.unwrap_or(0.0));
     }
-    power
+    let power = cosines.power(folded);
+    std::array::from_fn(|lane| recoloured(n, r[lane], power[lane]))
 }
 
 #[cfg(test)]
@@ -156,8 +153,8 @@ mod tests {
 
     #[test]
     fn a_constant_has_no_variance() {
-        let got =
-            run_variance(&[2.0; 64], &segments(&(0..64).map(f64::from).collect::<Vec<_>>()), &mut Tables::default());
+        let parts = segments(&(0..64).map(f64::from).collect::<Vec<_>>());
+        let got = run_variances(&[&[2.0; 64]], &parts, &mut Tables::default())[0];
         assert_eq!((got.omega, got.n_eff), (0.0, 64.0));
     }
 }

@@ -3,6 +3,7 @@
 //! Values become base units, as series are recorded: shares of one, bytes, seconds. `%` alone is relative to the
 //! baseline median.
 
+use crate::descriptive::{median, robust_sd};
 use crate::signal::Margin;
 use std::fmt;
 
@@ -39,6 +40,21 @@ pub const REMEDY: &str = "write percentage points `1pp`, a share of the baseline
 
 /// Pattern of a margin for JSON schemas.
 pub const PATTERN: &str = r"^[0-9]+(\.[0-9]+)?\s*(pp|%|B|kB|MB|GB|KiB|MiB|GiB|us|ms|s|m|h)?$";
+
+/// Default margin in robust standard deviations of the baseline, for metrics that declare none.
+const DEFAULT_SD: f64 = 0.25;
+/// Default margin as a share of the baseline median; the larger of the two holds.
+const DEFAULT_RELATIVE: f64 = 0.05;
+
+/// The margin of a metric that declares none, in its own unit: the larger of a quarter robust standard deviation and
+/// 5 % of the median of its pooled, finite baseline samples; 0 of nothing.
+pub fn usual(pooled: &[f64]) -> f64 {
+    if pooled.is_empty() {
+        return 0.0;
+    }
+    let middle = median(pooled);
+    (DEFAULT_SD * robust_sd(pooled, middle)).max(DEFAULT_RELATIVE * middle.abs())
+}
 
 /// Units with their factor to the base unit.
 const UNITS: &[(&str, f64)] = &[

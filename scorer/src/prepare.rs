@@ -1,13 +1,12 @@
 //! Turns a metric so that worse is up, cuts every run to the candidate's offsets, and fixes the margin in own unit.
 
-use crate::descriptive::{median, robust_sd};
+use crate::descriptive::median;
+use crate::margin::usual;
 use crate::metric::{Kind, Metric, Samples};
+use crate::order::{Order, Ranked};
 use crate::signal::Worse;
-
-/// Default margin in robust standard deviations of the baseline, for metrics that declare none.
-const DEFAULT_SD: f64 = 0.25;
-/// Default margin as a share of the baseline median; the larger of the two holds.
-const DEFAULT_RELATIVE: f64 = 0.05;
+use std::borrow::Cow;
+use std::ops::{Deref, Range};
 
 /// Bad events and total per sample of one run; equal lengths.
 #[derive(Clone, Debug)]
@@ -16,21 +15,41 @@ pub(crate) struct Events {
     pub(crate) total: Vec<f64>,
 }
 
-/// A metric cut to a look and turned so that worse is up. The candidate is the last entry of `values`, `at` and
-/// `events`; `at` has one entry only where all runs share their offsets.
-#[derive(Debug)]
-pub(crate) struct Series {
+/// What stays of a metric when its samples are gone.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Facts {
     pub(crate) kind: Kind,
     pub(crate) either: bool,
     pub(crate) aligned: bool,
-    values: Vec<Vec<f64>>,
-    at: Vec<Vec<f64>>,
-    events: Vec<Events>,
     pub(crate) margin: f64,
     pub(crate) rise: f64,
     pub(crate) rise_declared: bool,
     /// Share of the look's samples that the candidate has.
     pub(crate) coverage: f64,
+    /// Samples of the candidate that are judged.
+    pub(crate) samples: usize,
+    /// Number of baseline runs.
+    pub(crate) runs: usize,
+}
+
+/// A metric cut to a look and turned so that worse is up. The candidate is the last entry of `values`, `at` and
+/// `events`; `at` has one entry only where all runs share their offsets.
+#[derive(Debug)]
+pub(crate) struct Series {
+    pub(crate) facts: Facts,
+    values: Vec<Vec<f64>>,
+    at: Vec<Vec<f64>>,
+    events: Vec<Events>,
+    /// All samples in rising order.
+    pub(crate) order: Order,
+}
+
+impl Deref for Series {
+    type Target = Facts;
+
+    fn deref(&self) -> &Facts {
+        &self.facts
+    }
 }
 
 /// Borrowed events of one run.
@@ -50,12 +69,83 @@ pub(crate) struct View<'a> {
     pub(crate) at: Vec<&'a [f64]>,
     /// Events of the runs, then of the candidate; empty for gauges and rates.
     pub(crate) events: Vec<EventsView<'a>>,
+    /// Who plays what, by run of the series: the place among the runs of the view; the candidate's is the last.
+    slots: Vec<usize>,
+    /// Runs of the series that play, the candidate's last.
+    pub(crate) players: Vec<usize>,
+    /// Samples of the candidate's run that play.
+    cut: Range<usize>,
 }
 
-impl View<'_> {
-    /// Whether there are enough samples to say anything at all.
+impl<'a> View<'a> {
+    /// Whose sample this is, and its place there; `None` where it does not play.
+    pub(crate) fn slot(&self, ranked: &Ranked) -> Option<(usize, usize)> {
+        let (slot, place) = (self.slots[ranked.run as usize], ranked.place as usize);
+        if slot < self.runs.len() {
+            return Some((slot, place));
+        }
+        (slot == self.runs.len() && self.cut.contains(&place)).then(|| (slot, place - self.cut.start))
+    }
+
+    /// Place of a run of the series among the runs of the view; `None` where it does not play.
+    pub(crate) fn slot_of(&self, run: usize) -> Option<usize> {
+        Some(self.slots[run]).filter(|slot| *slot <= self.runs.len())
+    }
+
+    /// Whether the candidate plays with all its samples.
+    pub(crate) fn plays_whole(&self) -> bool {
+        let candidate = self.slots.iter().position(|slot| *slot == self.runs.len());
+        candidate.is_some_and(|run| self.series.order.run(run).len() == self.cut.len())
+    }
+
+    /// Samples of all runs, the candidate last.
+    pub(crate) fn everyone(&self) -> impl Iterator<Item = &'a [f64]> {
+        self.runs.iter().copied().chain([self.cand])
+    }
+
+    /// Samples of all baseline runs in rising order, and how many of them stand before each sample of the series and
+    /// before its end.
+    pub(crate) fn pool(&self, out: &mut Vec<f64>, below: &mut Vec<u32>) {
+        let all = &self.series.order.all;
+        out.resize(all.len() + 1, 0.0);
+        below.resize(all.len() + 1, 0);
+        let plays: Vec<u32> = self.slots.iter().map(|slot| u32::from(*slot < self.runs.len())).collect();
+        let mut count = 0;
+        for (ranked, below) in all.iter().zip(below.iter_mut()) {
+            // Written always and counted if it plays: half of the samples would be mispredicted branches.
+            out[count as usize] = ranked.value;
+            *below = count;
+            count += plays[ranked.run as usize];
+        }
+        below[all.len()] = count;
+        out.truncate(count as usize);
+    }
+
+    /// Samples of every run in rising order, the candidate last.
+    pub(crate) fn ordered_runs(&self) -> Vec<Cow<'a, [f64]>> {
+        let order = &self.series.order;
+        let mut out = vec![Cow::Borrowed(&[][..]); self.runs.len() + 1];
+        for (run, &slot) in self.slots.iter().enumerate() {
+            if slot < self.runs.len() {
+                out[slot] = Cow::Borrowed(order.run(run));
+            } else if slot == self.runs.len() {
+                out[slot] = order.part(run, &self.cut);
+            }
+        }
+        out
+    }
+
+    /// Whether there are enough samples to say anything at all, and they make sense.
     pub(crate) fn alive(&self) -> bool {
-        !self.runs.is_empty() && self.cand.len() >= 3 && self.runs.iter().all(|r| r.len() >= 3)
+        !self.runs.is_empty() && self.cand.len() >= 3 && self.runs.iter().all(|r| r.len() >= 3) && self.makes_sense()
+    }
+
+    /// Margins are finite and not negative, and no event was counted backwards. A metric for which this does not hold
+    /// has no evidence, like one that was not measured.
+    fn makes_sense(&self) -> bool {
+        let margin = |m: f64| m.is_finite() && m >= 0.0;
+        let counted = |values: &[f64]| values.iter().all(|v| *v >= 0.0);
+        margin(self.series.margin) && margin(self.series.rise) && self.events.iter().all(|e| counted(e.bad))
     }
 }
 
@@ -92,18 +182,19 @@ impl Series {
         };
         let at = keep.iter().map(|k| k.iter().map(|&i| position(metric.offsets.as_deref(), i)).collect()).collect();
         let (margin, rise) = margins(metric, &values[..values.len() - 1].concat());
-        Series {
+        let order = Order::of(&values, margin);
+        let facts = Facts {
             kind: metric.kind,
             either: metric.worse == Worse::Either,
             aligned: metric.aligned,
-            values,
-            at,
-            events,
             margin,
             rise,
             rise_declared: metric.rise.is_some(),
             coverage,
-        }
+            samples: values[values.len() - 1].len(),
+            runs: metric.baselines.len(),
+        };
+        Series { facts, order, values, at, events }
     }
 
     /// Number of baseline runs.
@@ -128,7 +219,7 @@ impl Series {
     }
 
     /// `order`: runs, the last plays the candidate and is cut to `cut`.
-    fn played(&self, order: &[usize], cut: std::ops::Range<usize>) -> View<'_> {
+    fn played(&self, order: &[usize], cut: Range<usize>) -> View<'_> {
         let (&last, runs) = order.split_last().expect("the candidate is always there");
         let offsets = |i: usize| self.at[if self.aligned { 0 } else { i }].as_slice();
         let tallied = |i: usize| EventsView { bad: &self.events[i].bad, total: &self.events[i].total };
@@ -140,8 +231,15 @@ impl Series {
             let own = tallied(last);
             events.push(EventsView { bad: &own.bad[cut.clone()], total: &own.total[cut.clone()] });
         }
+        let mut slots = vec![usize::MAX; self.values.len()];
+        for (slot, &run) in order.iter().enumerate() {
+            slots[run] = slot;
+        }
         View {
             series: self,
+            slots,
+            players: order.to_vec(),
+            cut: cut.clone(),
             runs: runs.iter().map(|&i| self.values[i].as_slice()).collect(),
             cand: &self.values[last][cut],
             at,
@@ -200,8 +298,7 @@ fn margins(metric: &Metric, pooled: &[f64]) -> (f64, f64) {
     let unit = if metric.relative { middle.abs() } else { 1.0 };
     let margin = match metric.by {
         Some(by) => by * unit,
-        None if pooled.is_empty() => 0.0,
-        None => (DEFAULT_SD * robust_sd(pooled, middle)).max(DEFAULT_RELATIVE * middle.abs()),
+        None => usual(pooled),
     };
     (margin, metric.rise.map_or(margin, |rise| rise * unit))
 }

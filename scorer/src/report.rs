@@ -2,7 +2,7 @@
 
 use crate::features::Feature;
 use crate::metric::Metric;
-use crate::prepare::Series;
+use crate::prepare::Facts;
 use crate::pvalue::{FeatureNumbers, MetricEvidence};
 use crate::rates::garwood;
 use crate::score::{POINTS, Scores, points};
@@ -135,21 +135,21 @@ impl Part {
 }
 
 /// What is known of `metric` at the pass level.
-pub(crate) fn metric_numbers(metric: &Metric, series: &Series, ev: &MetricEvidence, pass: PassLevel) -> MetricNumbers {
-    let mut out = blank(metric, series, ev);
+pub(crate) fn metric_numbers(metric: &Metric, facts: &Facts, ev: &MetricEvidence, pass: PassLevel) -> MetricNumbers {
+    let mut out = blank(metric, facts, ev);
     let parts = match &ev.counts {
         Some(c) => {
             let (low, high) = garwood(c.tally, pass.alpha);
             let (low, high) = (low - c.rate, high - c.rate);
             (out.effect, out.effect_low, out.effect_high) = (Some(c.est), Some(low), Some(high));
             out.design = Some(c.design);
-            vec![Part { degradation: c.est, low, high, margin: series.margin, p_pass: c.p_pass }]
+            vec![Part { degradation: c.est, low, high, margin: facts.margin, p_pass: c.p_pass }]
         }
         None => {
-            moments(&mut out, series, ev, pass);
-            let mut parts = vec![moment_part(out.feature(Feature::Level), series, series.margin, pass)];
-            if series.rise_declared {
-                parts.push(moment_part(out.feature(Feature::Drift), series, series.rise, pass));
+            moments(&mut out, facts, ev, pass);
+            let mut parts = vec![moment_part(out.feature(Feature::Level), facts, facts.margin, pass)];
+            if facts.rise_declared {
+                parts.push(moment_part(out.feature(Feature::Drift), facts, facts.rise, pass));
             }
             parts
         }
@@ -172,7 +172,7 @@ impl MetricNumbers {
     }
 }
 
-fn blank(metric: &Metric, series: &Series, ev: &MetricEvidence) -> MetricNumbers {
+fn blank(metric: &Metric, facts: &Facts, ev: &MetricEvidence) -> MetricNumbers {
     let mut flags = Vec::new();
     if ev.treatment.counts {
         flags.push(Flag::Counts);
@@ -182,12 +182,12 @@ fn blank(metric: &Metric, series: &Series, ev: &MetricEvidence) -> MetricNumbers
     }
     MetricNumbers {
         name: metric.name.clone(),
-        margin: series.margin,
-        rise_margin: series.rise,
-        n: series.view().cand.len(),
+        margin: facts.margin,
+        rise_margin: facts.rise,
+        n: facts.samples,
         n_eff: ev.n_eff,
-        coverage: series.coverage,
-        runs: series.run_count(),
+        coverage: facts.coverage,
+        runs: facts.runs,
         counts: ev.treatment.counts,
         flat: ev.treatment.flat,
         run_is_observation: ev.one_observation,
@@ -210,16 +210,16 @@ fn blank(metric: &Metric, series: &Series, ev: &MetricEvidence) -> MetricNumbers
 }
 
 /// Effect, limits, n* and tightness from the level.
-fn moments(out: &mut MetricNumbers, series: &Series, ev: &MetricEvidence, pass: PassLevel) {
+fn moments(out: &mut MetricNumbers, facts: &Facts, ev: &MetricEvidence, pass: PassLevel) {
     let level = *out.feature(Feature::Level);
     let (Some(se), Some(se_pass), Some(df)) = (level.se, level.se_pass, level.df) else {
         out.effect = ev.alive.then_some(level.est);
         return;
     };
     let t = t_quantile(1.0 - pass.alpha, df);
-    let degradation = if series.either { level.est.abs() } else { level.est };
-    let room = series.margin * (100.0 - pass.kpi) / POINTS - degradation;
-    let between = level.tau * level.tau * (1.0 + 1.0 / series.run_count() as f64);
+    let degradation = if facts.either { level.est.abs() } else { level.est };
+    let room = facts.margin * (100.0 - pass.kpi) / POINTS - degradation;
+    let between = level.tau * level.tau * (1.0 + 1.0 / facts.runs as f64);
     let denominator = room * room - t * t * between;
     out.effect = Some(level.est);
     out.effect_low = Some(level.est - t * se_pass);
@@ -228,13 +228,13 @@ fn moments(out: &mut MetricNumbers, series: &Series, ev: &MetricEvidence, pass: 
     if room > 0.0 && denominator > 0.0 && !ev.one_observation {
         out.n_star = Some(out.n as f64 * t * t * (se_pass * se_pass - between).max(0.0) / denominator);
     }
-    if series.margin < TIGHT * se_pass {
+    if facts.margin < TIGHT * se_pass {
         out.flags.push(Flag::MarginTooTight);
     }
 }
 
-fn moment_part(feature: &FeatureNumbers, series: &Series, margin: f64, pass: PassLevel) -> Part {
-    let degradation = if series.either { feature.est.abs() } else { feature.est };
+fn moment_part(feature: &FeatureNumbers, facts: &Facts, margin: f64, pass: PassLevel) -> Part {
+    let degradation = if facts.either { feature.est.abs() } else { feature.est };
     let known = feature.se_pass.filter(|se| se.is_finite() && feature.est.is_finite());
     let (Some(se), Some(df)) = (known, feature.df) else {
         // What is not a number is as bad as can be.

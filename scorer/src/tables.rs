@@ -1,5 +1,7 @@
 //! Tables that depend on lengths only: cosines of the long-run variance and normal scores of ranks.
 
+use crate::cosines::{Cosines, Folded};
+use crate::kernels::dot;
 use crate::special::normal_quantile;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -8,26 +10,101 @@ use std::rc::Rc;
 #[derive(Default)]
 pub(crate) struct Tables {
     cosines: BTreeMap<usize, Rc<Cosines>>,
+    ramps: BTreeMap<usize, Rc<Ramp>>,
     scores: BTreeMap<usize, Rc<Vec<f64>>>,
+    /// Memory that one computation after the other uses; nothing in it is read before it is written.
+    pub(crate) scratch: Scratch,
 }
 
-/// Orthonormal type-II cosines of one length, one row per frequency.
-pub(crate) struct Cosines {
-    /// Rows, frequency 1 first.
-    pub(crate) rows: Vec<Vec<f64>>,
+/// Times of a series about their middle.
+pub(crate) struct Ramp {
+    /// -(n-1)/2, ..., (n-1)/2.
+    pub(crate) times: Vec<f64>,
+    /// Sum of their squares.
+    pub(crate) square: f64,
+}
+
+/// Working memory, so that nothing is allocated per feature and run. Whoever needs a part takes it and puts it back.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    /// Values of one feature: a row for each run.
+    pub(crate) rows: Rows,
+    /// The same about their common profile.
+    pub(crate) centred: Rows,
+    /// Common profile.
+    pub(crate) profile: Vec<f64>,
+    /// Detrended series.
+    pub(crate) series: Vec<Vec<f64>>,
+    /// Input of the cosine transform.
+    pub(crate) folded: Folded,
+    /// Output of the cosine transform.
+    pub(crate) transforms: Vec<f64>,
+    /// Pooled baseline samples in rising order.
+    pub(crate) pooled: Vec<f64>,
+    /// Baseline samples below each sample.
+    pub(crate) below: Vec<u32>,
+    /// Location scores: a row for each run.
+    pub(crate) locations: Rows,
+}
+
+/// Rows of numbers, one after the other.
+#[derive(Default)]
+pub(crate) struct Rows {
+    pub(crate) flat: Vec<f64>,
+    ends: Vec<usize>,
+}
+
+impl Rows {
+    /// Becomes rows of these lengths and `spare` values behind them; the values are whatever was there.
+    pub(crate) fn shape(&mut self, lengths: impl Iterator<Item = usize>, spare: usize) {
+        self.ends.clear();
+        self.ends.extend(lengths.scan(0, |end, n| {
+            *end += n;
+            Some(*end)
+        }));
+        self.flat.resize(self.end() + spare, 0.0);
+    }
+
+    /// Number of rows.
+    pub(crate) fn count(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// End of the last row.
+    pub(crate) fn end(&self) -> usize {
+        self.ends.last().copied().unwrap_or(0)
+    }
+
+    /// Start of row `i`.
+    pub(crate) fn start(&self, i: usize) -> usize {
+        if i == 0 { 0 } else { self.ends[i - 1] }
+    }
+
+    /// Row `i`.
+    pub(crate) fn row(&self, i: usize) -> &[f64] {
+        &self.flat[self.start(i)..self.ends[i]]
+    }
+
+    /// Row `i`, to be written.
+    pub(crate) fn row_mut(&mut self, i: usize) -> &mut [f64] {
+        let start = self.start(i);
+        &mut self.flat[start..self.ends[i]]
+    }
 }
 
 impl Tables {
     /// Cosines for the residuals of a series of `n` samples: `n - 1` values and [`frequencies`] rows.
     pub(crate) fn cosines(&mut self, n: usize) -> Rc<Cosines> {
-        let made = self.cosines.entry(n).or_insert_with(|| {
-            let m = (n - 1) as f64;
-            let row = |j: usize| {
-                (0..n - 1)
-                    .map(|i| (2.0 / m).sqrt() * (std::f64::consts::PI * ((i as f64 + 0.5) * j as f64) / m).cos())
-                    .collect()
-            };
-            Rc::new(Cosines { rows: (1..=frequencies(n)).map(row).collect() })
+        Rc::clone(self.cosines.entry(n).or_insert_with(|| Rc::new(Cosines::new(n - 1, frequencies(n)))))
+    }
+
+    /// Times of `n` samples about their middle.
+    pub(crate) fn ramp(&mut self, n: usize) -> Rc<Ramp> {
+        let middle = (n as f64 - 1.0) / 2.0;
+        let made = self.ramps.entry(n).or_insert_with(|| {
+            let times: Vec<f64> = (0..n).map(|i| i as f64 - middle).collect();
+            let square = dot(&times, &times);
+            Rc::new(Ramp { times, square })
         });
         Rc::clone(made)
     }

@@ -15,6 +15,8 @@ use tokio::time::Instant;
 
 /// Time between two questions of `gate wait`.
 const AGAIN: Duration = Duration::from_secs(1);
+/// How long `gate wait` lets a tag appear: a worker sees a pushed tag within seconds, and a misspelt one never comes.
+const APPEARS: Duration = Duration::from_secs(60);
 
 const CHECK_EXAMPLES: &str = "Examples:
   mettle gate check release --product shop --tag v1.2.0 --landscape staging --dir soak
@@ -26,6 +28,8 @@ Exit: 0 allow, 10 deny (also expired), 11 wait, or denied for want of evidence, 
 const WAIT_EXAMPLES: &str = "Examples:
   mettle gate wait release --product shop --tag v1.2.0 --landscape staging --timeout 30m --dir soak
   mettle gate wait release --product shop --tag v1.2.0 --landscape staging --timeout 6h --url http://127.0.0.1:7310
+
+A tag that was just pushed may take a few seconds to be seen: it is waited for at most a minute, then it is unknown.
 
 Exit: as `gate check`, and 12 when the time limit is reached.";
 
@@ -92,7 +96,7 @@ impl Answerer {
             Answerer::Folder(installation) => Ok(match answer(installation.gate.as_ref(), question, Utc::now()) {
                 Ok(given) => Reply::Answer(given.body()),
                 Err(AnswerError::NotFound { what, hint }) => {
-                    Reply::Refused { exit: Exit::Usage, message: format!("{what} is not known here; {hint}") }
+                    Reply::Unknown(format!("{what} is not known here; {hint}"))
                 }
                 Err(error) => return Err(error.into()),
             }),
@@ -135,14 +139,22 @@ async fn until_decided(
     output: Output,
 ) -> anyhow::Result<u8> {
     let until = Instant::now() + limit.unwrap_or_default();
-    let mut answered_before = false;
+    let appears = until.min(Instant::now() + APPEARS);
+    let (mut answered_before, mut told) = (false, false);
     loop {
         let left = until.saturating_duration_since(Instant::now());
         let body = match answerer.ask(question, left).await {
             Ok(Reply::Answer(body)) => body,
-            Ok(Reply::Refused { exit, message }) => {
+            Ok(Reply::Unknown(message)) if Instant::now() < appears => {
+                if !std::mem::replace(&mut told, true) {
+                    tracing::warn!("{message}; waiting for it to appear");
+                }
+                tokio::time::sleep(AGAIN.min(appears.saturating_duration_since(Instant::now()))).await;
+                continue;
+            }
+            Ok(Reply::Unknown(message) | Reply::Refused(message)) => {
                 eprintln!("error: {message}");
-                return Ok(exit as u8);
+                return Ok(Exit::Usage as u8);
             }
             // A server that answered before may be restarting; one that never did has another address.
             Err(error) if answered_before && Instant::now() < until => {

@@ -11,13 +11,10 @@ use std::fmt::Write as _;
 pub(super) enum Reply {
     /// The body of an answer.
     Answer(Value),
-    /// The question cannot be answered.
-    Refused {
-        /// Exit code.
-        exit: Exit,
-        /// Why, and what to do.
-        message: String,
-    },
+    /// Gate, product, landscape or tag is not known, perhaps not yet: why, and what would make it known.
+    Unknown(String),
+    /// The question cannot be answered: why, and what to do.
+    Refused(String),
 }
 
 fn word<'a>(body: &'a Value, key: &str) -> &'a str {

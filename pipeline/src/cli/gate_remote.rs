@@ -1,6 +1,5 @@
 //! A gate behind HTTP: the data face, which answers 200 for every decision.
 
-use super::Exit;
 use super::gate_answer::Reply;
 use anyhow::Context as _;
 use gate_api::Question;
@@ -76,7 +75,8 @@ impl Remote {
             text => format!("{text}; {} ({status})", hints.join("; ")),
         };
         match status.as_u16() {
-            400 | 401 | 403 | 404 | 422 if known => Ok(Reply::Refused { exit: Exit::Usage, message }),
+            404 if known => Ok(Reply::Unknown(message)),
+            400 | 401 | 403 | 422 if known => Ok(Reply::Refused(message)),
             _ => anyhow::bail!(message),
         }
     }
@@ -92,13 +92,13 @@ mod tests {
     }
 
     #[test]
-    fn statuses_become_exits() {
+    fn statuses_become_replies() {
         let error = json!({"apiVersion": "mettle/v1", "error": {"message": "no such tag", "hints": ["push it"]}});
-        for status in [400, 401, 403, 404, 422] {
-            let Ok(Reply::Refused { exit, message }) = read(status, Some(error.clone())) else { panic!("{status}") };
-            assert_eq!(exit, Exit::Usage);
+        for status in [400, 401, 403, 422] {
+            let Ok(Reply::Refused(message)) = read(status, Some(error.clone())) else { panic!("{status}") };
             assert!(message.starts_with("no such tag; push it"), "{message}");
         }
+        assert!(matches!(read(404, Some(error.clone())), Ok(Reply::Unknown(_))));
         // Not a gate, unwell, or an allow without a body: nobody looked.
         for (status, body) in
             [(404, None), (503, Some(error)), (200, None), (204, None), (200, Some(json!({"allow": true})))]

@@ -1,5 +1,6 @@
 //! The commands of the binary. stdout is data, stderr is narrative.
 
+mod backtest;
 mod baseline;
 mod chaos;
 mod chaos_run;
@@ -9,7 +10,10 @@ mod gate;
 mod gate_answer;
 mod gate_remote;
 mod init;
+mod judge;
+mod junit;
 mod output;
+mod power;
 pub mod reference;
 mod run;
 mod soak;
@@ -82,6 +86,12 @@ enum Command {
     /// Evidence at rest.
     #[command(subcommand)]
     Evidence(evidence::EvidenceCommand),
+    /// Judges a run against earlier good ones, all in files.
+    Judge(judge::Judging),
+    /// Says how small a change soaks of some lengths find.
+    Power(power::Power),
+    /// Judges labelled cases with every judge.
+    Backtest(backtest::Backtesting),
     /// Experiments.
     #[command(subcommand)]
     Chaos(chaos::Chaos),
@@ -136,6 +146,9 @@ pub fn main() -> ExitCode {
             Command::Gate(gate) => gate::run(gate).await,
             Command::Soak(command) => soak::run(command).await,
             Command::Baseline(command) => baseline::run(command).await,
+            Command::Judge(asked) => judge::run(&asked),
+            Command::Power(asked) => power::run(&asked),
+            Command::Backtest(asked) => backtest::run(&asked),
             Command::Evidence(command) => evidence::run(command),
             Command::Validate(paths) => documents::validate(&paths),
             Command::Schema(kind) => documents::schema(&kind),

@@ -26,7 +26,14 @@ pub(super) struct Output {
 impl Output {
     /// Prints `value`, or its `text` for people.
     pub(super) fn print(self, value: &impl Serialize, text: impl FnOnce() -> String) -> anyhow::Result<()> {
-        match self.format {
+        self.format.print(value, text)
+    }
+}
+
+impl Format {
+    /// Prints `value`, or its `text` for people.
+    pub(super) fn print(self, value: &impl Serialize, text: impl FnOnce() -> String) -> anyhow::Result<()> {
+        match self {
             Format::Text => print!("{}", text()),
             Format::Json => println!("{}", serde_json::to_string_pretty(value)?),
             Format::Yaml => println!("{}", yaml(&serde_json::to_string(value)?)?),

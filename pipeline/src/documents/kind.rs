@@ -1,5 +1,6 @@
 //! The kinds of documents, by the names that people give them.
 
+use super::judge_policy::JudgePolicy;
 use super::landscape::Landscape;
 use super::product::Product;
 use super::programme::Programme;
@@ -32,10 +33,12 @@ pub enum Kind {
     Experiment,
     /// mettle.yaml
     Installation,
+    /// policy of `mettle judge`
+    JudgePolicy,
 }
 
 /// Every kind.
-pub const KINDS: [Kind; 8] = [
+pub const KINDS: [Kind; 9] = [
     Kind::Product,
     Kind::Landscape,
     Kind::Processes,
@@ -44,6 +47,7 @@ pub const KINDS: [Kind; 8] = [
     Kind::Suites,
     Kind::Experiment,
     Kind::Installation,
+    Kind::JudgePolicy,
 ];
 
 impl Kind {
@@ -58,6 +62,7 @@ impl Kind {
             Kind::Suites => "suites",
             Kind::Experiment => "experiment",
             Kind::Installation => "installation",
+            Kind::JudgePolicy => "judge-policy",
         }
     }
 
@@ -72,6 +77,7 @@ impl Kind {
             Kind::Suites => "Suite",
             Kind::Experiment => "Experiment",
             Kind::Installation => "Installation",
+            Kind::JudgePolicy => "JudgePolicy",
         }
     }
 
@@ -91,6 +97,7 @@ impl Kind {
             Kind::Suites => suites_schema(),
             Kind::Experiment => schemars::schema_for!(Experiment).to_value(),
             Kind::Installation => schemars::schema_for!(Settings).to_value(),
+            Kind::JudgePolicy => schemars::schema_for!(JudgePolicy).to_value(),
         }
     }
 
@@ -102,6 +109,7 @@ impl Kind {
             Kind::Programme => check::<Programme>(file, text, Programme::complaints),
             Kind::Signals => check::<Signals>(file, text, |s| s.signals().err().unwrap_or_default()),
             Kind::Installation => check::<Settings>(file, text, |_| vec![]),
+            Kind::JudgePolicy => check::<JudgePolicy>(file, text, |p| p.signals().err().unwrap_or_default()),
             Kind::Processes => check::<Processes>(file, text, |p| all(p.problems())),
             Kind::Experiment => check::<Experiment>(file, text, |e| all(e.problems(None))),
             Kind::Suites => suite(file, text),

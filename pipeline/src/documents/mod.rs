@@ -2,6 +2,7 @@
 //! problems are reported at once, and only then turned into values.
 
 pub mod folder;
+pub mod judge_policy;
 pub mod kind;
 pub mod landscape;
 pub mod problem;

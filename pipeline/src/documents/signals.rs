@@ -145,21 +145,26 @@ impl Signals {
     /// # Errors
     /// All complaints.
     pub fn signals(&self) -> Result<Vec<Signal>, Vec<Complaint>> {
-        let mut complaints = Vec::new();
-        let mut out = Vec::new();
-        for (i, spec) in self.signals.iter().enumerate() {
-            if self.signals[..i].iter().any(|s| s.name == spec.name) {
-                complaints.push(Complaint::new(
-                    format!("signals[{i}].name"),
-                    &spec.name,
-                    "is given twice",
-                    "give every signal its own name",
-                ));
-            }
-            out.extend(spec.signal(&format!("signals[{i}]"), &mut complaints));
-        }
-        if complaints.is_empty() { Ok(out) } else { Err(complaints) }
+        signals_of(&self.signals)
     }
+}
+
+/// The domain signals of a list under the key `signals`, or everything that is wrong with them.
+pub(super) fn signals_of(specs: &[SignalSpec]) -> Result<Vec<Signal>, Vec<Complaint>> {
+    let mut complaints = Vec::new();
+    let mut out = Vec::new();
+    for (i, spec) in specs.iter().enumerate() {
+        if specs[..i].iter().any(|s| s.name == spec.name) {
+            complaints.push(Complaint::new(
+                format!("signals[{i}].name"),
+                &spec.name,
+                "is given twice",
+                "give every signal its own name",
+            ));
+        }
+        out.extend(spec.signal(&format!("signals[{i}]"), &mut complaints));
+    }
+    if complaints.is_empty() { Ok(out) } else { Err(complaints) }
 }
 
 /// Reads the parts of one spec; what is wrong goes to `complaints`.

@@ -98,10 +98,14 @@ pub(crate) struct Instance {
 }
 
 impl Instance {
-    /// Starts the component and waits until it is ready; from then on it is watched.
-    pub(crate) async fn start(shared: Arc<Shared>, blueprint: Blueprint) -> Result<Self, StartFailure> {
+    /// Starts the component and waits until it is ready or the start is given up; from then on it is watched.
+    pub(crate) async fn start(
+        shared: Arc<Shared>,
+        blueprint: Blueprint,
+        give_up: &CancellationToken,
+    ) -> Result<Self, StartFailure> {
+        let (process, port) = start_ready(&shared, &blueprint, None, give_up).await?;
         let stop = CancellationToken::new();
-        let (process, port) = start_ready(&shared, &blueprint, None, &stop).await?;
         shared.edges.point(&blueprint.component.name, Some(port));
         let live = Arc::new(Mutex::new(Live::default()));
         let mut watch = Watch { shared, blueprint: blueprint.clone(), live: live.clone(), stop: stop.clone(), port };

@@ -17,6 +17,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
 /// What a local landscape needs to know.
 pub struct LocalConfig {
@@ -214,11 +215,16 @@ impl Local {
     }
 
     /// Makes this release run: only components whose version changed, or that are down for good, are replaced.
-    /// When one of them does not become ready, the release before is restored.
+    /// When one of them does not become ready, or `give_up` is cancelled before, the release before is restored.
     ///
     /// # Errors
     /// [`NotDeployable`] says which component, why, and what runs now.
-    pub async fn deploy(&self, release: &Release, unchanged: Unchanged) -> Result<Deployed, NotDeployable> {
+    pub async fn deploy(
+        &self,
+        release: &Release,
+        unchanged: Unchanged,
+        give_up: &CancellationToken,
+    ) -> Result<Deployed, NotDeployable> {
         let mut current = self.current.lock().await;
         let refused = |component: String, failure: StartFailure, rollback| NotDeployable {
             tag: release.tag.clone(),
@@ -242,7 +248,7 @@ impl Local {
         for blueprint in plan {
             let name = blueprint.component.name.clone();
             before.extend(self.stop(&name).await);
-            if let Err(failure) = self.start(blueprint).await {
+            if let Err(failure) = self.start(blueprint, give_up).await {
                 let rollback = self.roll_back(&started, before, current.as_ref()).await;
                 if matches!(rollback, Rollback::Failed { .. }) {
                     *current = None;
@@ -297,9 +303,9 @@ impl Local {
         self.lock().keys().filter(|name| !release.versions.contains_key(*name)).cloned().collect()
     }
 
-    async fn start(&self, blueprint: Blueprint) -> Result<(), StartFailure> {
+    async fn start(&self, blueprint: Blueprint, give_up: &CancellationToken) -> Result<(), StartFailure> {
         let name = blueprint.component.name.clone();
-        let instance = Instance::start(self.shared.clone(), blueprint).await?;
+        let instance = Instance::start(self.shared.clone(), blueprint, give_up).await?;
         self.lock().insert(name, instance);
         Ok(())
     }
@@ -323,7 +329,8 @@ impl Local {
         before.sort_by_key(position);
         for blueprint in before {
             let component = blueprint.component.name.clone();
-            if let Err(failure) = self.start(blueprint).await {
+            // What was well before is soon well again, and nobody would restore it later.
+            if let Err(failure) = self.start(blueprint, &CancellationToken::new()).await {
                 return Rollback::Failed { component, reason: failure.reason };
             }
         }

@@ -226,9 +226,9 @@ impl Drive {
             excluded: None,
         });
         let release = Release { tag: self.soak.tag.clone(), versions: bundle.product.versions() };
-        let local = self.local.clone();
+        let (local, stop) = (self.local.clone(), self.stop.clone());
         // Owned by a task, because a deployment that is dropped midway would not be rolled back.
-        let deployed = tokio::spawn(async move { local.deploy(&release, Unchanged::Restart).await }).await?;
+        let deployed = tokio::spawn(async move { local.deploy(&release, Unchanged::Restart, &stop).await }).await?;
         Ok(match deployed {
             _ if self.stop.is_cancelled() => vec![interrupted()],
             Ok(_) => vec![Event::Deployed],

@@ -133,9 +133,12 @@ impl Ground {
         around: Around<'_>,
     ) -> anyhow::Result<Option<ChaosRecord>> {
         let release = Release { tag: self.seen.tag.name.clone(), versions: self.bundle.product.versions() };
-        let local = self.local.clone();
+        let (local, stop) = (self.local.clone(), around.stop.clone());
         // Owned by a task, because a deployment that is dropped midway would not be rolled back.
-        let deployed = tokio::spawn(async move { local.deploy(&release, Unchanged::Restart).await }).await?;
+        let deployed = tokio::spawn(async move { local.deploy(&release, Unchanged::Restart, &stop).await }).await?;
+        if around.stop.is_cancelled() {
+            return Ok(None);
+        }
         if let Err(refused) = deployed {
             let lines = if refused.last_lines.is_empty() {
                 String::new()
@@ -143,9 +146,6 @@ impl Ground {
                 format!("; last lines: {}", refused.last_lines.join(" | "))
             };
             anyhow::bail!("{refused}{lines}");
-        }
-        if around.stop.is_cancelled() {
-            return Ok(None);
         }
         let started_at = Utc::now();
         let plan_hash = plan.hash();

@@ -24,6 +24,7 @@ mod supervise;
 pub mod view;
 
 pub use bundle::{Bundle, FOLDERS, PROGRAMME, SuiteDocument, Texts};
+pub use drive::score_text;
 pub use installation::{Installation, OpenError};
 pub use reconcile::{AskError, Asked, Worker, abort_mark, ask, verdict_of};
 pub use view::{Notice, View};

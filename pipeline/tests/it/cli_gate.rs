@@ -2,6 +2,8 @@
 
 use crate::cli_support::{Installed, Ran};
 use serde_json::Value;
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
 use std::time::Instant;
 
 fn gate(installed: &Installed, verb: &str, more: &[&str]) -> Ran {
@@ -56,7 +58,7 @@ fn exit_codes_follow_the_contract() {
     // Another soak is asked for and nobody runs it: the wait ends at its limit.
     installed.tag("v1.0.1");
     installed.mettle(&["soak", "run", "--tag", "v1.0.1", "--no-worker", "--dir", "i"]);
-    // The gate learns of tags from a worker, so this one is not known to it yet.
+    // The gate learns of tags from a worker, so this one is not known to it, and nobody makes it known.
     let began = Instant::now();
     let ask =
         ["gate", "wait", "release", "--product", "shop", "--landscape", "staging", "--dir", "i", "--timeout", "1500ms"];
@@ -68,4 +70,20 @@ fn exit_codes_follow_the_contract() {
     assert_eq!(waited.code, 12, "{waited:?}");
     assert!(waited.stdout.contains("ask again in"), "{waited:?}");
     assert!(began.elapsed().as_millis() >= 1500);
+}
+
+#[test]
+fn a_tag_that_was_just_pushed_is_waited_for() {
+    let installed = Installed::new();
+    let args = ["gate", "wait", "release", "--product", "shop", "--tag", "v1.0.0", "--landscape", "staging"];
+    let mut wait = installed.command(&[&args[..], &["--dir", "i", "--timeout", "5m"]].concat());
+    let mut waiting = wait.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut narrative = BufReader::new(waiting.stderr.take().unwrap());
+    let mut first = String::new();
+    narrative.read_line(&mut first).unwrap();
+    assert!(first.contains("waiting for it to appear"), "{first}");
+    installed.mettle(&["soak", "run", "--tag", "v1.0.0", "--dir", "i"]);
+    let ended = waiting.wait_with_output().unwrap();
+    let answer = String::from_utf8(ended.stdout).unwrap();
+    assert!(ended.status.code() == Some(11) && answer.starts_with("deny: shop v1.0.0"), "{answer}");
 }

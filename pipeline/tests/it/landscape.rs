@@ -13,7 +13,9 @@ use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
 
 /// Deadline of every wait: far more than a busy machine needs.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -118,6 +120,11 @@ fn release(tag: &str, versions: &[(&str, &str)]) -> Release {
     Release { tag: tag.to_owned(), versions }
 }
 
+/// A deployment that nobody gives up.
+fn never() -> CancellationToken {
+    CancellationToken::new()
+}
+
 async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + DEADLINE;
     while !holds() {
@@ -140,8 +147,10 @@ async fn starts_in_order_and_upgrades_only_what_changed() {
     let world = World::new();
     let local =
         world.local(json!([server("checkout", json!({"payments": "PAYMENTS_URL"})), server("payments", json!({}))]));
-    let deployed =
-        local.deploy(&release("v1", &[("checkout", "1.0.0"), ("payments", "1.0.0")]), Unchanged::Keep).await.unwrap();
+    let deployed = local
+        .deploy(&release("v1", &[("checkout", "1.0.0"), ("payments", "1.0.0")]), Unchanged::Keep, &never())
+        .await
+        .unwrap();
     assert_eq!(deployed.started, ["payments", "checkout"]);
     assert_eq!(world.starts(), ["payments 1.0.0", "checkout 1.0.0"]);
 
@@ -153,8 +162,10 @@ async fn starts_in_order_and_upgrades_only_what_changed() {
     assert_eq!(answer["env"].get("CARGO_MANIFEST_DIR"), None, "Mettle's own environment is not handed on");
     assert_eq!(get(first["checkout"].metrics_url.as_ref().unwrap()).await["version"], "1.0.0");
 
-    let deployed =
-        local.deploy(&release("v2", &[("checkout", "1.0.0"), ("payments", "2.0.0")]), Unchanged::Keep).await.unwrap();
+    let deployed = local
+        .deploy(&release("v2", &[("checkout", "1.0.0"), ("payments", "2.0.0")]), Unchanged::Keep, &never())
+        .await
+        .unwrap();
     assert_eq!(deployed.started, ["payments"]);
     let second = local.peek();
     assert_eq!(second["checkout"].pids, first["checkout"].pids, "an unchanged component is not touched");
@@ -172,22 +183,43 @@ async fn starts_in_order_and_upgrades_only_what_changed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_deployment_that_is_given_up_restores_what_ran() {
+    let world = World::new();
+    let local = Arc::new(world.local(json!([server("payments", json!({}))])));
+    local.deploy(&release("v1", &[("payments", "1.0.0")]), Unchanged::Keep, &never()).await.unwrap();
+    let give_up = CancellationToken::new();
+    let (deploying, stop) = (local.clone(), give_up.clone());
+    let task = tokio::spawn(async move {
+        deploying.deploy(&release("v2", &[("payments", "unready")]), Unchanged::Keep, &stop).await
+    });
+    until("the new version runs", || world.starts().contains(&"payments unready".to_owned())).await;
+    give_up.cancel();
+    let refused = task.await.unwrap().unwrap_err();
+    assert!(refused.reason.contains("stopped before it was ready"), "{refused:?}");
+    assert_eq!(refused.rollback, Rollback::To { tag: "v1".to_owned() });
+    assert_eq!(get(local.peek()["payments"].user_url.as_ref().unwrap()).await["version"], "1.0.0");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_release_that_is_not_healthy_is_rolled_back() {
     let world = World::new();
     let mut payments = server("payments", json!({}));
     payments["health"]["deadline"] = json!("3s");
     let local = world.local(json!([server("checkout", json!({"payments": "PAYMENTS_URL"})), payments]));
 
-    let nothing = local.deploy(&release("v0", &[("payments", "exits")]), Unchanged::Keep).await.unwrap_err();
+    let nothing = local.deploy(&release("v0", &[("payments", "exits")]), Unchanged::Keep, &never()).await.unwrap_err();
     assert_eq!(nothing.rollback, Rollback::Nothing);
     assert!(local.peek().is_empty());
 
-    local.deploy(&release("v1", &[("checkout", "1.0.0"), ("payments", "1.0.0")]), Unchanged::Keep).await.unwrap();
+    local
+        .deploy(&release("v1", &[("checkout", "1.0.0"), ("payments", "1.0.0")]), Unchanged::Keep, &never())
+        .await
+        .unwrap();
     let checkout = local.pids("checkout");
     let cases = [("exits", "exited with code 3", Some("cannot go on")), ("unready", "/healthz answers 503", None)];
     for (version, reason, line) in cases {
         let bad = release("v2", &[("checkout", "1.0.0"), ("payments", version)]);
-        let refused: NotDeployable = local.deploy(&bad, Unchanged::Keep).await.unwrap_err();
+        let refused: NotDeployable = local.deploy(&bad, Unchanged::Keep, &never()).await.unwrap_err();
         assert_eq!(refused.component, "payments");
         assert!(refused.reason.contains(reason), "{refused:?}");
         assert!(line.is_none_or(|line| refused.last_lines.iter().any(|l| l == line)), "{refused:?}");
@@ -197,7 +229,7 @@ async fn a_release_that_is_not_healthy_is_rolled_back() {
         assert_eq!(get(state["payments"].user_url.as_ref().unwrap()).await["version"], "1.0.0");
         assert_eq!(local.pids("checkout"), checkout);
     }
-    let unknown = local.deploy(&release("v3", &[("nobody", "1")]), Unchanged::Keep).await.unwrap_err();
+    let unknown = local.deploy(&release("v3", &[("nobody", "1")]), Unchanged::Keep, &never()).await.unwrap_err();
     assert_eq!((unknown.component.as_str(), unknown.rollback), ("nobody", Rollback::Untouched));
     local.shutdown().await;
 }
@@ -206,7 +238,7 @@ async fn a_release_that_is_not_healthy_is_rolled_back() {
 async fn a_crash_is_an_event_and_restarts_are_bounded() {
     let world = World::new();
     let local = world.local(json!([server("web", json!({}))]));
-    local.deploy(&release("v1", &[("web", "1")]), Unchanged::Keep).await.unwrap();
+    local.deploy(&release("v1", &[("web", "1")]), Unchanged::Keep, &never()).await.unwrap();
     let mut events = Vec::new();
     for round in 1..=3_u64 {
         until("ready", || local.ready("web")).await;
@@ -224,7 +256,10 @@ async fn a_crash_is_an_event_and_restarts_are_bounded() {
     assert!(events[0].detail.contains("SIGKILL"), "{:?}", events[0]);
     assert_eq!(local.peek()["web"].pids, Vec::<i32>::new());
     // Deploying the same release brings back what was left down.
-    assert_eq!(local.deploy(&release("v1", &[("web", "1")]), Unchanged::Keep).await.unwrap().started, ["web"]);
+    assert_eq!(
+        local.deploy(&release("v1", &[("web", "1")]), Unchanged::Keep, &never()).await.unwrap().started,
+        ["web"]
+    );
     local.shutdown().await;
 }
 
@@ -234,7 +269,7 @@ async fn a_gigabyte_of_logs_does_not_fill_the_disk() {
     let local = world.local(json!([{"name": "flood", "user": false, "health": {"alive": "10ms"},
         "command": ["sh", "-c", "head -c 1000000000 /dev/zero | tr '\\0' x; echo; echo over; exec sleep 600"],
         "logs": {"maxSize": "1MB", "keep": 2}}]));
-    local.deploy(&release("v1", &[("flood", "1")]), Unchanged::Keep).await.unwrap();
+    local.deploy(&release("v1", &[("flood", "1")]), Unchanged::Keep, &never()).await.unwrap();
     let log = world.dir.path().join("logs/flood.log");
     until("all is read", || fs::read(&log).unwrap_or_default().ends_with(b"over\n")).await;
     let sizes: Vec<u64> =
@@ -249,7 +284,7 @@ async fn a_gigabyte_of_logs_does_not_fill_the_disk() {
 async fn the_end_of_a_component_takes_its_daemons_along() {
     let world = World::new();
     let local = world.local(daemons());
-    local.deploy(&release("v1", &[("d", "1")]), Unchanged::Keep).await.unwrap();
+    local.deploy(&release("v1", &[("d", "1")]), Unchanged::Keep, &never()).await.unwrap();
     until("daemons run", || local.pids("d").len() == 3).await;
     // The component alone is killed: what it leaves behind ends before it is started again.
     let before = local.pids("d");
@@ -287,7 +322,7 @@ async fn holder() {
     let mut components = daemons();
     components.as_array_mut().unwrap().push(server("web", json!({})));
     let local = local(Path::new(&dir), &std::env::var("HOLDER_ID").unwrap(), components);
-    local.deploy(&release("v1", &[("d", "1"), ("web", "1")]), Unchanged::Keep).await.unwrap();
+    local.deploy(&release("v1", &[("d", "1"), ("web", "1")]), Unchanged::Keep, &never()).await.unwrap();
     until("daemons run", || local.pids("d").len() == 3).await;
     let edges: Vec<u16> = local.edges().iter().map(|edge| edge.addr().port()).collect();
     let metrics = local.peek()["web"].metrics_url.clone().unwrap();
@@ -360,7 +395,7 @@ async fn a_port_that_another_program_answers_is_not_readiness() {
         assert_eq!(ports::listener(port, &[i32::try_from(std::process::id()).unwrap()]), Listener::Ours);
         listener
     });
-    let refused = local.deploy(&release("v1", &[("w", "1")]), Unchanged::Keep).await.unwrap_err();
+    let refused = local.deploy(&release("v1", &[("w", "1")]), Unchanged::Keep, &never()).await.unwrap_err();
     assert!(refused.reason.contains("does not belong to the component"), "{}", refused.reason);
     drop(thief.await.unwrap());
     local.shutdown().await;

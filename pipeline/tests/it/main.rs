@@ -5,6 +5,7 @@ mod changelog;
 mod cli_baseline;
 mod cli_chaos;
 mod cli_documents;
+mod cli_files;
 mod cli_gate;
 mod cli_init;
 mod cli_reference;

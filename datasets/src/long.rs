@@ -1,0 +1,125 @@
+//! The long layout: one row per sample, as labelled cases and people's own exports lie on the disk. Parquet or CSV.
+//!
+//! Columns: `metric`, `timestamp` (Unix seconds, or RFC 3339 text) and `value`; optional `case_id`, `role`, `run`,
+//! `kind` and `total` (then `value` counts bad events of that total). Other columns are left alone. An empty value is a
+//! sample that is absent.
+
+use crate::table::{Cells, TableError, read_table};
+use chrono::DateTime;
+use std::collections::HashMap;
+use std::path::Path;
+
+/// One series of a table: samples of one metric in one run, in order of time.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LongSeries {
+    /// Case, empty where the table has no such column.
+    pub case_id: String,
+    /// `baseline` or `candidate`, empty where the table has no such column.
+    pub role: String,
+    /// Run, 0 where the table has no such column.
+    pub run: i64,
+    /// Metric.
+    pub metric: String,
+    /// Kind of the values, empty where the table has no such column.
+    pub kind: String,
+    /// Unix milliseconds, strictly rising.
+    pub times_ms: Vec<i64>,
+    /// Values; NaN: absent.
+    pub values: Vec<f64>,
+    /// Totals of which the values are events; empty where the table has no such column.
+    pub totals: Vec<f64>,
+}
+
+/// Columns that tell whose series a row belongs to, beside the run.
+const OWNERS: [&str; 4] = ["case_id", "role", "metric", "kind"];
+
+/// Every series of a file, in order of its first row. `.csv` is read as CSV, everything else as Parquet.
+///
+/// # Errors
+/// The file cannot be read, a column is missing, a cell is no number, or two rows of a series have the same time: all
+/// problems at once, with line or row.
+pub fn read_long(path: &Path) -> Result<Vec<LongSeries>, TableError> {
+    let wanted = ["case_id", "role", "run", "metric", "kind", "timestamp", "value", "total"];
+    let table = read_table(path, &wanted)?;
+    let mut problems = Vec::new();
+    for needed in ["metric", "timestamp", "value"] {
+        if table.column(needed).is_none() {
+            problems.push(format!("no column `{needed}`; a long table has metric, timestamp and value"));
+        }
+    }
+    if !problems.is_empty() {
+        return Err(TableError::Problems { path: path.to_owned(), problems });
+    }
+    let owners = OWNERS.map(|name| table.coded(name));
+    let mut out: Vec<LongSeries> = Vec::new();
+    let mut places: HashMap<([u32; 4], i64), usize> = HashMap::new();
+    for row in 0..table.rows {
+        let text = |name: &str| table.column(name).and_then(|c| c.text(row)).unwrap_or_default();
+        let complain =
+            |name: &str, wanted: &str| format!("{}: {name} = {:?} is not {wanted}", table.place(row), text(name));
+        let run = match table.column("run").map(|c| c.number(row)) {
+            None => 0,
+            Some(Some(run)) if run.fract() == 0.0 => run as i64,
+            Some(_) => {
+                problems.push(complain("run", "a whole number"));
+                continue;
+            }
+        };
+        let Some(time) = table.column("timestamp").and_then(|c| time_ms(c, row)) else {
+            problems.push(complain("timestamp", "Unix seconds or RFC 3339"));
+            continue;
+        };
+        let number = |name: &str| table.column(name).map(|c| c.number_or_absent(row));
+        let Some(Some(value)) = number("value") else {
+            problems.push(complain("value", "a number"));
+            continue;
+        };
+        let total = match number("total") {
+            None => None,
+            Some(Some(total)) => Some(total),
+            Some(None) => {
+                problems.push(complain("total", "a number"));
+                continue;
+            }
+        };
+        let codes = std::array::from_fn(|i| owners[i].codes[row]);
+        let place = *places.entry((codes, run)).or_insert_with(|| {
+            let [case_id, role, metric, kind] = std::array::from_fn(|i| owners[i].texts[codes[i] as usize].clone());
+            out.push(LongSeries { case_id, role, run, metric, kind, ..LongSeries::default() });
+            out.len() - 1
+        });
+        let series = &mut out[place];
+        series.times_ms.push(time);
+        series.values.push(value);
+        series.totals.extend(total);
+    }
+    for series in &mut out {
+        problems.extend(in_order(series));
+    }
+    if problems.is_empty() { Ok(out) } else { Err(TableError::Problems { path: path.to_owned(), problems }) }
+}
+
+fn time_ms(column: &Cells, row: usize) -> Option<i64> {
+    if let Some(seconds) = column.number(row) {
+        let ms = seconds * 1000.0;
+        return (ms.is_finite() && ms.abs() < 1e17).then_some(ms.round() as i64);
+    }
+    DateTime::parse_from_rfc3339(&column.text(row)?).ok().map(|at| at.timestamp_millis())
+}
+
+/// Sorts a series by time and forgets totals that are all absent; two samples of one time are a problem, not a choice.
+fn in_order(series: &mut LongSeries) -> Option<String> {
+    let mut order: Vec<usize> = (0..series.times_ms.len()).collect();
+    order.sort_by_key(|&i| series.times_ms[i]);
+    let pick = |values: &[f64]| -> Vec<f64> { order.iter().filter_map(|&i| values.get(i)).copied().collect() };
+    (series.values, series.totals) = (pick(&series.values), pick(&series.totals));
+    // The column is there for other metrics.
+    if series.totals.iter().all(|total| total.is_nan()) {
+        series.totals.clear();
+    }
+    series.times_ms = order.iter().map(|&i| series.times_ms[i]).collect();
+    let twice = series.times_ms.windows(2).find(|pair| pair[0] == pair[1])?;
+    let case = if series.case_id.is_empty() { String::new() } else { format!("case {}, ", series.case_id) };
+    let at = DateTime::from_timestamp_millis(twice[0]).map_or_else(String::new, |at| at.to_rfc3339());
+    Some(format!("{case}metric {}, run {}: two samples at {at}; keep one of them", series.metric, series.run))
+}

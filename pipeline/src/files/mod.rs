@@ -1,0 +1,7 @@
+//! The scorer without the rest of Mettle: judging, planning and testing on files.
+
+pub mod backtest;
+pub mod judge;
+pub mod labelled;
+pub mod power;
+pub mod recorded;

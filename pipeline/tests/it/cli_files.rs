@@ -1,0 +1,144 @@
+//! `mettle judge`, `power` and `backtest`: the scorer on files, for pipelines that know nothing else of Mettle.
+
+use crate::cli_support::{Ran, mettle};
+use serde_json::Value;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+/// Noise that is the same at every run: SplitMix64, about normal.
+struct Noise(u64);
+
+impl Noise {
+    fn next(&mut self) -> f64 {
+        let mut uniform = || {
+            self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+            let mut z = self.0;
+            z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+            ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
+        };
+        (0..12).map(|_| uniform()).sum::<f64>() - 6.0
+    }
+}
+
+/// A run of 240 samples: latency about 200 ms (slower by `slow`), failures about 1 % of requests.
+fn run(path: &Path, seed: u64, slow: f64) {
+    let mut noise = Noise(seed);
+    let mut text = "metric,timestamp,value,total\n".to_owned();
+    for i in 0..240 {
+        let time = 1_700_000_000 + 86_400 * seed + 15 * i;
+        let _ = writeln!(text, "latency_seconds,{time},{},", 0.2 + slow + 0.02 * noise.next());
+        let _ = writeln!(text, "requests_failed,{time},{},3000", (30.0 + 5.0 * noise.next()).round().max(0.0));
+    }
+    fs::write(path, text).unwrap();
+}
+
+const POLICY: &str = "apiVersion: mettle/v1
+kind: JudgePolicy
+signals:
+  - {name: latency, kind: gauge, series: latency_seconds, tier: gate, worse: up, margin: 20ms}
+";
+
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for seed in 1..=4 {
+        run(&folder.path().join(format!("b{seed}.csv")), seed, 0.0);
+    }
+    run(&folder.path().join("good.csv"), 11, 0.0);
+    run(&folder.path().join("slow.csv"), 12, 0.05);
+    fs::write(folder.path().join("policy.yaml"), POLICY).unwrap();
+    folder
+}
+
+fn judge(folder: &Path, candidate: &str, more: &[&str]) -> Ran {
+    let args = ["judge", "--candidate", candidate, "--baseline", "b1.csv", "b2.csv", "b3.csv", "b4.csv"];
+    mettle(folder, &[&args[..], more].concat())
+}
+
+#[test]
+fn files_are_judged_alone() {
+    let folder = folder();
+    let good = judge(folder.path(), "good.csv", &["--policy", "policy.yaml"]);
+    assert!(good.code == 0 && good.stdout.starts_with("pass, score"), "{good:?}");
+    let slow = judge(folder.path(), "slow.csv", &["--policy", "policy.yaml"]);
+    assert!(slow.code == 10 && slow.stdout.starts_with("fail, score 62"), "{slow:?}");
+    assert!(slow.stdout.contains("- latency: 25"), "{slow:?}");
+    let json: Value =
+        serde_json::from_str(&judge(folder.path(), "slow.csv", &["--policy", "policy.yaml", "-o", "json"]).stdout)
+            .unwrap();
+    assert_eq!((&json["verdict"], &json["metrics"][0]["name"]), (&"fail".into(), &"latency".into()));
+    let junit = judge(folder.path(), "slow.csv", &["--policy", "policy.yaml", "-o", "junit"]).stdout;
+    assert!(junit.contains("<testcase classname=\"mettle judge\" name=\"verdict\">"), "{junit}");
+    assert!(junit.contains("<failure type=\"fail\" message=\"latency: 25"), "{junit}");
+    assert!(junit.contains("name=\"requests_failed\"/>"), "{junit}");
+    // Two runs only warn.
+    let args = ["judge", "--candidate", "slow.csv", "--baseline", "b1.csv", "b2.csv", "--policy", "policy.yaml"];
+    let two = mettle(folder.path(), &args);
+    assert!(two.code == 11 && two.stdout.contains("fewer than three"), "{two:?}");
+}
+
+#[test]
+fn wrong_files_are_told_whole() {
+    let folder = folder();
+    let wrong = "metric,timestamp,value\nm,1,x\nm,yesterday,2\nm,3,1\nm,3,2\n";
+    fs::write(folder.path().join("wrong.csv"), wrong).unwrap();
+    let ran = judge(folder.path(), "wrong.csv", &[]);
+    assert_eq!(ran.code, 2, "{ran:?}");
+    for told in ["3 problems", "line 2: value = \"x\"", "line 3: timestamp = \"yesterday\"", "two samples at"] {
+        assert!(ran.stderr.contains(told), "{told}: {}", ran.stderr);
+    }
+    fs::write(folder.path().join("bare.csv"), "name,when\na,1\n").unwrap();
+    let ran = judge(folder.path(), "bare.csv", &[]);
+    assert!(ran.code == 2 && ran.stderr.contains("no column `metric`"), "{ran:?}");
+    fs::write(folder.path().join("text.parquet"), "not parquet").unwrap();
+    let ran = judge(folder.path(), "text.parquet", &[]);
+    assert!(ran.code == 2 && ran.stderr.contains("ends in .csv"), "{ran:?}");
+    fs::write(folder.path().join("bad.yaml"), POLICY.replace("margin: 20ms", "margn: 20ms")).unwrap();
+    let ran = judge(folder.path(), "good.csv", &["--policy", "bad.yaml"]);
+    assert!(ran.code == 2 && ran.stderr.contains("margn") && ran.stderr.contains("bad.yaml:4"), "{ran:?}");
+}
+
+#[test]
+fn longer_soaks_find_smaller_changes() {
+    let folder = folder();
+    let args = ["power", "--baseline", "b1.csv", "b2.csv", "b3.csv", "b4.csv", "--policy", "policy.yaml"];
+    let ran = mettle(folder.path(), &[&args[..], &["--length", "1h,4h", "-o", "json"]].concat());
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let lengths: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!((&lengths[0]["samples"], &lengths[1]["samples"]), (&240.into(), &960.into()));
+    let change = |length: usize, metric: usize| lengths[length]["metrics"][metric]["change"].as_f64().unwrap();
+    for metric in [0, 1] {
+        let margin = lengths[0]["metrics"][metric]["margin"].as_f64().unwrap();
+        assert!(change(1, metric) < change(0, metric) && change(1, metric) > margin, "{lengths}");
+    }
+    // Noise of 20 ms in 240 samples of four runs: beyond the margin of 20 ms a few more are seen.
+    assert!((0.022..0.03).contains(&change(0, 0)), "{lengths}");
+    let text = mettle(folder.path(), &args).stdout;
+    assert!(text.contains("METRIC") && text.contains("finds smaller"), "{text}");
+    let unit = mettle(folder.path(), &[&args[..], &["--length", "4"]].concat());
+    assert!(unit.code == 2 && unit.stderr.contains("write 30m, 4h or 1d"), "{unit:?}");
+}
+
+#[test]
+fn judges_are_tested_on_labelled_cases() {
+    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("../datasets/cases");
+    let cases = cases.to_str().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let ran = mettle(folder.path(), &["backtest", cases, "--dataset", "nab", "-o", "json"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let found: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let of = |judge: &str, key: &str| found["datasets"]["nab"][judge][key].as_f64().unwrap();
+    assert_eq!((of("native", "n_stable"), of("native", "n_unstable")), (18.0, 17.0));
+    for other in ["kayenta-compat", "keptn-compat"] {
+        assert!(of("native", "auc") > of(other, "auc") && of("native", "fpr") < of(other, "fpr"), "{other}: {found}");
+    }
+    assert_eq!(found["cases"].as_array().unwrap().len(), 3 * 35);
+    assert!(found["cases"][0]["case_id"].is_string() && found["cases"][0]["score"].is_number(), "{found}");
+    let text = mettle(folder.path(), &["backtest", cases, "--dataset", "nab", "--judge", "native"]).stdout;
+    assert!(text.contains("nab       native"), "{text}");
+    let none = mettle(folder.path(), &["backtest", cases, "--dataset", "unknown"]);
+    assert!(none.code == 2 && none.stderr.contains("no case in"), "{none:?}");
+    let gone = mettle(folder.path(), &["backtest", "nowhere"]);
+    assert!(gone.code == 2 && gone.stderr.contains("failed to open nowhere"), "{gone:?}");
+}

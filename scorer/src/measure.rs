@@ -1,0 +1,191 @@
+//! One metric at a time: its moments as judged and in every replay. Nothing of its samples is kept.
+
+use crate::channels::FEWEST_RUNS;
+use crate::contrast::{Contrast, PassSide, Spreads, assemble, contrast, paired};
+use crate::counts::{CountEvidence, FEW, count_evidence, few_events, share_excess};
+use crate::descriptive::{mean, median, sorted_median};
+use crate::features::{Feature, Reference};
+use crate::gram::Gram;
+use crate::kernels::map;
+use crate::metric::Metric;
+use crate::peak::peak_p;
+use crate::prepare::{Facts, Series, View};
+use crate::tables::Tables;
+
+/// Fewer effective baseline samples: the run is one observation.
+const MIN_EFFECTIVE: f64 = 8.0;
+/// A gauge that leaves its mode less often than this share is nearly flat.
+const FLAT_SHARE: f64 = 0.1;
+
+/// How a metric is treated; a replay takes the candidate's treatment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Treatment {
+    /// Sparse events: counts instead of moments.
+    pub(crate) counts: bool,
+    /// A gauge that almost never leaves its mode inside a run.
+    pub(crate) flat: bool,
+    /// Too few effective baseline samples.
+    pub(crate) short: bool,
+}
+
+/// Moments of one metric before the between-run step.
+pub(crate) struct Moments {
+    pub(crate) alive: bool,
+    pub(crate) treatment: Treatment,
+    /// Samples of the candidate.
+    pub(crate) samples: usize,
+    pub(crate) scale: f64,
+    pub(crate) location_margin: f64,
+    pub(crate) peak: f64,
+    pub(crate) contrasts: [Contrast; 5],
+    pub(crate) share_excess: f64,
+    /// Where counts speak instead of moments.
+    pub(crate) counts: Option<CountEvidence>,
+}
+
+impl Moments {
+    /// Baseline runs.
+    pub(crate) fn runs(&self) -> usize {
+        self.contrasts[0].runs.len()
+    }
+
+    pub(crate) fn one_observation(&self) -> bool {
+        self.alive && !self.treatment.counts && (self.treatment.short || self.treatment.flat)
+    }
+}
+
+/// A metric as judged and in every replay.
+pub(crate) struct Measured {
+    pub(crate) facts: Facts,
+    pub(crate) judged: Moments,
+    /// One for every replayed run; `None` where the metric lacks that run.
+    pub(crate) replays: Vec<Option<Moments>>,
+}
+
+/// Measures `metric` at `look` samples, and with every run of `replayed` as the candidate.
+pub(crate) fn measure(metric: &Metric, look: usize, replayed: &[usize], tables: &mut Tables) -> Measured {
+    let series = Series::prepare(metric, look);
+    let view = series.view();
+    let alive = view.alive();
+    let mut treatment =
+        Treatment { counts: alive && few_events(&view), flat: alive && nearly_flat(&view), short: true };
+    let linear = (alive && !treatment.counts && paired(&view)).then(|| Linear::of(&view, tables));
+    let judged = Play { view: &view, treatment, linear: linear.as_ref(), pass: PassSide::Asked };
+    let mut judged = judged.moments(tables);
+    treatment.short = judged.contrasts[0].n_eff < MIN_EFFECTIVE;
+    judged.treatment = treatment;
+    let mut replays = Vec::with_capacity(replayed.len());
+    for &run in replayed {
+        let able = series.runs >= FEWEST_RUNS && run < series.runs;
+        replays.push(able.then(|| {
+            let view = series.replay(run);
+            Play { view: &view, treatment, linear: linear.as_ref(), pass: PassSide::Left }.moments(tables)
+        }));
+    }
+    Measured { facts: series.facts, judged, replays }
+}
+
+/// What all plays of a metric share: products of its samples, and of their distances from the run's own median.
+struct Linear {
+    values: Gram,
+    distances: Option<Gram>,
+}
+
+impl Linear {
+    fn of(view: &View<'_>, tables: &mut Tables) -> Linear {
+        let (samples, at) = (view.cand.len(), view.at[0]);
+        let mut rows = std::mem::take(&mut tables.scratch.rows);
+        rows.shape(view.everyone().map(<[f64]>::len), 0);
+        for (i, raw) in view.everyone().enumerate() {
+            rows.row_mut(i).copy_from_slice(raw);
+        }
+        let values = Gram::new(&rows, at, tables);
+        let distances = (samples >= Feature::Dispersion.needs()).then(|| {
+            for (i, (raw, sorted)) in view.everyone().zip(view.ordered_runs()).enumerate() {
+                let own = sorted_median(&sorted);
+                map(raw, rows.row_mut(i), move |v| (v - own).abs());
+            }
+            Gram::new(&rows, at, tables)
+        });
+        tables.scratch.rows = rows;
+        Linear { values, distances }
+    }
+}
+
+/// A metric in one play: as judged, or with one of its baseline runs as the candidate.
+struct Play<'a> {
+    view: &'a View<'a>,
+    treatment: Treatment,
+    linear: Option<&'a Linear>,
+    pass: PassSide,
+}
+
+impl Play<'_> {
+    fn moments(&self, tables: &mut Tables) -> Moments {
+        let Play { view, treatment, .. } = *self;
+        let alive = view.alive();
+        let blank = || Contrast { runs: vec![0.0; view.runs.len()], ..Contrast::default() };
+        let mut moments = Moments {
+            alive,
+            treatment,
+            samples: view.cand.len(),
+            scale: 1.0,
+            location_margin: 0.0,
+            peak: 1.0,
+            contrasts: std::array::from_fn(|_| blank()),
+            share_excess: share_excess(view),
+            counts: (alive && treatment.counts).then(|| count_evidence(view)),
+        };
+        if !alive || treatment.counts {
+            return moments;
+        }
+        let reference = Reference::new(view, tables);
+        moments.scale = reference.scale;
+        moments.location_margin = reference.location_margin;
+        moments.peak = peak_p(&reference, view);
+        let spreads = self.linear.and_then(|l| l.values.spreads(&view.players, self.pass));
+        for (j, feature) in Feature::ALL.into_iter().enumerate() {
+            if view.cand.len() < feature.needs() {
+                continue;
+            }
+            moments.contrasts[j] = self.linear_contrast(feature, &reference, spreads).unwrap_or_else(|| {
+                reference.feature(feature, view, tables);
+                contrast(feature, view, self.pass, tables)
+            });
+        }
+        moments
+    }
+
+    /// Contrast from products, where the feature is linear in this play; `spreads` are those of the plain samples.
+    fn linear_contrast(&self, feature: Feature, reference: &Reference, spreads: Option<Spreads>) -> Option<Contrast> {
+        let linear = self.linear?;
+        if !reference.unclipped(feature, self.view) {
+            return None;
+        }
+        let (players, scale) = (&self.view.players, reference.scale);
+        let (spreads, statistics) = match feature {
+            Feature::Level => (spreads?, linear.values.means(players, scale)),
+            Feature::Drift => (spreads?, linear.values.rises(players, scale)),
+            Feature::Dispersion => {
+                let distances = linear.distances.as_ref()?;
+                (distances.spreads(players, self.pass)?, distances.means(players, scale))
+            }
+            Feature::Location | Feature::Tail => return None,
+        };
+        Some(assemble(spreads.in_scales(scale), &statistics, true))
+    }
+}
+
+/// A gauge that almost never leaves its mode inside a run, or never moves inside any run.
+fn nearly_flat(view: &View<'_>) -> bool {
+    if !view.events.is_empty() {
+        return false;
+    }
+    let off = |run: &&[f64]| {
+        let mode = median(run);
+        run.iter().filter(|v| **v != mode).count() as f64
+    };
+    let off = mean(&view.runs.iter().map(off).collect::<Vec<f64>>());
+    let length = mean(&view.runs.iter().map(|r| r.len() as f64).collect::<Vec<f64>>());
+    off < FEW && off <= FLAT_SHARE * length
+}

@@ -1,0 +1,179 @@
+//! The smallest change that a soak finds: what a person chooses a soak's length by, before it runs.
+
+use crate::channels::Deflation;
+use crate::counts::fail_p;
+use crate::features::Feature;
+use crate::judge::{JudgeInput, Numbers, judge};
+use crate::looks::looks;
+use crate::metric::{Metric, Samples};
+use crate::policy::Policy;
+use crate::rates::Tally;
+use crate::report::MetricNumbers;
+use crate::signal::Worse;
+use crate::special::{gamma_p_inverse, normal_cdf, normal_quantile, t_quantile};
+
+/// How often a change of the smallest size is found.
+pub const POWER: f64 = 0.8;
+/// Features that a change of the level moves: location and level.
+const MOVED: f64 = 2.0;
+/// Steps of the search for a number of events.
+const STEPS: usize = 60;
+
+/// What a soak of one length finds of one metric.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Findable {
+    /// Metric.
+    pub metric: String,
+    /// Samples of the soak.
+    pub samples: usize,
+    /// Smallest change of the level towards worse that is found with [`POWER`], in own unit; `None`: none, however
+    /// large, because nothing is known of the metric's noise.
+    pub change: Option<f64>,
+    /// Level of the baseline, in own unit.
+    pub level: f64,
+    /// Margin: what is tolerated, in own unit.
+    pub margin: f64,
+    /// Whether a longer soak would find less: not where runs differ more than samples.
+    pub longer_helps: bool,
+}
+
+impl Findable {
+    /// The change as a share of the level; `None` where the level is 0.
+    pub fn relative(&self) -> Option<f64> {
+        self.change.filter(|_| self.level != 0.0).map(|change| change / self.level.abs())
+    }
+}
+
+/// What soaks of `samples` samples find of every metric, from baseline runs alone; gate metrics, then watch metrics.
+///
+/// The noise of a run is known from the baseline as it is; both sides are taken to have `samples` samples. What the
+/// metrics' candidates hold does not matter.
+pub fn findable(gate: &[Metric], watch: &[Metric], policy: &Policy, samples: usize) -> Vec<Findable> {
+    // A baseline run stands for the candidate: the noise that counts comes from the baseline.
+    let stand_in = |metric: &Metric| Metric {
+        candidate: metric.baselines.first().cloned().unwrap_or(Samples::Values(Vec::new())),
+        ..metric.clone()
+    };
+    let (gate, watch): (Vec<Metric>, Vec<Metric>) =
+        (gate.iter().map(stand_in).collect(), watch.iter().map(stand_in).collect());
+    let look = gate.iter().chain(&watch).map(|m| length(&m.candidate)).max().unwrap_or(0);
+    let known = Policy { programme: look, first_look: look, ..policy.clone() };
+    let input = JudgeInput { gate: &gate, watch: &watch, policy: &known, look, resilience: None, hard_rules: &[] };
+    let numbers = judge(&input);
+    let planned = looks(samples, policy.first_look, policy.extensions);
+    let level = policy.alpha * planned.iter().rev().find(|l| l.samples == samples).map_or(0.0, |l| l.share);
+    let families = Families { gates: gate.len(), numbers: &numbers };
+    gate.iter()
+        .chain(&watch)
+        .enumerate()
+        .map(|(i, metric)| {
+            let own = &numbers.metrics[i];
+            let p = families.needed_p(i, level);
+            let base = baseline_level(metric);
+            let (change, longer_helps) = match own.counts {
+                true => (counted(metric, own, p, samples), true),
+                false => moments(own, p, samples),
+            };
+            Findable { metric: own.name.clone(), samples, change, level: base, margin: own.margin, longer_helps }
+        })
+        .collect()
+}
+
+/// The smallest change that this very judgement would have found of one metric; `None` between looks or without noise.
+pub(crate) fn found_here(numbers: &Numbers, gates: usize, metric: usize) -> Option<f64> {
+    let own = &numbers.metrics[metric];
+    if own.counts || numbers.level <= 0.0 {
+        return None;
+    }
+    let p = Families { gates, numbers }.needed_p(metric, numbers.level);
+    moments(own, p, own.n).0
+}
+
+/// Which channel a metric speaks through.
+struct Families<'a> {
+    gates: usize,
+    numbers: &'a Numbers,
+}
+
+impl Families<'_> {
+    /// p that one feature of one metric needs alone, so that its family's shift channel fails the tag at `level`.
+    fn needed_p(&self, metric: usize, level: f64) -> f64 {
+        let numbers = self.numbers;
+        let watch = numbers.metrics.len() - self.gates;
+        // Channels come in threes, of the gate family first.
+        let (channel, members) = match (metric < self.gates, self.gates > 0) {
+            (true, _) => (0, self.gates),
+            (false, true) => (3, watch),
+            (false, false) => (0, watch),
+        };
+        let replayed: Vec<f64> = numbers.replays.iter().map(|r| r[channel].unwrap_or(0.0).max(0.0)).collect();
+        let Deflation { shift, stretch } = Deflation::of(&replayed);
+        let of_channel = level * numbers.weights[channel];
+        let combined = normal_cdf(-(shift - stretch * normal_quantile(of_channel)));
+        let features = numbers.metrics[metric].features.iter().filter(|f| f.p.is_some()).count().max(1) as f64;
+        // Simes over the family, Cauchy over the features.
+        combined / members.max(1) as f64 * (MOVED / features).min(1.0)
+    }
+}
+
+/// Smallest change by the t test of the level, and whether more samples make it smaller.
+fn moments(own: &MetricNumbers, p: f64, samples: usize) -> (Option<f64>, bool) {
+    let level = own.feature(Feature::Level);
+    let (Some(se), Some(df)) = (level.se, level.df) else { return (None, false) };
+    let k = own.runs as f64;
+    let between = level.tau * level.tau * (1.0 + 1.0 / k);
+    let within = (se * se - between).max(0.0);
+    let scaled = if own.run_is_observation { within } else { within * own.n as f64 / samples as f64 };
+    let sides = t_quantile(1.0 - p, df) + t_quantile(POWER, df);
+    let change = own.margin + sides * (scaled + between).sqrt();
+    (change.is_finite().then_some(change), !own.run_is_observation && within > 0.0)
+}
+
+/// Smallest change of a sparse rate: the least number of events that fails, and the rate that brings it with [`POWER`].
+fn counted(metric: &Metric, own: &MetricNumbers, p: f64, samples: usize) -> Option<f64> {
+    let design = own.design?;
+    let tally = |runs: &[&Samples]| -> (f64, f64, usize) {
+        runs.iter().fold((0.0, 0.0, 0), |(bad, all, n), run| match run {
+            Samples::Values(_) => (bad, all, n),
+            Samples::Events { events, total } => {
+                let known = events.iter().zip(total).filter(|(e, t)| e.is_finite() && t.is_finite());
+                let turned = |e: f64, t: f64| if metric.worse == Worse::Down { t - e } else { e };
+                known.fold((bad, all, n), |(bad, all, n), (e, t)| (bad + turned(*e, *t), all + t, n + 1))
+            }
+        })
+    };
+    let (bad, all, count) = tally(&metric.baselines.iter().collect::<Vec<_>>());
+    if count == 0 || all <= 0.0 {
+        return None;
+    }
+    let exposure = all / count as f64 * samples as f64 / design;
+    let baseline = Tally { events: bad / design, exposure: all / design };
+    let fails = |events: f64| fail_p(Tally { events, exposure }, baseline, design, own.margin) <= p;
+    let (mut low, mut high) = (0.0, exposure.max(1.0));
+    if !fails(high) {
+        return None;
+    }
+    for _ in 0..STEPS {
+        let middle = f64::midpoint(low, high);
+        if fails(middle) { high = middle } else { low = middle }
+    }
+    Some(gamma_p_inverse(high.max(f64::MIN_POSITIVE), POWER) / exposure - bad / all)
+}
+
+fn length(samples: &Samples) -> usize {
+    match samples {
+        Samples::Values(values) => values.len(),
+        Samples::Events { total, .. } => total.len(),
+    }
+}
+
+fn baseline_level(metric: &Metric) -> f64 {
+    let levels: Vec<f64> = metric
+        .baselines
+        .iter()
+        .map(|run| crate::objectives::level(run, usize::MAX))
+        .filter(|level| level.is_finite())
+        .collect();
+    levels.iter().sum::<f64>() / levels.len() as f64
+}

@@ -1,0 +1,7 @@
+//! Tests of the compatibility judges: the cases that the original projects publish, and edges of our own.
+
+mod agreement;
+mod edges;
+mod kayenta;
+mod keptn;
+mod runs;
