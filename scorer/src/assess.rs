@@ -6,19 +6,21 @@
 use crate::combine::benjamini_hochberg;
 use crate::comparable::differences;
 use crate::evidence::Evidence;
-use crate::explain::{DECIDED, Judged, Weighed, changed, ordered, resilience};
+use crate::explain::{DECIDED, Judged, Weighed, changed, odds, ordered, resilience};
 use crate::form::FormedMetric;
 use crate::gaps::{self, Gap};
+use crate::grid::Grid;
 use crate::metric::Metric;
+use crate::onset::{onset, shape};
 use crate::pairing::Pair;
 use crate::policy::Policy;
 use crate::quantity::{Unit, digits};
-use crate::reading::{Reading, Shown, read};
+use crate::reading::{MetricReading, Reading, Shown, read};
 use crate::recording::Recording;
 use crate::resilience::Resilience;
 use crate::resilience_input::{Recovery, Shares, bands, recoveries, shares};
 use crate::signal::{Dimension, Signal, Tier};
-use crate::verdict::{Basis, DimensionScore, Judgement, Reason, ReasonSeverity, Verdict};
+use crate::verdict::{Basis, Change, DimensionScore, Judgement, Reason, ReasonSeverity, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// False discovery rate of the list of metrics that got worse.
@@ -133,6 +135,7 @@ struct Facts<'a> {
     notes: Vec<Reason>,
     rules: Vec<(String, Reason)>,
     elapsed: usize,
+    grid: Grid,
 }
 
 impl<'a> Facts<'a> {
@@ -160,7 +163,9 @@ impl<'a> Facts<'a> {
         }
         gaps.extend(pairs.iter().filter_map(|pair| gaps::of_metric(pair, &pairs, input, runs.len())));
         notes.extend(new_groups(&pairs, runs.len()));
-        let mut facts = Facts { pairs, offsets, runs, shares: shares_here, base_shares, gaps, notes, rules, elapsed };
+        let grid = candidate.grid().clone();
+        let mut facts =
+            Facts { pairs, offsets, runs, shares: shares_here, base_shares, gaps, notes, rules, elapsed, grid };
         facts.add_faults(input, &recoveries);
         facts
     }
@@ -267,7 +272,7 @@ fn by_baseline(input: &Assessment<'_>, facts: Facts<'_>) -> Judgement {
         return finish(judgement, facts, Vec::new(), &BTreeSet::new());
     };
     let pairs: Vec<&Pair<'_>> = gate.iter().chain(&watch).map(|(pair, _)| *pair).collect();
-    let judged = judged(&pairs, &reading);
+    let judged = judged(&pairs, &reading, &facts.grid, input.look);
     let verdict = match reading.outcome {
         Shown::Worse => Verdict::Fail,
         Shown::NotWorse if facts.gaps.is_empty() && rules.is_empty() => Verdict::Pass,
@@ -310,12 +315,38 @@ pub fn metrics_of(input: &Assessment<'_>) -> Metrics {
     Metrics { gate, watch, units }
 }
 
-fn judged<'p, 'a>(pairs: &[&'p Pair<'a>], reading: &Reading) -> Vec<Judged<'p, 'a>> {
+fn judged<'p, 'a>(pairs: &[&'p Pair<'a>], reading: &Reading, grid: &Grid, look: usize) -> Vec<Judged<'p, 'a>> {
     let p: Vec<f64> = reading.metrics.iter().flat_map(|m| [m.p_fail, m.p_peak]).collect();
     let rejected = benjamini_hochberg(&p, WORSE_RATE);
+    let evidence = |m: &MetricReading| match m.p_fail.min(m.p_peak) {
+        p if p <= WORSE_RATE => -p.max(1e-300).log10(),
+        _ => 0.0,
+    };
+    let total: f64 = reading.metrics.iter().map(evidence).sum();
     let both = pairs.iter().zip(&reading.metrics).zip(rejected.chunks(2));
-    both.map(|((pair, reading), rejected)| Judged { pair, reading: reading.clone(), worse: rejected.contains(&true) })
-        .collect()
+    both.map(|((pair, reading), rejected)| {
+        let worse = rejected.contains(&true);
+        Judged {
+            pair,
+            worse,
+            change: worse.then(|| change(pair, reading, grid, look)),
+            evidence_share: if total > 0.0 { evidence(reading) / total } else { 0.0 },
+            reading: reading.clone(),
+        }
+    })
+    .collect()
+}
+
+fn change(pair: &Pair<'_>, reading: &MetricReading, grid: &Grid, look: usize) -> Change {
+    let shape = shape(reading);
+    let onset = onset(pair, shape, look);
+    let phase = onset.and_then(|at| grid.phases().iter().find(|p| (p.first..p.first + p.samples).contains(&at)));
+    Change {
+        shape,
+        onset_ms: onset.and_then(|at| grid.time_of(at)),
+        phase: phase.map(|p| p.name.clone()),
+        onset_sample: onset.unwrap_or(0),
+    }
 }
 
 /// Nothing was judged yet, or not enough.
@@ -415,12 +446,18 @@ fn reasons(input: &Assessment<'_>, reading: &Reading, judged: &[Judged<'_, '_>],
     let mut found: Vec<Weighed> = judged
         .iter()
         .filter(|j| j.worse)
-        .map(|j| Weighed { reason: j.got_worse(input.look, severity), weight: weight(j.p()) })
+        .map(|j| Weighed { reason: j.got_worse(input.look, severity, reading.level), weight: weight(j.p()) })
         .collect();
     if verdict == Verdict::Fail && reading.tag_p <= reading.level && found.is_empty() {
         // The tag failed by many small changes: name the largest of them.
         let largest = judged.iter().min_by(|a, b| a.p().total_cmp(&b.p()));
-        found.extend(largest.map(|j| Weighed { reason: j.got_worse(input.look, severity), weight: weight(j.p()) }));
+        found.extend(
+            largest
+                .map(|j| Weighed { reason: j.got_worse(input.look, severity, reading.level), weight: weight(j.p()) }),
+        );
+    }
+    if verdict == Verdict::Fail && reading.tag_p <= reading.level {
+        found.push(Weighed { reason: odds(reading.tag_p), weight: 0.0 });
     }
     if verdict == Verdict::Insufficient {
         found.extend(

@@ -42,6 +42,21 @@ pub(crate) struct TagEvidence {
     pub(crate) channel_p: Vec<f64>,
     /// Declared weights, 0 where a channel is absent; not yet normalised.
     pub(crate) weights: Vec<f64>,
+    /// What the metrics said to the channels: as judged, then in every replay.
+    said: Vec<Vec<Option<Said>>>,
+}
+
+impl TagEvidence {
+    /// p of every channel if one metric had not been there.
+    pub(crate) fn channel_p_without(&self, families: &[Family], metric: usize) -> Vec<f64> {
+        let mut plays = self.said.iter().map(|said| {
+            let mut others = said.clone();
+            others[metric] = None;
+            channels(&others, families)
+        });
+        let judged = plays.next().unwrap_or_default();
+        calibrated(&judged, &plays.collect::<Vec<_>>())
+    }
 }
 
 /// Evidence of a call: candidate, replays, p of every channel.
@@ -61,13 +76,17 @@ pub(crate) fn tag_evidence(measured: &[Measured], families: &[Family]) -> TagEvi
         .collect();
     let channels = channels(&said, families);
     let weights = families.iter().flat_map(|f| f.weights).zip(&channels).map(|(w, c)| c.map_or(0.0, |_| w)).collect();
-    let replays: Vec<Vec<Option<f64>>> =
-        (0..replayed_runs(runs).len()).map(|at| replay(measured, families, at)).collect();
-    let channel_p = match replays.is_empty() {
-        true => uncalibrated(&channels),
-        false => calibrated(&channels, &replays),
-    };
-    TagEvidence { metrics, channels, replays, channel_p, weights }
+    let replayed: Vec<Vec<Option<Said>>> = (0..replayed_runs(runs).len()).map(|at| replay(measured, at)).collect();
+    let replays: Vec<Vec<Option<f64>>> = replayed.iter().map(|said| self::channels(said, families)).collect();
+    let channel_p = calibrated(&channels, &replays);
+    TagEvidence {
+        metrics,
+        channels,
+        replays,
+        channel_p,
+        weights,
+        said: std::iter::once(said).chain(replayed).collect(),
+    }
 }
 
 /// Largest number of baseline runs of any metric.
@@ -97,8 +116,8 @@ impl From<&MetricEvidence> for Said {
     }
 }
 
-/// Channels of the replay at one place among the replays.
-fn replay(measured: &[Measured], families: &[Family], at: usize) -> Vec<Option<f64>> {
+/// What the metrics say in the replay at one place among the replays.
+fn replay(measured: &[Measured], at: usize) -> Vec<Option<Said>> {
     let (able, played): (Vec<usize>, Vec<Played<'_>>) = measured
         .iter()
         .enumerate()
@@ -108,7 +127,7 @@ fn replay(measured: &[Measured], families: &[Family], at: usize) -> Vec<Option<f
     for (i, m) in able.into_iter().zip(&evidence(&played)) {
         said[i] = Some(Said::from(m));
     }
-    channels(&said, families)
+    said
 }
 
 /// shift and peak (Simes over metrics) and dense (mean clipped z) of every family, as z values.
@@ -154,8 +173,12 @@ impl Deflation {
     }
 }
 
-/// p of every channel, deflated by its replayed values (below 0 counts as 0); dense has no null of its own.
+/// p of every channel, deflated by its replayed values (below 0 counts as 0) if there are some; dense has no null of its
+/// own.
 fn calibrated(channels: &[Option<f64>], replays: &[Vec<Option<f64>>]) -> Vec<f64> {
+    if replays.is_empty() {
+        return uncalibrated(channels);
+    }
     let count = replays.len() as f64;
     let df = count - 1.0 + REPLAY_DF;
     let one = |(j, c): (usize, &Option<f64>)| {

@@ -92,7 +92,7 @@ pub(crate) fn contrast(feature: Feature, view: &View<'_>, pass: PassSide, tables
 /// Rows about the mean profile of the first `base` of them.
 fn centre(rows: &Rows, base: usize, out: &mut Rows, scratch: &mut Scratch) {
     profile((0..base).map(|i| rows.row(i)), &mut scratch.profile);
-    out.shape((0..rows.count()).map(|i| rows.row(i).len()), 0);
+    out.shape((0..rows.count()).map(|i| rows.row(i).len()));
     for i in 0..rows.count() {
         subtract(rows.row(i), &scratch.profile, out.row_mut(i));
     }

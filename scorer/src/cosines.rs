@@ -1,6 +1,7 @@
 //! Cosine transforms of several series at once.
 
-use pulp::Arch;
+use crate::kernels::wide;
+use pulp::{Arch, Simd, WithSimd};
 
 /// Frequencies that are summed together.
 const BLOCK: usize = 8;
@@ -24,40 +25,42 @@ struct Half {
     blocks: Vec<Vec<[f64; BLOCK]>>,
 }
 
-/// Folded series of one batch: sums (with half of the middle sample, seen twice) and differences.
+/// Folded series of one batch, one row a series: sums (of an odd length with the middle sample) and differences.
 #[derive(Debug, Default)]
 pub(crate) struct Folded {
-    sums: Vec<[f64; BATCH]>,
-    differences: Vec<[f64; BATCH]>,
+    half: usize,
+    sums: Vec<f64>,
+    differences: Vec<f64>,
 }
 
 impl Folded {
     /// Room for series of `length` samples.
     pub(crate) fn reserve(&mut self, length: usize) {
-        let half = length.div_ceil(2);
-        self.sums.resize(half, [0.0; BATCH]);
-        self.differences.resize(half, [0.0; BATCH]);
+        self.half = length.div_ceil(2);
+        self.sums.resize(BATCH * self.half, 0.0);
+        self.differences.resize(BATCH * self.half, 0.0);
     }
 
-    /// Folds `now - r before` into place `lane`; both parts have the reserved length.
+    /// Folds `now - r before` into row `lane`; both parts have the reserved length.
     pub(crate) fn fill(&mut self, lane: usize, now: &[f64], before: &[f64], r: f64) {
         let length = now.len();
         let half = length / 2;
-        let residual = |i: usize| now[i] - r * before[i];
+        let sums = &mut self.sums[lane * self.half..][..self.half];
+        let differences = &mut self.differences[lane * self.half..][..self.half];
         if length % 2 == 1 {
-            self.sums[half][lane] = residual(half);
-            self.differences[half][lane] = 0.0;
+            (sums[half], differences[half]) = (now[half] - r * before[half], 0.0);
         }
-        let (sums, differences) = (&mut self.sums[..half], &mut self.differences[..half]);
-        let left = now[..half].iter().zip(&before[..half]);
-        let right = now[length - half..].iter().rev().zip(before[length - half..].iter().rev());
-        Arch::new().dispatch(
+        let (left_now, left_before) = (&now[..half], &before[..half]);
+        let (right_now, right_before) = (&now[length - half..], &before[length - half..]);
+        wide(
             #[inline(always)]
             || {
-                for (((s, d), (n1, b1)), (n2, b2)) in sums.iter_mut().zip(differences).zip(left).zip(right) {
+                let left = left_now.iter().zip(left_before);
+                let right = right_now.iter().rev().zip(right_before.iter().rev());
+                let folded = sums.iter_mut().zip(differences.iter_mut());
+                for (((s, d), (n1, b1)), (n2, b2)) in folded.zip(left).zip(right) {
                     let (a, b) = (n1 - r * b1, n2 - r * b2);
-                    s[lane] = a + b;
-                    d[lane] = a - b;
+                    (*s, *d) = (a + b, a - b);
                 }
             },
         );
@@ -75,19 +78,46 @@ impl Half {
     }
 
     /// Transforms of a batch, one array of frequencies a series; `put` takes the block and its sums.
+    fn transform(&self, folded: &[f64], mut put: impl FnMut(usize, [[f64; BLOCK]; BATCH])) {
+        let half = folded.len() / BATCH;
+        let series: [&[f64]; BATCH] = std::array::from_fn(|s| &folded[s * half..][..half]);
+        for (b, rows) in self.blocks.iter().enumerate() {
+            put(b, Arch::new().dispatch(Sums { rows: &rows[..half], series }));
+        }
+    }
+}
+
+/// Sums of products of one block of cosines with every series of a batch.
+struct Sums<'a> {
+    rows: &'a [[f64; BLOCK]],
+    series: [&'a [f64]; BATCH],
+}
+
+impl WithSimd for Sums<'_> {
+    type Output = [[f64; BLOCK]; BATCH];
+
+    // Each frequency has its own lane, so the sums are the same for every width of registers. What a compiler makes of
+    // the plain loops is half as fast.
     #[inline(always)]
-    fn transform(&self, folded: &[[f64; BATCH]], mut put: impl FnMut(usize, [[f64; BLOCK]; BATCH])) {
-        for (b, block) in self.blocks.iter().enumerate() {
-            let mut sums = [[0.0; BLOCK]; BATCH];
-            for (row, values) in block.iter().zip(folded) {
-                for s in 0..BATCH {
-                    for l in 0..BLOCK {
-                        sums[s][l] += row[l] * values[s];
-                    }
+    fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
+        let Sums { rows, series } = self;
+        let series = series.map(|s| &s[..rows.len()]);
+        let mut out = [[0.0; BLOCK]; BATCH];
+        for pair in (0..BLOCK / S::F64_LANES).step_by(2) {
+            let mut sums = [[simd.splat_f64s(0.0); 2]; BATCH];
+            for (i, row) in rows.iter().enumerate() {
+                let row = &S::as_simd_f64s(row).0[pair..pair + 2];
+                for (sums, series) in sums.iter_mut().zip(series) {
+                    let v = simd.splat_f64s(series[i]);
+                    sums[0] = simd.add_f64s(sums[0], simd.mul_f64s(row[0], v));
+                    sums[1] = simd.add_f64s(sums[1], simd.mul_f64s(row[1], v));
                 }
             }
-            put(b, sums);
+            for (out, sums) in out.iter_mut().zip(sums) {
+                S::as_mut_simd_f64s(out).0[pair..pair + 2].copy_from_slice(&sums);
+            }
         }
+        out
     }
 }
 
@@ -116,31 +146,21 @@ impl Cosines {
                 *p += s.iter().map(|v| v * v).sum::<f64>();
             }
         };
-        Arch::new().dispatch(
-            #[inline(always)]
-            || {
-                self.even.transform(&folded.sums, &mut add);
-                self.odd.transform(&folded.differences, &mut add);
-            },
-        );
+        self.even.transform(&folded.sums, &mut add);
+        self.odd.transform(&folded.differences, &mut add);
         power
     }
 
     /// Transforms of a batch: series `s` of it is written to `out[s * width..]`, as far as there is room.
     pub(crate) fn transform(&self, folded: &Folded, out: &mut [f64]) {
         let (width, shift) = (self.width(), self.even.blocks.len());
-        Arch::new().dispatch(
-            #[inline(always)]
-            || {
-                let mut put = |b: usize, sums: [[f64; BLOCK]; BATCH]| {
-                    for (row, s) in out.chunks_exact_mut(width).zip(sums) {
-                        row[b * BLOCK..(b + 1) * BLOCK].copy_from_slice(&s);
-                    }
-                };
-                self.even.transform(&folded.sums, &mut put);
-                self.odd.transform(&folded.differences, |b, sums| put(b + shift, sums));
-            },
-        );
+        let mut put = |b: usize, sums: [[f64; BLOCK]; BATCH]| {
+            for (row, s) in out.chunks_exact_mut(width).zip(sums) {
+                row[b * BLOCK..(b + 1) * BLOCK].copy_from_slice(&s);
+            }
+        };
+        self.even.transform(&folded.sums, &mut put);
+        self.odd.transform(&folded.differences, |b, sums| put(b + shift, sums));
     }
 }
 

@@ -9,17 +9,27 @@ use crate::pairing::Pair;
 use crate::quantity::{Unit, digits};
 use crate::reading::{MetricReading, ResilienceReading};
 use crate::signal::{Dimension, Form, Worse};
-use crate::verdict::{MetricReport, Reason, ReasonSeverity};
+use crate::verdict::{Change, MetricReport, Reason, ReasonSeverity, Shape};
+use chrono::DateTime;
 use std::collections::BTreeSet;
 
 /// Margin of the error share in fault windows, and points from no change to the margin (as in the judge).
 const FAULT_MARGIN: f64 = 0.10;
+
+/// A change within the first so-manieth part of the samples was there from the beginning.
+const EARLY: usize = 20;
+/// Soaks of which one false alarm is the rarest that is told: the rates are measured by repetitions of that order.
+const RAREST: f64 = 10_000.0;
 
 /// A metric that was judged, with its numbers.
 pub(crate) struct Judged<'p, 'a> {
     pub(crate) pair: &'p Pair<'a>,
     pub(crate) reading: MetricReading,
     pub(crate) worse: bool,
+    /// How it changed, where it got worse.
+    pub(crate) change: Option<Change>,
+    /// Share of the evidence of all metrics.
+    pub(crate) evidence_share: f64,
 }
 
 impl Judged<'_, '_> {
@@ -47,6 +57,10 @@ impl Judged<'_, '_> {
             p_peak: reading.p_peak,
             p_pass: reading.p_pass,
             worse: self.worse,
+            change: self.change.clone(),
+            evidence_share: self.evidence_share,
+            tag_p_without: reading.tag_p_without,
+            smallest_change: reading.smallest_change,
             n: reading.n,
             n_eff: reading.n_eff,
             n_star: reading.n_star,
@@ -100,15 +114,33 @@ impl Judged<'_, '_> {
         }
     }
 
-    /// The metric got worse than its baseline.
-    pub(crate) fn got_worse(&self, look: usize, severity: ReasonSeverity) -> Reason {
+    /// The metric got worse than its baseline. `level`: p from which the tag fails at this look.
+    pub(crate) fn got_worse(&self, look: usize, severity: ReasonSeverity, level: f64) -> Reason {
         let (observed, wanted) = self.effect_and_margin();
-        let text = if self.reading.p_peak < self.reading.p_fail {
-            format!("{}. What stands out is its worst stretch of three samples, not its level.", self.sentence(look))
-        } else {
-            format!("{}.", self.sentence(look))
-        };
+        let alone = severity == ReasonSeverity::Error && self.reading.tag_p_without.is_some_and(|p| p > level);
+        let alone = if alone { " Without this metric the tag would not have failed." } else { "" };
+        let text = format!("{}.{}{alone}", self.sentence(look), self.how(look));
         about(reason("worse_than_baseline", severity, text, &observed, &wanted), self.pair)
+    }
+
+    /// What kind of change it is and where it began, as sentences with a space before each.
+    fn how(&self, look: usize) -> String {
+        let Some(change) = &self.change else { return String::new() };
+        let clock = change.onset_ms.and_then(DateTime::from_timestamp_millis);
+        let at = clock.map_or_else(String::new, |at| format!(" at {}", at.format("%H:%M:%S UTC")));
+        let phase = change.phase.as_ref().map_or_else(String::new, |phase| format!(" in phase {phase}"));
+        let began = if change.onset_sample * EARLY <= look {
+            " It was so from the beginning.".to_owned()
+        } else {
+            format!(" It began{at}{phase}, after {} of {look} samples.", change.onset_sample)
+        };
+        match change.shape {
+            Shape::Level | Shape::Events => began,
+            Shape::Growth => format!(" It grows, by {} over the programme.", self.unit().difference(self.reading.rise)),
+            Shape::Tail => format!(" Most samples are as before; a few are far off.{began}"),
+            Shape::Spread => format!(" It varies more than before.{began}"),
+            Shape::Spike => format!(" What stands out is a short stretch{at}{phase}, not its level."),
+        }
     }
 
     /// Not shown to be within its margin.
@@ -123,7 +155,10 @@ impl Judged<'_, '_> {
         } else {
             ("score_below", format!("{sentence}. Its score is at least {observed}, {wanted} is needed."))
         };
-        about(reason(code, ReasonSeverity::Error, text, &observed, &wanted), self.pair)
+        let finds = self.reading.smallest_change.map_or_else(String::new, |change| {
+            format!(" A soak of this length finds a change of {} in 8 of 10 cases.", self.unit().difference(change))
+        });
+        about(reason(code, ReasonSeverity::Error, format!("{text}{finds}"), &observed, &wanted), self.pair)
     }
 
     /// Further samples until it can be shown; `None`: more time will not help.
@@ -145,6 +180,17 @@ impl Judged<'_, '_> {
         let effect = self.reading.effect.map_or("unknown".to_owned(), |e| unit.difference(e));
         (effect, format!("at most {}", unit.difference(self.reading.margin)))
     }
+}
+
+/// How rarely a tag without any change looks as bad, in words. Beyond what repetitions can measure no number is named.
+pub(crate) fn odds(tag_p: f64) -> Reason {
+    let one_in = (1.0 / tag_p.max(f64::MIN_POSITIVE)).floor();
+    let text = if one_in >= RAREST {
+        format!("A tag without any change looks this bad in fewer than 1 of {RAREST:.0} soaks.")
+    } else {
+        format!("A tag without any change looks this bad in about 1 of {one_in:.0} soaks.")
+    };
+    reason("odds", ReasonSeverity::Info, text, &digits(tag_p), "")
 }
 
 /// The error share in fault windows grew.

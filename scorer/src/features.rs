@@ -4,7 +4,7 @@ use crate::descriptive::{MAD_TO_SD, sorted_median, variance};
 use crate::kernels::map;
 use crate::order::{sorted_mad, upper_quantile};
 use crate::prepare::View;
-use crate::tables::{Rows, Tables};
+use crate::tables::Tables;
 
 /// A sample counts at most this many scales: one spike cannot decide a mean.
 const CLIP: f64 = 8.0;
@@ -89,13 +89,19 @@ impl Reference {
             own.iter().zip(&medians).take(view.runs.len()).map(|(run, m)| (run.as_ref(), *m)).collect();
         let scores = tables.scores(sorted.len());
         let ranks = Ranks { sorted: &sorted, scores: &scores, tolerance: TIE * scale };
-        let (below, out) = (&tables.scratch.below, &mut tables.scratch.locations);
-        let location_margin = if view.plays_whole() && view.series.order.least_gap > 2.0 * ranks.tolerance {
-            ranks.counted(view, below, out)
+        let scratch = &mut tables.scratch;
+        let whole = view.plays_whole() && view.series.order.least_gap > 2.0 * ranks.tolerance;
+        let location_margin = if whole {
+            ranks.counted(view, &scratch.below, &mut scratch.ranked)
         } else {
-            ranks.of_all(view, out);
+            ranks.of_all(view, &mut scratch.ranked);
             if margin > 0.0 { ranks.mean_shift(margin) } else { 0.0 }
         };
+        scratch.locations.shape(view.everyone().map(<[f64]>::len));
+        for slot in 0..=view.runs.len() {
+            let row = scratch.locations.row_mut(slot).iter_mut().zip(view.ranks(slot));
+            row.for_each(|(out, rank)| *out = scratch.ranked[*rank as usize]);
+        }
         tables.scratch.pooled = sorted;
         Reference {
             location_margin,
@@ -116,7 +122,7 @@ impl Reference {
             return;
         }
         let (middle, scale, cut) = (self.median, self.scale, self.tail_cut + TIE);
-        scratch.rows.shape(view.everyone().map(<[f64]>::len), 0);
+        scratch.rows.shape(view.everyone().map(<[f64]>::len));
         for (run, raw) in view.everyone().enumerate() {
             let own = (self.medians[run] - middle) / scale;
             let out = scratch.rows.row_mut(run);
@@ -175,15 +181,11 @@ impl Ranks<'_> {
         self.scores[fingers.left + fingers.right]
     }
 
-    /// Scores of every sample of every run of a view, the candidate last.
-    fn of_all(&self, view: &View<'_>, out: &mut Rows) {
-        out.shape(view.everyone().map(<[f64]>::len), 0);
+    /// Scores of all samples of a series, in rising order.
+    fn of_all(&self, view: &View<'_>, out: &mut Vec<f64>) {
         let mut fingers = Fingers::default();
-        for ranked in &view.series.order.all {
-            if let Some((slot, place)) = view.slot(ranked) {
-                out.row_mut(slot)[place] = self.score(ranked.value, &mut fingers);
-            }
-        }
+        out.clear();
+        out.extend(view.series.order.values.iter().map(|v| self.score(*v, &mut fingers)));
     }
 
     /// Mean shift of the score when `by` is added to every baseline sample.
@@ -198,27 +200,20 @@ impl Ranks<'_> {
 
     /// Scores, and their mean shift by the margin, where no two samples tie, with or without the margin between them: a
     /// rank is a count of baseline samples `below`. No branch here depends on the samples.
-    fn counted(&self, view: &View<'_>, below: &[u32], out: &mut Rows) -> f64 {
+    fn counted(&self, view: &View<'_>, below: &[u32], out: &mut Vec<f64>) -> f64 {
         let order = &view.series.order;
-        // A run that does not play writes behind the others.
-        out.shape(view.everyone().map(<[f64]>::len), order.longest_run());
-        let places: Vec<(usize, u32)> = (0..order.run_count())
-            .map(|run| match view.slot_of(run) {
-                Some(slot) => (out.start(slot), u32::from(slot < view.runs.len())),
-                None => (out.end(), 0),
-            })
-            .collect();
-        for (ranked, below) in order.all.iter().zip(below) {
-            let (start, baseline) = places[ranked.run as usize];
-            out.flat[start + ranked.place as usize] = self.scores[(2 * below + baseline) as usize];
-        }
-        let mut sums = [0.0; 4];
-        for (i, (ranked, there)) in order.all.iter().zip(&order.shifted).enumerate() {
-            let baseline = places[ranked.run as usize].1;
-            // Adding 0 keeps the branch out of the loop.
-            sums[i % 4] += self.scores[2 * below[*there as usize] as usize] * f64::from(baseline);
+        let baseline: Vec<u32> = view.baseline().into_iter().map(u32::from).collect();
+        out.resize(order.values.len(), 0.0);
+        for ((out, owner), below) in out.iter_mut().zip(&order.owners).zip(below) {
+            *out = self.scores[(2 * below + baseline[*owner as usize]) as usize];
         }
         // Scores of the samples where they are cancel: they lie evenly about 0.
+        let mut sums = [0.0; 4];
+        for (i, (owner, there)) in order.owners.iter().zip(&order.shifted).enumerate() {
+            // Adding 0 keeps the branch out of the loop.
+            let plays = f64::from(baseline[*owner as usize]);
+            sums[i % 4] += self.scores[2 * below[*there as usize] as usize] * plays;
+        }
         ((sums[0] + sums[1]) + (sums[2] + sums[3])) / self.sorted.len() as f64
     }
 }

@@ -55,7 +55,7 @@ impl Gram {
         let mut centred = std::mem::take(&mut tables.scratch.centred);
         // The profile is no more than a good origin: forms do not depend on it.
         profile((0..runs - 1).map(|i| rows.row(i)), &mut tables.scratch.profile);
-        centred.shape((0..runs).map(|_| samples), 0);
+        centred.shape((0..runs).map(|_| samples));
         for i in 0..runs {
             subtract(rows.row(i), &tables.scratch.profile, centred.row_mut(i));
         }

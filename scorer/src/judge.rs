@@ -14,6 +14,11 @@ use crate::score::Scores;
 use crate::tables::Tables;
 use crate::verdict::Verdict;
 
+/// p above which a metric alone cannot have failed a tag.
+const NOTABLE_P: f64 = 0.05;
+/// Metrics of which it is told what the tag would be without them.
+const NOTABLE: usize = 10;
+
 /// Everything that the numbers say at one look.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -78,11 +83,13 @@ pub fn judge(input: &JudgeInput<'_>) -> Numbers {
     let runs = most_runs(&metrics);
     let (replayed, mut tables) = (replayed_runs(runs), Tables::default());
     let measured: Vec<Measured> = metrics.iter().map(|m| measure(m, look, &replayed, &mut tables)).collect();
-    let tag = tag_evidence(&measured, &families(input));
+    let families = families(input);
+    let tag = tag_evidence(&measured, &families);
     let done = look >= policy.programme;
     let alpha = policy.alpha_pass / if look <= policy.programme { 2.0 } else { 6.0 };
     let resilience = input.resilience.filter(|_| done).and_then(|r| resilience_numbers(r, alpha));
-    let (weights, tag_p) = tag_p(&tag, resilience.as_ref(), policy);
+    let weighing = Weighing::of(&tag, resilience.as_ref(), policy);
+    let tag_p = weighing.tag_p(&tag.channel_p);
     let level = level(policy, look);
     let mut reports = Vec::with_capacity(measured.len());
     for ((metric, Measured { facts, .. }), ev) in metrics.iter().zip(&measured).zip(&tag.metrics) {
@@ -91,6 +98,9 @@ pub fn judge(input: &JudgeInput<'_>) -> Numbers {
             report.flags.push(if facts.coverage > 0.0 { Flag::Coverage } else { Flag::SignalVanished });
         }
         reports.push(report);
+    }
+    for metric in notable(&reports) {
+        reports[metric].tag_p_without = Some(weighing.tag_p(&tag.channel_p_without(&families, metric)));
     }
     let gates = &reports[..gate.len()];
     let scores = tag_scores(gates, resilience.as_ref());
@@ -106,7 +116,7 @@ pub fn judge(input: &JudgeInput<'_>) -> Numbers {
         channels: tag.channels,
         replays: tag.replays,
         channel_p: tag.channel_p,
-        weights,
+        weights: weighing.channels,
         resilience,
         tag_p,
         fail,
@@ -133,15 +143,38 @@ fn level(policy: &Policy, look: usize) -> f64 {
     plan.iter().rev().find(|l| l.samples == look).map_or(0.0, |l| policy.alpha * l.share)
 }
 
-/// Weights normalised over the channels present, and the least p / weight.
-fn tag_p(tag: &TagEvidence, resilience: Option<&ResilienceNumbers>, policy: &Policy) -> (Vec<f64>, f64) {
-    let own = resilience.map(|r| (r.share.p_fail, policy.resilience_weight));
-    let total = tag.weights.iter().sum::<f64>() + own.map_or(0.0, |(_, w)| w);
-    let weights: Vec<f64> = tag.weights.iter().map(|w| if total > 0.0 { w / total } else { 0.0 }).collect();
-    let shares = tag.channel_p.iter().copied().zip(weights.iter().copied());
-    let shares = shares.chain(own.map(|(p, w)| (p, if total > 0.0 { w / total } else { 0.0 })));
-    let least = shares.filter(|(_, w)| *w > 0.0).map(|(p, w)| p / w).fold(1.0, f64::min);
-    (weights, least)
+/// Weights normalised over the channels present; what is missing to 1 is resilience's.
+struct Weighing {
+    channels: Vec<f64>,
+    /// p of resilience and its weight.
+    resilience: Option<(f64, f64)>,
+}
+
+impl Weighing {
+    fn of(tag: &TagEvidence, resilience: Option<&ResilienceNumbers>, policy: &Policy) -> Weighing {
+        let own = resilience.map(|r| (r.share.p_fail, policy.resilience_weight));
+        let total = tag.weights.iter().sum::<f64>() + own.map_or(0.0, |(_, w)| w);
+        let share = |w: f64| if total > 0.0 { w / total } else { 0.0 };
+        Weighing {
+            channels: tag.weights.iter().map(|w| share(*w)).collect(),
+            resilience: own.map(|(p, w)| (p, share(w))),
+        }
+    }
+
+    /// The least p / weight.
+    fn tag_p(&self, channel_p: &[f64]) -> f64 {
+        let all = channel_p.iter().copied().zip(self.channels.iter().copied()).chain(self.resilience);
+        all.filter(|(_, w)| *w > 0.0).map(|(p, w)| p / w).fold(1.0, f64::min)
+    }
+}
+
+/// Metrics whose absence might matter: those with the least p, a few at most.
+fn notable(reports: &[MetricNumbers]) -> Vec<usize> {
+    let p = |i: &usize| reports[*i].p_fail.min(reports[*i].p_peak);
+    let mut found: Vec<usize> = (0..reports.len()).filter(|i| p(i) <= NOTABLE_P).collect();
+    found.sort_by(|a, b| p(a).total_cmp(&p(b)));
+    found.truncate(NOTABLE);
+    found
 }
 
 fn tag_scores(gates: &[MetricNumbers], resilience: Option<&ResilienceNumbers>) -> Scores {

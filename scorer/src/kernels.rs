@@ -3,14 +3,33 @@
 //! Every sum runs in a fixed order over a fixed number of lanes and never fuses a product with an add, so that it is
 //! bit for bit the same with narrow and with wide registers, which are used where the processor has them.
 
-use pulp::Arch;
+use pulp::{Arch, NullaryFnOnce};
 
 /// Partial sums of a long sum. Rounding errors stay small and the adds do not wait for each other.
 const LANES: usize = 8;
 
+/// A loop to be compiled for wide registers.
+struct Loop<F>(F);
+
+impl<F: FnMut() -> R, R> NullaryFnOnce for Loop<F> {
+    type Output = R;
+
+    #[inline(always)]
+    fn call(mut self) -> R {
+        // Not by `FnOnce`: its shim would be compiled, and then called, for narrow registers.
+        (self.0)()
+    }
+}
+
+/// Runs `f`, which must be inlined always, with the widest registers of this processor.
+#[inline(always)]
+pub(crate) fn wide<R>(f: impl FnMut() -> R) -> R {
+    Arch::new().dispatch(Loop(f))
+}
+
 /// Sum.
 pub(crate) fn sum(values: &[f64]) -> f64 {
-    Arch::new().dispatch(
+    wide(
         #[inline(always)]
         || {
             let mut lanes = [0.0; LANES];
@@ -28,7 +47,7 @@ pub(crate) fn sum(values: &[f64]) -> f64 {
 /// Sum of products; the shorter length counts.
 pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     let n = a.len().min(b.len());
-    Arch::new().dispatch(
+    wide(
         #[inline(always)]
         || {
             let mut lanes = [0.0; LANES];
@@ -45,7 +64,7 @@ pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
 
 /// Sum of squares about `middle`.
 pub(crate) fn squares_about(values: &[f64], middle: f64) -> f64 {
-    Arch::new().dispatch(
+    wide(
         #[inline(always)]
         || {
             let mut lanes = [0.0; LANES];
@@ -63,7 +82,7 @@ pub(crate) fn squares_about(values: &[f64], middle: f64) -> f64 {
 
 /// `out = a - b` sample by sample.
 pub(crate) fn subtract(a: &[f64], b: &[f64], out: &mut [f64]) {
-    Arch::new().dispatch(
+    wide(
         #[inline(always)]
         || {
             for ((o, x), y) in out.iter_mut().zip(a).zip(b) {
@@ -75,7 +94,7 @@ pub(crate) fn subtract(a: &[f64], b: &[f64], out: &mut [f64]) {
 
 /// Sum of values times their places about `middle`, and sum of squares of those.
 pub(crate) fn along(values: &[f64], places: &[f64], middle: f64) -> (f64, f64) {
-    Arch::new().dispatch(
+    wide(
         #[inline(always)]
         || {
             let (mut along, mut square) = ([0.0; LANES], [0.0; LANES]);
@@ -99,7 +118,7 @@ pub(crate) fn along(values: &[f64], places: &[f64], middle: f64) -> (f64, f64) {
 
 /// `out = f(a)` sample by sample.
 pub(crate) fn map(a: &[f64], out: &mut [f64], f: impl Fn(f64) -> f64 + Copy) {
-    Arch::new().dispatch(
+    wide(
         #[inline(always)]
         || {
             for (o, x) in out.iter_mut().zip(a) {
@@ -118,7 +137,7 @@ fn collected(l: [f64; LANES]) -> f64 {
 pub(crate) fn products(z: &[f64]) -> (f64, f64) {
     let Some((last, firsts)) = z.split_last() else { return (0.0, 0.0) };
     let nexts = &z[1..];
-    Arch::new().dispatch(
+    wide(
         #[inline(always)]
         || {
             let (mut squares, mut lags) = ([0.0; LANES], [0.0; LANES]);
@@ -139,7 +158,7 @@ pub(crate) fn products(z: &[f64]) -> (f64, f64) {
 pub(crate) fn cross_products(a: &[f64], b: &[f64]) -> (f64, f64) {
     let (Some((a_last, a_now)), Some((b_last, b_now))) = (a.split_last(), b.split_last()) else { return (0.0, 0.0) };
     let (a_next, b_next) = (&a[1..], &b[1..]);
-    Arch::new().dispatch(
+    wide(
         #[inline(always)]
         || {
             let (mut same, mut lags) = ([0.0; LANES], [0.0; LANES]);
@@ -165,7 +184,7 @@ pub(crate) fn cross_products(a: &[f64], b: &[f64]) -> (f64, f64) {
 pub(crate) fn detrend(series: &[f64], ramp: &[f64], square: f64, out: &mut Vec<f64>) {
     let n = series.len();
     out.resize(n, 0.0);
-    Arch::new().dispatch(
+    wide(
         #[inline(always)]
         || {
             let (mut sums, mut alongs) = ([0.0; LANES], [0.0; LANES]);
@@ -189,12 +208,46 @@ pub(crate) fn detrend(series: &[f64], ramp: &[f64], square: f64, out: &mut Vec<f
 /// Replaces a series by the means of its whole blocks of `step` samples, about their mean.
 pub(crate) fn block_means(z: &mut Vec<f64>, step: usize) {
     let blocks = z.len() / step;
-    for i in 0..blocks {
-        z[i] = z[i * step..(i + 1) * step].iter().sum::<f64>() / step as f64;
+    match step {
+        2 => pair_up::<2>(z),
+        4 => pair_up::<4>(z),
+        _ => (0..blocks).for_each(|i| z[i] = z[i * step..(i + 1) * step].iter().sum::<f64>() / step as f64),
     }
     z.truncate(blocks);
     let middle = sum(z) / blocks as f64;
-    z.iter_mut().for_each(|v| *v -= middle);
+    wide(
+        #[inline(always)]
+        || z.iter_mut().for_each(|v| *v -= middle),
+    );
+}
+
+fn pair_up<const STEP: usize>(z: &mut [f64]) {
+    for i in 0..z.len() / STEP {
+        let block = &z[i * STEP..(i + 1) * STEP];
+        // STEP is a power of two, so that this is the quotient to the last bit.
+        z[i] = block.iter().sum::<f64>() * (1.0 / STEP as f64);
+    }
+}
+
+/// Least difference between neighbours of values in rising order; infinite of fewer than two.
+pub(crate) fn least_step(rising: &[f64]) -> f64 {
+    let n = rising.len().saturating_sub(1);
+    wide(
+        #[inline(always)]
+        || {
+            let mut least = [f64::INFINITY; LANES];
+            let (a, a_rest) = rising[..n].as_chunks::<LANES>();
+            let (b, b_rest) = rising[rising.len() - n..].as_chunks::<LANES>();
+            for (x, y) in a.iter().zip(b) {
+                for i in 0..LANES {
+                    let step = y[i] - x[i];
+                    least[i] = if step < least[i] { step } else { least[i] };
+                }
+            }
+            let rest = a_rest.iter().zip(b_rest).map(|(x, y)| y - x);
+            rest.fold(least.into_iter().fold(f64::INFINITY, f64::min), f64::min)
+        },
+    )
 }
 
 /// Mean of equally long series, sample by sample.
@@ -206,7 +259,7 @@ pub(crate) fn profile<'a>(rows: impl ExactSizeIterator<Item = &'a [f64]>, out: &
             out.extend_from_slice(row);
             continue;
         }
-        Arch::new().dispatch(
+        wide(
             #[inline(always)]
             || {
                 for (o, v) in out.iter_mut().zip(row) {
@@ -215,7 +268,7 @@ pub(crate) fn profile<'a>(rows: impl ExactSizeIterator<Item = &'a [f64]>, out: &
             },
         );
     }
-    Arch::new().dispatch(
+    wide(
         #[inline(always)]
         || {
             for o in out.iter_mut() {
@@ -228,7 +281,7 @@ pub(crate) fn profile<'a>(rows: impl ExactSizeIterator<Item = &'a [f64]>, out: &
 /// Lowest and highest sum of three neighbours; a series of fewer has none (infinite, the wrong way round).
 pub(crate) fn extreme_sums(z: &[f64]) -> (f64, f64) {
     let n = z.len().saturating_sub(2);
-    Arch::new().dispatch(
+    wide(
         #[inline(always)]
         || {
             let (mut low, mut high) = ([f64::INFINITY; LANES], [f64::NEG_INFINITY; LANES]);

@@ -64,9 +64,9 @@ pub(crate) struct Measured {
 
 /// Measures `metric` at `look` samples, and with every run of `replayed` as the candidate.
 pub(crate) fn measure(metric: &Metric, look: usize, replayed: &[usize], tables: &mut Tables) -> Measured {
-    let series = Series::prepare(metric, look);
+    let series = Series::prepare(metric, look, tables);
     let view = series.view();
-    let alive = view.alive();
+    let alive = alive(&view);
     let mut treatment =
         Treatment { counts: alive && few_events(&view), flat: alive && nearly_flat(&view), short: true };
     let linear = (alive && !treatment.counts && paired(&view)).then(|| Linear::of(&view, tables));
@@ -95,7 +95,7 @@ impl Linear {
     fn of(view: &View<'_>, tables: &mut Tables) -> Linear {
         let (samples, at) = (view.cand.len(), view.at[0]);
         let mut rows = std::mem::take(&mut tables.scratch.rows);
-        rows.shape(view.everyone().map(<[f64]>::len), 0);
+        rows.shape(view.everyone().map(<[f64]>::len));
         for (i, raw) in view.everyone().enumerate() {
             rows.row_mut(i).copy_from_slice(raw);
         }
@@ -123,7 +123,7 @@ struct Play<'a> {
 impl Play<'_> {
     fn moments(&self, tables: &mut Tables) -> Moments {
         let Play { view, treatment, .. } = *self;
-        let alive = view.alive();
+        let alive = alive(view);
         let blank = || Contrast { runs: vec![0.0; view.runs.len()], ..Contrast::default() };
         let mut moments = Moments {
             alive,
@@ -174,6 +174,15 @@ impl Play<'_> {
         };
         Some(assemble(spreads.in_scales(scale), &statistics, true))
     }
+}
+
+/// Whether there are enough samples and they make sense: margins are finite and not negative, and no event was counted
+/// backwards. A metric for which this does not hold has no evidence, like one that was not measured.
+fn alive(view: &View<'_>) -> bool {
+    let margin = |m: f64| m.is_finite() && m >= 0.0;
+    let counted = |values: &[f64]| values.iter().all(|v| *v >= 0.0);
+    let sensible = margin(view.series.facts.margin) && margin(view.series.facts.rise);
+    view.alive() && sensible && view.events.iter().all(|e| counted(e.bad))
 }
 
 /// A gauge that almost never leaves its mode inside a run, or never moves inside any run.

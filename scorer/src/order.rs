@@ -1,30 +1,24 @@
 //! All samples of a metric in rising order, made once and read by the candidate and by every replay.
 
+use crate::kernels::least_step;
+use crate::radix::Sorter;
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// Bits of a digit of the radix sort.
-const DIGIT: u32 = 11;
-/// Moves a sample that the last step of the radix sort may take before the samples count as unfit for it.
-const PATIENCE: usize = 8;
 /// Walks of the margin's search that go on side by side.
 const WALKS: usize = 4;
-
-/// One sample in the order of all.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Ranked {
-    pub(crate) value: f64,
-    /// Run; the candidate is the last.
-    pub(crate) run: u32,
-    /// Place in its run.
-    pub(crate) place: u32,
-}
 
 /// All samples of all runs in rising order, and those of every run.
 #[derive(Debug, Default)]
 pub(crate) struct Order {
-    pub(crate) all: Vec<Ranked>,
-    runs: Vec<Vec<f64>>,
+    /// Values in rising order.
+    pub(crate) values: Vec<f64>,
+    /// Run of each; the candidate is the last.
+    pub(crate) owners: Vec<u32>,
+    /// Rank of every sample, run after run.
+    ranks: Vec<u32>,
+    starts: Vec<usize>,
+    sorted: Vec<Vec<f64>>,
     /// Samples below each sample plus the margin; empty without a margin.
     pub(crate) shifted: Vec<u32>,
     /// Least difference of two samples, and of a sample plus the margin and another; infinite of nothing.
@@ -33,18 +27,25 @@ pub(crate) struct Order {
 
 impl Order {
     /// Of runs with finite values, and the margin of their metric.
-    pub(crate) fn of(runs: &[Vec<f64>], margin: f64) -> Order {
-        let mut all: Vec<Ranked> = Vec::with_capacity(runs.iter().map(Vec::len).sum());
-        for (run, values) in (0_u32..).zip(runs) {
-            all.extend((0_u32..).zip(values).map(|(place, &value)| Ranked { value, run, place }));
+    pub(crate) fn of(runs: &[Vec<f64>], margin: f64, sorter: &mut Sorter) -> Order {
+        let all = sorter.sorted(runs);
+        let mut order = Order {
+            values: Vec::with_capacity(all.len() + 1),
+            owners: Vec::with_capacity(all.len()),
+            ranks: vec![0; all.len()],
+            starts: runs.iter().scan(0, |at, r| Some(std::mem::replace(at, *at + r.len()))).collect(),
+            sorted: runs.iter().map(|r| Vec::with_capacity(r.len())).collect(),
+            shifted: Vec::new(),
+            least_gap: f64::INFINITY,
+        };
+        for (rank, entry) in (0..).zip(all) {
+            let value = entry.value();
+            order.values.push(value);
+            order.owners.push(entry.run);
+            order.ranks[entry.spot as usize] = rank;
+            order.sorted[entry.run as usize].push(value);
         }
-        sort(&mut all, &mut Vec::new());
-        let mut sorted: Vec<Vec<f64>> = runs.iter().map(|r| Vec::with_capacity(r.len())).collect();
-        for ranked in &all {
-            sorted[ranked.run as usize].push(ranked.value);
-        }
-        let mut order = Order { all, runs: sorted, shifted: Vec::new(), least_gap: f64::INFINITY };
-        order.least_gap = order.all.windows(2).map(|pair| pair[1].value - pair[0].value).fold(f64::INFINITY, f64::min);
+        order.least_gap = least_step(&order.values);
         if margin > 0.0 {
             order.shift(margin);
         }
@@ -53,99 +54,52 @@ impl Order {
 
     /// Finds where every sample would stand if the margin were added to it.
     fn shift(&mut self, margin: f64) {
-        let count = self.all.len();
-        let value = |i: usize| self.all.get(i).map_or(f64::INFINITY, |r| r.value);
+        let count = self.values.len();
+        self.values.push(f64::INFINITY);
         self.shifted.resize(count, 0);
+        let values = &self.values[..=count];
         // Several walks side by side: each step of one waits for its last.
         let stretch = count.div_ceil(WALKS);
-        let start = |walk: usize| (walk * stretch).min(count);
-        let mut at: [usize; WALKS] =
-            std::array::from_fn(|w| self.all.partition_point(|r| r.value < value(start(w)) + margin));
-        let mut gaps = [f64::INFINITY; WALKS];
+        let start: [usize; WALKS] = std::array::from_fn(|walk| (walk * stretch).min(count));
+        let mut at = start.map(|i| values.partition_point(|v| *v < values[i] + margin).min(count));
+        let mut gaps = [self.least_gap; WALKS];
         for step in 0..stretch {
             for walk in 0..WALKS {
-                let i = start(walk) + step;
-                if i >= count {
-                    continue;
+                let i = (start[walk] + step).min(count - 1);
+                let (moved, mut to) = (values[i] + margin, at[walk]);
+                while values[to] < moved {
+                    to += 1;
                 }
-                let moved = self.all[i].value + margin;
-                while value(at[walk]) < moved {
-                    at[walk] += 1;
-                }
-                let below = if at[walk] > 0 { moved - self.all[at[walk] - 1].value } else { f64::INFINITY };
-                gaps[walk] = gaps[walk].min(below).min(value(at[walk]) - moved);
-                self.shifted[i] = at[walk] as u32;
+                let below = moved - if to > 0 { values[to - 1] } else { f64::NEG_INFINITY };
+                let above = values[to] - moved;
+                let gap = if below < above { below } else { above };
+                gaps[walk] = if gap < gaps[walk] { gap } else { gaps[walk] };
+                at[walk] = to;
+                self.shifted[i] = to as u32;
             }
         }
-        self.least_gap = gaps.into_iter().fold(self.least_gap, f64::min);
+        self.values.pop();
+        self.least_gap = gaps.into_iter().fold(f64::INFINITY, f64::min);
     }
 
-    /// Runs, the candidate included.
-    pub(crate) fn run_count(&self) -> usize {
-        self.runs.len()
-    }
-
-    /// Samples of the longest run.
-    pub(crate) fn longest_run(&self) -> usize {
-        self.runs.iter().map(Vec::len).max().unwrap_or(0)
+    /// Ranks of the samples of one run.
+    pub(crate) fn ranks(&self, run: usize) -> &[u32] {
+        &self.ranks[self.starts[run]..][..self.sorted[run].len()]
     }
 
     /// Values of one run in rising order.
     pub(crate) fn run(&self, run: usize) -> &[f64] {
-        &self.runs[run]
+        &self.sorted[run]
     }
 
     /// Values of a part of a run in rising order.
     pub(crate) fn part(&self, run: usize, cut: &Range<usize>) -> Cow<'_, [f64]> {
-        if cut.len() == self.runs[run].len() {
-            return Cow::Borrowed(&self.runs[run]);
+        if cut.len() == self.sorted[run].len() {
+            return Cow::Borrowed(&self.sorted[run]);
         }
-        let inside = |r: &&Ranked| r.run as usize == run && cut.contains(&(r.place as usize));
-        self.all.iter().filter(inside).map(|r| r.value).collect()
-    }
-}
-
-/// Bits that rise with the value.
-fn key(value: f64) -> u64 {
-    let bits = value.to_bits();
-    bits ^ ((bits as i64 >> 63) as u64 | 1 << 63)
-}
-
-/// Sorts by value, then by the order given: by the 22 highest bits in which values differ, digit by digit, then by
-/// insertion. `spare` is working memory.
-fn sort(all: &mut Vec<Ranked>, spare: &mut Vec<Ranked>) {
-    let Some(first) = all.first().map(|r| key(r.value)) else { return };
-    let differing = all.iter().fold(0, |bits, r| bits | (key(r.value) ^ first));
-    let shift = (u64::BITS - differing.leading_zeros()).saturating_sub(2 * DIGIT);
-    spare.clone_from(all);
-    for digit in 0..2 {
-        let place = |r: &Ranked| (key(r.value) >> (shift + digit * DIGIT)) as usize & ((1 << DIGIT) - 1);
-        let mut starts = [0_u32; 1 << DIGIT];
-        all.iter().for_each(|r| starts[place(r)] += 1);
-        let mut sum = 0;
-        starts.iter_mut().for_each(|s| sum += std::mem::replace(s, sum));
-        for ranked in all.iter() {
-            let to = &mut starts[place(ranked)];
-            spare[*to as usize] = *ranked;
-            *to += 1;
-        }
-        std::mem::swap(all, spare);
-    }
-    let mut patience = PATIENCE * all.len();
-    for i in 1..all.len() {
-        let ranked = all[i];
-        let own = key(ranked.value);
-        let mut to = i;
-        while to > 0 && key(all[to - 1].value) > own {
-            all[to] = all[to - 1];
-            to -= 1;
-        }
-        all[to] = ranked;
-        patience = patience.saturating_sub(i - to);
-        if patience == 0 {
-            all.sort_by(|a, b| a.value.total_cmp(&b.value));
-            return;
-        }
+        let mut ranks = self.ranks(run)[cut.clone()].to_vec();
+        ranks.sort_unstable();
+        ranks.into_iter().map(|rank| self.values[rank as usize]).collect()
     }
 }
 
@@ -222,22 +176,6 @@ mod tests {
             let middle = sorted_median(&values);
             let away: Vec<f64> = values.iter().map(|v| (v - middle).abs()).collect();
             assert_eq!(sorted_mad(&values, middle), median(&away), "{n}");
-        }
-    }
-
-    #[test]
-    fn sorting_is_stable_whatever_the_samples() {
-        let wild = |i: usize| [0.0, -0.0, 1e300, -1e300, 5e-324, -1.5][i % 6] + noise(i + 1, 31)[i];
-        let close = |i: usize| if i == 0 { -1e300 } else { 100.0 + ((i * 7919) % 997) as f64 * 1e-9 };
-        let falling = |i: usize| -(i as f64);
-        for of in [&wild as &dyn Fn(usize) -> f64, &close, &falling, &|_| 4.0] {
-            for n in [0, 1, 2, 50, 700] {
-                let run: Vec<f64> = (0..n).map(of).collect();
-                let mut want: Vec<(f64, u32)> = run.iter().copied().zip(0..).collect();
-                want.sort_by(|a, b| a.0.total_cmp(&b.0));
-                let got = Order::of(&[run], 0.0).all;
-                assert!(got.iter().zip(&want).all(|(g, w)| (g.value, g.place) == *w), "{n}");
-            }
         }
     }
 

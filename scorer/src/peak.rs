@@ -33,6 +33,9 @@ const FEWEST_ABOVE: usize = 3;
 /// Mean log excess (Hill 1975) from which a tail is a power: about .1 for normal samples, .15 at AR .9, .35 for a
 /// lognormal of sigma .8, .5 for infinite variance.
 const POWER_TAIL: f64 = 0.2;
+/// Samples of an excursion: shorter ones are single scrapes.
+const EXCURSION: usize = 3;
+
 /// Which excursions count.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Side {
@@ -40,20 +43,13 @@ enum Side {
     Both,
 }
 
-/// What is compared.
-#[derive(Clone, Copy)]
-enum Width {
-    Sample,
-    /// Means of three samples: what is shorter is a single scrape.
-    Excursion,
-}
-
 /// How excursions are cut out of a run.
 #[derive(Clone, Copy)]
 struct Cut {
     /// Samples of a block.
     block: usize,
-    width: Width,
+    /// Samples that are averaged.
+    width: usize,
     side: Side,
 }
 
@@ -80,14 +76,14 @@ fn usual(reference: &Reference, view: &View<'_>, cut: Cut) -> Vec<f64> {
 /// Candidate's excursions: only what exceeds the margin counts.
 fn own(reference: &Reference, view: &View<'_>, block: usize) -> Vec<f64> {
     let margin = view.series.margin.min(view.series.rise) / reference.sd;
-    let cut = Cut { block, width: Width::Excursion, side: towards_worse(view) };
+    let cut = Cut { block, width: EXCURSION, side: towards_worse(view) };
     excursions(reference, view.cand, cut).map(|a| (a - margin).max(0.0)).collect()
 }
 
 /// Normal or Gumbel prediction of the log excursion per quarter.
 fn by_logs(reference: &Reference, view: &View<'_>) -> Option<f64> {
     let block = block_of(view.cand.len(), QUARTERS);
-    let cut = Cut { block, width: Width::Excursion, side: Side::Both };
+    let cut = Cut { block, width: EXCURSION, side: Side::Both };
     let base: Vec<f64> = usual(reference, view, cut).into_iter().map(f64::ln_1p).collect();
     if base.len() < FEWEST_BLOCKS {
         return None;
@@ -113,14 +109,14 @@ fn by_logs(reference: &Reference, view: &View<'_>) -> Option<f64> {
 /// three, and both have the same tail index.
 fn by_power_tail(reference: &Reference, view: &View<'_>) -> Option<f64> {
     let block = block_of(view.cand.len(), SIXTEENTHS);
-    let single = Cut { block, width: Width::Sample, side: Side::Both };
+    let single = Cut { block, width: 1, side: Side::Both };
     let (_, seen) = above(usual(reference, view, single))?;
     let k = seen.len() as f64;
     let sum: f64 = seen.iter().sum();
     if sum < POWER_TAIL * k {
         return None;
     }
-    let base = usual(reference, view, Cut { width: Width::Excursion, ..single });
+    let base = usual(reference, view, Cut { width: EXCURSION, ..single });
     let share = (k + 0.5) / base.len() as f64;
     let (threshold, _) = above(base)?;
     let own = own(reference, view, block);
@@ -143,13 +139,10 @@ fn excursions(reference: &Reference, run: &[f64], cut: Cut) -> impl Iterator<Ite
     let (middle, sd) = (reference.median, reference.sd);
     run.chunks_exact(cut.block).map(move |part| {
         let (low, high) = match cut.width {
-            Width::Sample => extremes(part),
-            Width::Excursion => {
-                let (low, high) = extreme_sums(part);
-                (low / 3.0, high / 3.0)
-            }
+            1 => extremes(part),
+            _ => extreme_sums(part),
         };
-        let z = |value: f64| (value - middle) / sd;
+        let z = |sum: f64| (sum / cut.width as f64 - middle) / sd;
         if cut.side == Side::Both { z(high).max(-z(low)).max(0.0) } else { z(high).max(0.0) }
     })
 }

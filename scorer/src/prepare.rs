@@ -3,8 +3,9 @@
 use crate::descriptive::median;
 use crate::margin::usual;
 use crate::metric::{Kind, Metric, Samples};
-use crate::order::{Order, Ranked};
+use crate::order::Order;
 use crate::signal::Worse;
+use crate::tables::Tables;
 use std::borrow::Cow;
 use std::ops::{Deref, Range};
 
@@ -69,8 +70,6 @@ pub(crate) struct View<'a> {
     pub(crate) at: Vec<&'a [f64]>,
     /// Events of the runs, then of the candidate; empty for gauges and rates.
     pub(crate) events: Vec<EventsView<'a>>,
-    /// Who plays what, by run of the series: the place among the runs of the view; the candidate's is the last.
-    slots: Vec<usize>,
     /// Runs of the series that play, the candidate's last.
     pub(crate) players: Vec<usize>,
     /// Samples of the candidate's run that play.
@@ -78,24 +77,22 @@ pub(crate) struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    /// Whose sample this is, and its place there; `None` where it does not play.
-    pub(crate) fn slot(&self, ranked: &Ranked) -> Option<(usize, usize)> {
-        let (slot, place) = (self.slots[ranked.run as usize], ranked.place as usize);
-        if slot < self.runs.len() {
-            return Some((slot, place));
-        }
-        (slot == self.runs.len() && self.cut.contains(&place)).then(|| (slot, place - self.cut.start))
+    /// Ranks of the samples of one run of the view, the candidate's the last, among all samples of the series.
+    pub(crate) fn ranks(&self, slot: usize) -> &'a [u32] {
+        let ranks = self.series.order.ranks(self.players[slot]);
+        if slot < self.runs.len() { ranks } else { &ranks[self.cut.clone()] }
     }
 
-    /// Place of a run of the series among the runs of the view; `None` where it does not play.
-    pub(crate) fn slot_of(&self, run: usize) -> Option<usize> {
-        Some(self.slots[run]).filter(|slot| *slot <= self.runs.len())
+    /// Whether each run of the series is one of the baseline runs.
+    pub(crate) fn baseline(&self) -> Vec<bool> {
+        let mut out = vec![false; self.series.runs + 1];
+        self.players[..self.runs.len()].iter().for_each(|&run| out[run] = true);
+        out
     }
 
     /// Whether the candidate plays with all its samples.
     pub(crate) fn plays_whole(&self) -> bool {
-        let candidate = self.slots.iter().position(|slot| *slot == self.runs.len());
-        candidate.is_some_and(|run| self.series.order.run(run).len() == self.cut.len())
+        self.series.order.run(self.players[self.runs.len()]).len() == self.cut.len()
     }
 
     /// Samples of all runs, the candidate last.
@@ -106,52 +103,37 @@ impl<'a> View<'a> {
     /// Samples of all baseline runs in rising order, and how many of them stand before each sample of the series and
     /// before its end.
     pub(crate) fn pool(&self, out: &mut Vec<f64>, below: &mut Vec<u32>) {
-        let all = &self.series.order.all;
-        out.resize(all.len() + 1, 0.0);
-        below.resize(all.len() + 1, 0);
-        let plays: Vec<u32> = self.slots.iter().map(|slot| u32::from(*slot < self.runs.len())).collect();
+        let Order { values, owners, .. } = &self.series.order;
+        out.resize(values.len() + 1, 0.0);
+        below.resize(values.len() + 1, 0);
+        let plays = self.baseline();
         let mut count = 0;
-        for (ranked, below) in all.iter().zip(below.iter_mut()) {
+        for ((value, owner), below) in values.iter().zip(owners).zip(below.iter_mut()) {
             // Written always and counted if it plays: half of the samples would be mispredicted branches.
-            out[count as usize] = ranked.value;
+            out[count as usize] = *value;
             *below = count;
-            count += plays[ranked.run as usize];
+            count += u32::from(plays[*owner as usize]);
         }
-        below[all.len()] = count;
+        below[values.len()] = count;
         out.truncate(count as usize);
     }
 
     /// Samples of every run in rising order, the candidate last.
     pub(crate) fn ordered_runs(&self) -> Vec<Cow<'a, [f64]>> {
         let order = &self.series.order;
-        let mut out = vec![Cow::Borrowed(&[][..]); self.runs.len() + 1];
-        for (run, &slot) in self.slots.iter().enumerate() {
-            if slot < self.runs.len() {
-                out[slot] = Cow::Borrowed(order.run(run));
-            } else if slot == self.runs.len() {
-                out[slot] = order.part(run, &self.cut);
-            }
-        }
-        out
+        let (last, runs) = self.players.split_last().expect("the candidate is always there");
+        runs.iter().map(|&run| Cow::Borrowed(order.run(run))).chain([order.part(*last, &self.cut)]).collect()
     }
 
-    /// Whether there are enough samples to say anything at all, and they make sense.
+    /// Whether there are enough samples to say anything at all.
     pub(crate) fn alive(&self) -> bool {
-        !self.runs.is_empty() && self.cand.len() >= 3 && self.runs.iter().all(|r| r.len() >= 3) && self.makes_sense()
-    }
-
-    /// Margins are finite and not negative, and no event was counted backwards. A metric for which this does not hold
-    /// has no evidence, like one that was not measured.
-    fn makes_sense(&self) -> bool {
-        let margin = |m: f64| m.is_finite() && m >= 0.0;
-        let counted = |values: &[f64]| values.iter().all(|v| *v >= 0.0);
-        margin(self.series.margin) && margin(self.series.rise) && self.events.iter().all(|e| counted(e.bad))
+        !self.runs.is_empty() && self.cand.len() >= 3 && self.runs.iter().all(|r| r.len() >= 3)
     }
 }
 
 impl Series {
     /// Cuts and turns `metric` at `look` samples.
-    pub(crate) fn prepare(metric: &Metric, look: usize) -> Series {
+    pub(crate) fn prepare(metric: &Metric, look: usize, tables: &mut Tables) -> Series {
         let cand = oriented(&metric.candidate, metric.worse, look);
         let with_events = matches!(metric.candidate, Samples::Events { .. });
         let baseline_look = if metric.aligned { look } else { usize::MAX };
@@ -182,7 +164,7 @@ impl Series {
         };
         let at = keep.iter().map(|k| k.iter().map(|&i| position(metric.offsets.as_deref(), i)).collect()).collect();
         let (margin, rise) = margins(metric, &values[..values.len() - 1].concat());
-        let order = Order::of(&values, margin);
+        let order = Order::of(&values, margin, &mut tables.scratch.sorter);
         let facts = Facts {
             kind: metric.kind,
             either: metric.worse == Worse::Either,
@@ -231,13 +213,8 @@ impl Series {
             let own = tallied(last);
             events.push(EventsView { bad: &own.bad[cut.clone()], total: &own.total[cut.clone()] });
         }
-        let mut slots = vec![usize::MAX; self.values.len()];
-        for (slot, &run) in order.iter().enumerate() {
-            slots[run] = slot;
-        }
         View {
             series: self,
-            slots,
             players: order.to_vec(),
             cut: cut.clone(),
             runs: runs.iter().map(|&i| self.values[i].as_slice()).collect(),

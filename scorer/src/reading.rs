@@ -1,8 +1,9 @@
 //! What the assessment reads from the numeric judge.
 
 use crate::assess::Question;
-use crate::judge::{JudgeInput, judge};
-use crate::report::MetricNumbers;
+use crate::features::Feature;
+use crate::judge::{JudgeInput, Numbers, judge};
+use crate::power::found_here;
 use crate::verdict::Verdict;
 
 /// Numbers of one look.
@@ -42,6 +43,10 @@ pub(crate) struct MetricReading {
     pub(crate) p_fail: f64,
     pub(crate) p_peak: f64,
     pub(crate) p_pass: f64,
+    pub(crate) tag_p_without: Option<f64>,
+    pub(crate) smallest_change: Option<f64>,
+    pub(crate) rise: f64,
+    pub(crate) feature: Option<Feature>,
     pub(crate) n_star: Option<f64>,
     pub(crate) score: f64,
     pub(crate) low: f64,
@@ -82,7 +87,7 @@ pub(crate) fn read(question: &Question<'_>) -> Reading {
         score: numbers.scores.score,
         low: numbers.scores.score_low,
         high: numbers.scores.score_high,
-        metrics: numbers.metrics.into_iter().map(metric).collect(),
+        metrics: (0..numbers.metrics.len()).map(|i| metric(&numbers, question.gate.len(), i)).collect(),
         resilience: numbers.resilience.map(|r| ResilienceReading {
             difference: r.share.diff,
             p_fail: r.share.p_fail,
@@ -93,7 +98,9 @@ pub(crate) fn read(question: &Question<'_>) -> Reading {
     }
 }
 
-fn metric(numbers: MetricNumbers) -> MetricReading {
+fn metric(all: &Numbers, gates: usize, index: usize) -> MetricReading {
+    let numbers = &all.metrics[index];
+    let known = numbers.features.iter().filter_map(|f| Some((f.feature, f.p?)));
     MetricReading {
         margin: numbers.margin,
         n: numbers.n,
@@ -103,10 +110,14 @@ fn metric(numbers: MetricNumbers) -> MetricReading {
         p_fail: numbers.p_fail,
         p_peak: numbers.p_peak,
         p_pass: numbers.p_pass,
+        tag_p_without: numbers.tag_p_without,
+        smallest_change: found_here(all, gates, index),
+        rise: numbers.feature(Feature::Drift).est,
+        feature: known.min_by(|a, b| a.1.total_cmp(&b.1)).map(|(feature, _)| feature),
         n_star: numbers.n_star,
         score: numbers.scores.score,
         low: numbers.scores.score_low,
         high: numbers.scores.score_high,
-        flags: numbers.flags.into_iter().map(|flag| flag.name().to_owned()).collect(),
+        flags: numbers.flags.iter().map(|flag| flag.name().to_owned()).collect(),
     }
 }

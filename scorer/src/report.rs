@@ -81,6 +81,8 @@ pub struct MetricNumbers {
     pub p_peak: f64,
     /// p of the pass side: H0 at least a margin worse.
     pub p_pass: f64,
+    /// p of the tag if this metric had not been there; known of the few with the least p.
+    pub tag_p_without: Option<f64>,
     /// Samples needed for a pass; `None` when more time will not help or is not known to help.
     pub n_star: Option<f64>,
     /// Effect.
@@ -195,6 +197,7 @@ fn blank(metric: &Metric, facts: &Facts, ev: &MetricEvidence) -> MetricNumbers {
         p_fail: ev.shift,
         p_peak: ev.peak,
         p_pass: 1.0,
+        tag_p_without: None,
         n_star: None,
         effect: None,
         effect_low: None,

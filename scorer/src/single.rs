@@ -22,9 +22,8 @@ impl Single {
     pub fn metrics(&mut self, metrics: &[Metric], policy: &Policy, look: usize) -> Vec<MetricNumbers> {
         let measured: Vec<Measured> = metrics.iter().map(|m| measure(m, look, &[], &mut self.tables)).collect();
         let played: Vec<Played<'_>> = measured.iter().map(|m| Played { facts: &m.facts, moments: &m.judged }).collect();
-        let found = evidence(&played);
         let level = PassLevel { alpha: policy.alpha_pass / 2.0, kpi: policy.kpi };
-        let numbers = metrics.iter().zip(&measured).zip(&found);
-        numbers.map(|((metric, measured), ev)| metric_numbers(metric, &measured.facts, ev, level)).collect()
+        let numbers = metrics.iter().zip(&measured).zip(evidence(&played));
+        numbers.map(|((metric, measured), ev)| metric_numbers(metric, &measured.facts, &ev, level)).collect()
     }
 }

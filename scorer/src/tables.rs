@@ -2,6 +2,7 @@
 
 use crate::cosines::{Cosines, Folded};
 use crate::kernels::dot;
+use crate::radix::Sorter;
 use crate::special::normal_quantile;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -43,6 +44,9 @@ pub(crate) struct Scratch {
     pub(crate) pooled: Vec<f64>,
     /// Baseline samples below each sample.
     pub(crate) below: Vec<u32>,
+    /// Location scores in the order of ranks.
+    pub(crate) ranked: Vec<f64>,
+    pub(crate) sorter: Sorter,
     /// Location scores: a row for each run.
     pub(crate) locations: Rows,
 }
@@ -50,19 +54,19 @@ pub(crate) struct Scratch {
 /// Rows of numbers, one after the other.
 #[derive(Default)]
 pub(crate) struct Rows {
-    pub(crate) flat: Vec<f64>,
+    flat: Vec<f64>,
     ends: Vec<usize>,
 }
 
 impl Rows {
-    /// Becomes rows of these lengths and `spare` values behind them; the values are whatever was there.
-    pub(crate) fn shape(&mut self, lengths: impl Iterator<Item = usize>, spare: usize) {
+    /// Becomes rows of these lengths; the values are whatever was there.
+    pub(crate) fn shape(&mut self, lengths: impl Iterator<Item = usize>) {
         self.ends.clear();
         self.ends.extend(lengths.scan(0, |end, n| {
             *end += n;
             Some(*end)
         }));
-        self.flat.resize(self.end() + spare, 0.0);
+        self.flat.resize(self.ends.last().copied().unwrap_or(0), 0.0);
     }
 
     /// Number of rows.
@@ -70,13 +74,7 @@ impl Rows {
         self.ends.len()
     }
 
-    /// End of the last row.
-    pub(crate) fn end(&self) -> usize {
-        self.ends.last().copied().unwrap_or(0)
-    }
-
-    /// Start of row `i`.
-    pub(crate) fn start(&self, i: usize) -> usize {
+    fn start(&self, i: usize) -> usize {
         if i == 0 { 0 } else { self.ends[i - 1] }
     }
 

@@ -114,6 +114,38 @@ pub struct DimensionScore {
     pub high: f64,
 }
 
+/// How a metric changed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Change {
+    /// What kind of change the numbers show most clearly.
+    pub shape: Shape,
+    /// Where it began: middle of the sample's window, milliseconds since the epoch.
+    pub onset_ms: Option<i64>,
+    /// Phase in which it began.
+    pub phase: Option<String>,
+    /// Samples of the programme before it began.
+    pub onset_sample: usize,
+}
+
+/// Kind of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Shape {
+    /// Another level.
+    Level,
+    /// It grows.
+    Growth,
+    /// A share of samples far away from the others.
+    Tail,
+    /// More variation about the same level.
+    Spread,
+    /// A short excursion.
+    Spike,
+    /// More rare events.
+    Events,
+}
+
 /// What is known of one metric.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -150,6 +182,18 @@ pub struct MetricReport {
     pub p_pass: f64,
     /// Judged worse by Benjamini-Hochberg at 5 %.
     pub worse: bool,
+    /// How it changed, where it was judged worse.
+    #[serde(default)]
+    pub change: Option<Change>,
+    /// Share of the evidence of all metrics (sum of -log10 p of those at 5 % or below), 0 to 1.
+    #[serde(default)]
+    pub evidence_share: f64,
+    /// p of the tag if this metric had not been there; known of the few with the least p.
+    #[serde(default)]
+    pub tag_p_without: Option<f64>,
+    /// Smallest change that this judgement would have found in 80 of 100 cases, in own unit.
+    #[serde(default)]
+    pub smallest_change: Option<f64>,
     /// Samples and effective samples.
     pub n: usize,
     /// Effective samples.
