@@ -60,16 +60,16 @@ fn split(away: &[(usize, f64)], before: Before) -> Option<usize> {
     let total: f64 = away.iter().map(|(_, d)| d).sum();
     let mut best = None;
     let mut sum = 0.0;
-    for k in 0..n.saturating_sub(SHORTEST - 1) {
+    for (k, &(at, d)) in away.iter().enumerate().take(n.saturating_sub(SHORTEST - 1)) {
         let after = total - sum;
         let mut explained = after * after / (n - k) as f64;
         if before == Before::Own && k > 0 {
             explained += sum * sum / k as f64;
         }
         if explained.is_finite() && best.is_none_or(|(most, _)| explained > most) {
-            best = Some((explained, away[k].0));
+            best = Some((explained, at));
         }
-        sum += away[k].1;
+        sum += d;
     }
     best.map(|(_, at)| at)
 }
