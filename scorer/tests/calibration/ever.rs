@@ -58,7 +58,7 @@ fn g4_a_tag_over_all_looks() {
             name: format!("six hours of a tag of 20, tau {tau}, K 5"),
             events: vec![at("ever fails at 5 %", 0.05, five), at("ever fails at 1 %", 0.01, one)],
             trials: 1,
-            effort: 0.1,
+            effort: 0.2,
             repetition: Box::new(move |rng| {
                 let gate = tag(scene, rng);
                 // What does not fail at 5 % does not fail at 1 %.
