@@ -34,6 +34,7 @@ mod counts;
 mod descriptive;
 pub mod features;
 mod gram;
+pub mod interim;
 pub mod judge;
 mod kernels;
 mod longrun;

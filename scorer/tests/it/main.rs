@@ -3,6 +3,7 @@
 mod assess;
 mod exact;
 mod forming;
+mod interim;
 mod properties;
 mod selectors;
 mod vectors;
