@@ -53,6 +53,7 @@ pub mod special;
 pub mod survival;
 mod tables;
 mod tail;
+mod thin;
 
 pub use evidence::{Evidence, RawSeries};
 pub use policy::Policy;

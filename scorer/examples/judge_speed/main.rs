@@ -1,7 +1,7 @@
 //! Cost of one judgement, replay calibration included, beside the reference and other judges. All figures are
 //! processor time of one thread, in one run, one after the other: on a shared machine wall time says nothing.
 //!
-//! METTLE_REFERENCE_PYTHON: a python with numpy and scipy; METTLE_OTAVA_PYTHON: one with apache-otava. What is missing
+//! With an argument (`look`, `peers`, `growth`): that part alone. METTLE_REFERENCE_PYTHON: a python with numpy and scipy; METTLE_OTAVA_PYTHON: one with apache-otava. What is missing
 //! is said to be unavailable.
 
 mod series;
@@ -185,13 +185,20 @@ fn allocation(all: &[Metric]) {
 }
 
 fn main() {
+    let part = std::env::args().nth(1);
+    let asked = |name: &str| part.as_deref().is_none_or(|part| part == name);
     println!(
         "{METRICS} metrics x ({RUNS} baseline runs + candidate) x {SAMPLES} samples, processor time of one thread"
     );
-    let all = metrics(METRICS, SAMPLES);
-    allocation(&all);
-    interim(&all);
-    drop(all);
-    peers();
-    growth();
+    if asked("look") {
+        let all = metrics(METRICS, SAMPLES);
+        allocation(&all);
+        interim(&all);
+    }
+    if asked("peers") {
+        peers();
+    }
+    if asked("growth") {
+        growth();
+    }
 }
