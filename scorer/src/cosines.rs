@@ -1,6 +1,7 @@
 //! Cosine transforms of several series at once.
 
 use crate::kernels::wide;
+use crate::thin::Grid;
 use pulp::{Arch, Simd, WithSimd};
 
 /// Frequencies that are summed together.
@@ -8,13 +9,17 @@ const BLOCK: usize = 8;
 /// Series that are transformed together, so that a row of cosines is read once for all of them.
 pub(crate) const BATCH: usize = 4;
 
+/// Frequencies from which a coarse grid is cheaper than all samples.
+const MANY: usize = 64;
+
 /// Orthonormal type-II cosines of one length m, frequencies 1 to `count`.
 ///
 /// Cosines of even frequencies are even about the middle and those of odd ones odd, so half of a row is enough: a
-/// series is folded into sums and differences first.
+/// series is folded into sums and differences first. Long series are spread over a coarse grid before.
 #[derive(Debug)]
 pub(crate) struct Cosines {
     length: usize,
+    grid: Option<Grid>,
     even: Half,
     odd: Half,
 }
@@ -31,18 +36,14 @@ pub(crate) struct Folded {
     half: usize,
     sums: Vec<f64>,
     differences: Vec<f64>,
+    /// A series with zeros on both sides, and on the grid.
+    padded: Vec<f64>,
+    coarse: Vec<f64>,
 }
 
 impl Folded {
-    /// Room for series of `length` samples.
-    pub(crate) fn reserve(&mut self, length: usize) {
-        self.half = length.div_ceil(2);
-        self.sums.resize(BATCH * self.half, 0.0);
-        self.differences.resize(BATCH * self.half, 0.0);
-    }
-
-    /// Folds `now - r before` into row `lane`; both parts have the reserved length.
-    pub(crate) fn fill(&mut self, lane: usize, now: &[f64], before: &[f64], r: f64) {
+    /// Folds `now - r before` into row `lane`.
+    fn fold(&mut self, lane: usize, now: &[f64], before: &[f64], r: f64) {
         let length = now.len();
         let half = length / 2;
         let sums = &mut self.sums[lane * self.half..][..self.half];
@@ -65,16 +66,28 @@ impl Folded {
             },
         );
     }
+
+    fn fold_coarse(&mut self, lane: usize) {
+        let coarse = std::mem::take(&mut self.coarse);
+        self.fold(lane, &coarse, &coarse, 0.0);
+        self.coarse = coarse;
+    }
 }
 
 impl Half {
-    fn new(length: usize, frequencies: &[usize]) -> Half {
+    fn new(length: usize, frequencies: &[usize], grid: Option<&Grid>) -> Half {
         let m = length as f64;
-        let cosine = |i: f64, j: usize| (2.0 / m).sqrt() * (std::f64::consts::PI * ((i + 0.5) * j as f64) / m).cos();
-        let row =
-            |i: usize, chunk: &[usize]| std::array::from_fn(|l| chunk.get(l).map_or(0.0, |&j| cosine(i as f64, j)));
-        let rows = |chunk: &[usize]| (0..length.div_ceil(2)).map(|i| row(i, chunk)).collect();
-        Half { blocks: frequencies.chunks(BLOCK).map(rows).collect() }
+        let angle = |j: usize| std::f64::consts::PI * j as f64 / m;
+        let gains: Vec<f64> = frequencies.iter().map(|j| grid.map_or(1.0, |grid| grid.gain(angle(*j)))).collect();
+        let at = |i: usize| grid.map_or(i as f64, |grid| grid.at(i));
+        let cosine =
+            |i: usize, j: usize| (2.0 / m).sqrt() * (std::f64::consts::PI * ((at(i) + 0.5) * j as f64) / m).cos();
+        let row = |i: usize, chunk: &[usize], gains: &[f64]| {
+            std::array::from_fn(|l| chunk.get(l).map_or(0.0, |&j| cosine(i, j) / gains[l]))
+        };
+        let half = grid.map_or(length, Grid::places).div_ceil(2);
+        let chunks = frequencies.chunks(BLOCK).zip(gains.chunks(BLOCK));
+        Half { blocks: chunks.map(|(chunk, gains)| (0..half).map(|i| row(i, chunk, gains)).collect()).collect() }
     }
 
     /// Transforms of a batch, one array of frequencies a series; `put` takes the block and its sums.
@@ -143,12 +156,60 @@ impl Cosines {
     /// Cosines for series of `length` samples.
     pub(crate) fn new(length: usize, count: usize) -> Cosines {
         let of = |parity: usize| (1..=count).filter(|j| j % 2 == parity).collect::<Vec<usize>>();
-        Cosines { length, even: Half::new(length, &of(0)), odd: Half::new(length, &of(1)) }
+        let highest = std::f64::consts::PI * count as f64 / length as f64;
+        let grid = (count >= MANY).then(|| Grid::new(length, highest));
+        let half = |parity: usize| Half::new(length, &of(parity), grid.as_ref());
+        Cosines { length, even: half(0), odd: half(1), grid }
     }
 
-    /// Samples of a series.
-    pub(crate) fn length(&self) -> usize {
-        self.length
+    /// Makes room for series of this length.
+    pub(crate) fn reserve(&self, folded: &mut Folded) {
+        let half = self.grid.as_ref().map_or(self.length, Grid::places).div_ceil(2);
+        folded.half = half;
+        folded.sums.resize(BATCH * half, 0.0);
+        folded.differences.resize(BATCH * half, 0.0);
+    }
+
+    /// Folds `now - r before` into row `lane`; both parts have this length, and there is room.
+    pub(crate) fn fold(&self, folded: &mut Folded, lane: usize, (now, before): (&[f64], &[f64]), r: f64) {
+        let Some(grid) = &self.grid else { return folded.fold(lane, now, before, r) };
+        let padded = &mut folded.padded;
+        padded.clear();
+        padded.resize(grid.room().max(grid.before() + self.length), 0.0);
+        let inner = &mut padded[grid.before()..][..self.length];
+        wide(
+            #[inline(always)]
+            || inner.iter_mut().zip(now).zip(before).for_each(|((o, n), b)| *o = n - r * b),
+        );
+        grid.spread(padded, &mut folded.coarse);
+        folded.fold_coarse(lane);
+    }
+
+    /// Transforms of series that are 1 at some places and 0 elsewhere: `ones` gives those of series `i` of `count`.
+    pub(crate) fn transform_ones(
+        &self,
+        count: usize,
+        mut ones: impl FnMut(usize, &mut Vec<u32>),
+        folded: &mut Folded,
+        out: &mut [f64],
+    ) {
+        let (width, mut places) = (self.width(), Vec::new());
+        let Some(grid) = &self.grid else {
+            for (i, out) in out.chunks_exact_mut(width).enumerate().take(count) {
+                ones(i, &mut places);
+                self.sparse(&places, out);
+            }
+            return;
+        };
+        self.reserve(folded);
+        for (batch, out) in out[..count * width].chunks_mut(BATCH * width).enumerate() {
+            for lane in 0..out.len() / width {
+                ones(batch * BATCH + lane, &mut places);
+                grid.spread_ones(&places, &mut folded.coarse);
+                folded.fold_coarse(lane);
+            }
+            self.transform(folded, out);
+        }
     }
 
     /// Values of one transform, padding (zeros) included.
@@ -157,7 +218,7 @@ impl Cosines {
     }
 
     /// Transform of a series that is 1 at some places and 0 elsewhere.
-    pub(crate) fn sparse(&self, places: &[u32], out: &mut [f64]) {
+    fn sparse(&self, places: &[u32], out: &mut [f64]) {
         let (even, odd) = out.split_at_mut(self.even.blocks.len() * BLOCK);
         wide(
             #[inline(always)]
@@ -198,34 +259,51 @@ impl Cosines {
 mod tests {
     use super::*;
 
+    /// Transforms of one series: as defined, folded, and as one of ones (the series is 0 or 1).
+    fn compare(length: usize, count: usize, series: &[f64], tolerance: f64) {
+        let m = length as f64;
+        let plain = |j: usize| -> f64 {
+            let cosine = |i: usize| (2.0 / m).sqrt() * (std::f64::consts::PI * (i as f64 + 0.5) * j as f64 / m).cos();
+            series.iter().enumerate().map(|(i, v)| v * cosine(i)).sum()
+        };
+        let sorted = |mut v: Vec<f64>| {
+            v.retain(|v| *v != 0.0);
+            v.sort_by(f64::total_cmp);
+            v
+        };
+        let size = series.iter().map(|v| v * v).sum::<f64>().sqrt();
+        let close = |a: &[f64], b: &[f64]| {
+            assert_eq!(a.len(), b.len(), "{length}");
+            a.iter().zip(b).for_each(|(a, b)| assert!((a - b).abs() <= tolerance * size, "{length}: {a} {b}"));
+        };
+        let want: Vec<f64> = (1..=count).map(plain).collect();
+        let (cosines, mut folded) = (Cosines::new(length, count), Folded::default());
+        cosines.reserve(&mut folded);
+        cosines.fold(&mut folded, 1, (series, &vec![0.0; length]), 0.5);
+        let (power, width) = (cosines.power(&folded)[1], cosines.width());
+        let square: f64 = want.iter().map(|v| v * v).sum();
+        assert!((power - square).abs() <= tolerance * size * size, "{length}: {power} {square}");
+        let mut out = vec![0.0; BATCH * width];
+        cosines.transform(&folded, &mut out);
+        close(&sorted(out[width..2 * width].to_vec()), &sorted(want.clone()));
+        let ones = |_: usize, out: &mut Vec<u32>| {
+            out.clear();
+            out.extend((0..length as u32).filter(|i| series[*i as usize] == 1.0));
+        };
+        if series.iter().all(|v| *v == 0.0 || *v == 1.0) {
+            cosines.transform_ones(1, ones, &mut folded, &mut out);
+            close(&sorted(out[..width].to_vec()), &sorted(want));
+        }
+    }
+
     #[test]
-    fn the_folded_transform_is_the_plain_one() {
-        for length in [5_usize, 16, 31, 59] {
-            let series: Vec<f64> = (0..length).map(|i| ((i * i * 7919) % 101) as f64 - 50.0).collect();
-            let count = (length - 1).min(13);
-            let m = length as f64;
-            let plain = |j: usize| -> f64 {
-                let cosine =
-                    |i: usize| (2.0 / m).sqrt() * (std::f64::consts::PI * (i as f64 + 0.5) * j as f64 / m).cos();
-                series.iter().enumerate().map(|(i, v)| v * cosine(i)).sum()
-            };
-            let want: f64 = (1..=count).map(|j| plain(j) * plain(j)).sum();
-            let (cosines, mut folded) = (Cosines::new(length, count), Folded::default());
-            folded.reserve(length);
-            folded.fill(1, &series, &vec![0.0; length], 0.5);
-            let got = cosines.power(&folded);
-            assert!((got[1] - want).abs() <= 1e-12 * want, "{length}: {got:?} {want}");
-            let mut out = vec![0.0; BATCH * cosines.width()];
-            cosines.transform(&folded, &mut out);
-            let own: f64 = out[cosines.width()..2 * cosines.width()].iter().map(|v| v * v).sum();
-            assert!((own - want).abs() <= 1e-12 * want, "{length}: {own} {want}");
-            let places = [0, 2, length - 1];
-            let spikes: Vec<f64> = (0..length).map(|i| f64::from(u8::from(places.contains(&i)))).collect();
-            folded.fill(0, &spikes, &spikes, 0.0);
-            cosines.transform(&folded, &mut out);
-            let mut sparse = vec![0.0; cosines.width()];
-            cosines.sparse(&places.map(|p| p as u32), &mut sparse);
-            assert!(out.iter().zip(&sparse).all(|(a, b)| (a - b).abs() < 1e-12), "{length}");
+    fn folded_and_thinned_transforms_are_plain_ones() {
+        for (length, count) in [(5_usize, 3_usize), (16, 13), (31, 13), (59, 13), (1999, 65), (3839, 101), (3840, 101)]
+        {
+            let wild: Vec<f64> = (0..length).map(|i| ((i * i * 7919) % 101) as f64 - 50.3).collect();
+            let spikes: Vec<f64> = (0..length).map(|i| f64::from(u8::from(i % 7 == 2 || i + 1 == length))).collect();
+            compare(length, count, &wild, 1e-10);
+            compare(length, count, &spikes, 1e-10);
         }
     }
 }

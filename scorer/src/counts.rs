@@ -1,7 +1,7 @@
 //! Sparse shares and counts: Poisson tails on counts divided by a design effect, instead of moments.
 
 use crate::descriptive::mean;
-use crate::prepare::View;
+use crate::prepare::{EventsView, View};
 use crate::rates::{Tally, design_effect, two_rates};
 use crate::special::{gamma_p, gamma_q};
 
@@ -33,19 +33,43 @@ pub(crate) fn few_events(view: &View<'_>) -> bool {
     mean(&base.iter().map(|e| e.bad.iter().sum()).collect::<Vec<f64>>()) < FEW
 }
 
+/// Sparse events of all baseline runs together.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct CountBase {
+    events: f64,
+    exposure: f64,
+    /// Mean design effect of a run.
+    design: f64,
+}
+
+impl CountBase {
+    /// From events of baseline runs, at least one.
+    pub(crate) fn of(base: &[EventsView<'_>]) -> CountBase {
+        CountBase {
+            events: base.iter().map(|b| b.bad.iter().sum::<f64>()).sum(),
+            exposure: base.iter().map(|b| b.total.iter().sum::<f64>()).sum(),
+            design: mean(&base.iter().map(|b| design_effect(b.bad)).collect::<Vec<f64>>()),
+        }
+    }
+
+    /// Evidence of a candidate's events and exposure; `design` is the candidate's own design effect.
+    pub(crate) fn against(&self, candidate: Tally, design: f64, margin: f64) -> CountEvidence {
+        let CountBase { events: y, exposure: n_base, .. } = *self;
+        let (x, n) = (candidate.events, candidate.exposure);
+        let design = DESIGN.max(design).max(self.design);
+        let tally = Tally { events: x / design, exposure: n / design };
+        let rate = y / n_base;
+        let p_fail = fail_p(tally, Tally { events: y / design, exposure: n_base / design }, design, margin);
+        let p_pass = gamma_q(tally.events + 1.0, tally.exposure * (margin + rate));
+        CountEvidence { est: x / n - rate, design, rate, tally, p_fail, p_pass }
+    }
+}
+
 /// Evidence of sparse events; `view` has events and at least one baseline run.
 pub(crate) fn count_evidence(view: &View<'_>) -> CountEvidence {
     let (cand, base) = view.events.split_last().expect("counts come from events");
-    let (x, n) = (cand.bad.iter().sum::<f64>(), cand.total.iter().sum::<f64>());
-    let y: f64 = base.iter().map(|b| b.bad.iter().sum::<f64>()).sum();
-    let n_base: f64 = base.iter().map(|b| b.total.iter().sum::<f64>()).sum();
-    let usual = mean(&base.iter().map(|b| design_effect(b.bad)).collect::<Vec<f64>>());
-    let design = DESIGN.max(design_effect(cand.bad)).max(usual);
-    let tally = Tally { events: x / design, exposure: n / design };
-    let (margin, rate) = (view.series.margin, y / n_base);
-    let p_fail = fail_p(tally, Tally { events: y / design, exposure: n_base / design }, design, margin);
-    let p_pass = gamma_q(tally.events + 1.0, tally.exposure * (margin + rate));
-    CountEvidence { est: x / n - rate, design, rate, tally, p_fail, p_pass }
+    let own = Tally { events: cand.bad.iter().sum(), exposure: cand.total.iter().sum() };
+    CountBase::of(base).against(own, design_effect(cand.bad), view.series.margin)
 }
 
 /// p of H0 that the candidate's rate is at most a margin above the baseline's; both tallies divided by the design effect.

@@ -87,7 +87,7 @@ impl Reference {
         let middle = 0.5 * (pooled((total - 1) / 2) + pooled(total / 2));
         let split = below[order.values.partition_point(|v| *v < middle)] as usize;
         let mad = median_deviation(total, split, middle, pooled) * MAD_TO_SD;
-        let sd = if mad > 0.0 { mad } else { variance(&(0..total).map(pooled).collect::<Vec<f64>>()).sqrt() };
+        let sd = if mad > 0.0 { mad } else { variance(&view.pooled()).sqrt() };
         let wide = sd.max(SCALE_MARGINS * margin);
         let scale = if wide > 0.0 { wide } else { 1.0 };
         let own = view.ordered_runs();
@@ -98,7 +98,7 @@ impl Reference {
         let location_margin = if view.plays_whole() && order.least_gap > 2.0 * tolerance {
             ranks.mean_shift(&scratch.moved) / total as f64
         } else {
-            let sorted: Vec<f64> = (0..total).map(pooled).collect();
+            let sorted = view.pooled();
             let ties = Ties { sorted: &sorted, scores: &scores, tolerance };
             ties.of_all(view, &mut scratch.ranked);
             if margin > 0.0 { ties.mean_shift(margin) } else { 0.0 }
@@ -140,6 +140,16 @@ impl Reference {
                 Feature::Drift => map(raw, out, move |v| ((v - middle) / scale - own).clamp(-WIDE, WIDE)),
             }
         }
+    }
+
+    /// Level of one sample.
+    pub(crate) fn level(&self, value: f64) -> f64 {
+        ((value - self.median) / self.scale).clamp(-CLIP, CLIP)
+    }
+
+    /// Difference below which samples tie.
+    pub(crate) fn tolerance(&self) -> f64 {
+        TIE * self.scale
     }
 
     /// Whether a value of a player is in the tail.

@@ -209,14 +209,14 @@ fn size(series: &[Vec<f64>], length: usize, tables: &mut Tables) -> Size {
     let cosines = tables.cosines(blocks);
     let width = cosines.width();
     let scratch = &mut tables.scratch;
-    scratch.folded.reserve(cosines.length());
+    cosines.reserve(&mut scratch.folded);
     scratch.transforms.resize(2 * runs * width, 0.0);
     for (batch, out) in scratch.transforms.chunks_mut(BATCH * width).enumerate() {
         for lane in 0..out.len() / width {
             let i = batch * BATCH + lane;
             let z = &series[i % runs];
             let cut = if i < runs { &z[1..] } else { &z[..blocks - 1] };
-            scratch.folded.fill(lane, cut, cut, 0.0);
+            cosines.fold(&mut scratch.folded, lane, (cut, cut), 0.0);
         }
         cosines.transform(&scratch.folded, out);
     }

@@ -35,6 +35,7 @@ mod counts;
 mod descriptive;
 pub mod features;
 mod gram;
+pub mod interim;
 pub mod judge;
 mod kernels;
 mod longrun;
@@ -55,6 +56,7 @@ pub mod special;
 pub mod survival;
 mod tables;
 mod tail;
+mod thin;
 
 pub use evidence::{Evidence, RawSeries};
 pub use policy::Policy;

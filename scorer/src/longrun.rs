@@ -130,12 +130,12 @@ pub(crate) fn prewhitened(series: &[Vec<f64>], tables: &mut Tables) -> [LongRun;
     let n = series[0].len();
     let cosines = tables.cosines(n);
     let folded = &mut tables.scratch.folded;
-    folded.reserve(n - 1);
+    cosines.reserve(folded);
     let mut r = [None; BATCH];
     for (lane, (r, z)) in r.iter_mut().zip(series).enumerate() {
         let (square, lag) = products(z);
         *r = correlation(n, square, lag);
-        folded.fill(lane, &z[1..], &z[..n - 1], r.unwrap_or(0.0));
+        cosines.fold(folded, lane, (&z[1..], &z[..n - 1]), r.unwrap_or(0.0));
     }
     let power = cosines.power(folded);
     std::array::from_fn(|lane| recoloured(n, r[lane], power[lane]))

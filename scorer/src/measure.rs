@@ -68,27 +68,31 @@ pub(crate) struct Measured {
 pub(crate) fn measure(metric: &Metric, look: usize, replayed: &[usize], tables: &mut Tables) -> Measured {
     let series = Series::prepare(metric, look, tables);
     let view = series.view();
-    let alive = alive(&view);
-    let mut treatment =
-        Treatment { counts: alive && few_events(&view), flat: alive && nearly_flat(&view), short: true };
-    let linear = (alive && !treatment.counts && paired(&view)).then(|| Linear::of(&view, tables));
-    let judged = Play { view: &view, treatment, linear: linear.as_ref(), pass: PassSide::Asked };
-    let mut judged = judged.moments(tables);
-    treatment.short = judged.contrasts[0].n_eff < MIN_EFFECTIVE;
-    judged.treatment = treatment;
+    let (judged, linear) = judged(&view, tables);
     let mut replays = Vec::with_capacity(replayed.len());
     for &run in replayed {
         let able = series.runs >= FEWEST_RUNS && run < series.runs;
         replays.push(able.then(|| {
-            let view = series.replay(run);
+            let (view, treatment) = (series.replay(run), judged.treatment);
             Play { view: &view, treatment, linear: linear.as_ref(), pass: PassSide::Left }.moments(tables)
         }));
     }
     Measured { facts: series.facts, judged, replays }
 }
 
+/// Moments as judged, and what replays share with them.
+pub(crate) fn judged(view: &View<'_>, tables: &mut Tables) -> (Moments, Option<Linear>) {
+    let alive = alive(view);
+    let mut treatment = Treatment { counts: alive && few_events(view), flat: alive && nearly_flat(view), short: true };
+    let linear = (alive && !treatment.counts && paired(view)).then(|| Linear::of(view, tables));
+    let mut moments = Play { view, treatment, linear: linear.as_ref(), pass: PassSide::Asked }.moments(tables);
+    treatment.short = moments.contrasts[0].n_eff < MIN_EFFECTIVE;
+    moments.treatment = treatment;
+    (moments, linear)
+}
+
 /// What all plays of a metric share: products of its samples, and of their distances from the run's own median.
-struct Linear {
+pub(crate) struct Linear {
     values: Gram,
     distances: Option<Gram>,
 }

@@ -41,6 +41,8 @@ pub(crate) struct Series {
     values: Vec<Vec<f64>>,
     at: Vec<Vec<f64>>,
     events: Vec<Events>,
+    /// Samples of the metric that are used, where all runs share them.
+    pub(crate) kept: Vec<usize>,
     /// All samples in rising order.
     pub(crate) order: Order,
 }
@@ -100,6 +102,13 @@ impl<'a> View<'a> {
         self.runs.iter().copied().chain([self.cand])
     }
 
+    /// Samples of all baseline runs in rising order.
+    pub(crate) fn pooled(&self) -> Vec<f64> {
+        let Order { values, owners, .. } = &self.series.order;
+        let plays = self.baseline();
+        values.iter().zip(owners).filter(|(_, owner)| plays[**owner as usize]).map(|(v, _)| *v).collect()
+    }
+
     /// Samples of every run in rising order, the candidate last.
     pub(crate) fn ordered_runs(&self) -> Vec<Cow<'a, [f64]>> {
         let order = &self.series.order;
@@ -132,7 +141,7 @@ impl Series {
             .collect();
         let coverage = cand.values.iter().filter(|v| v.is_finite()).count() as f64 / look.max(1) as f64;
         all.push(cand);
-        let keep = kept(&all, metric.aligned);
+        let mut keep = kept(&all, metric.aligned);
         let shared = |i: usize| if metric.aligned { 0 } else { i };
         let values: Vec<Vec<f64>> = (0..all.len()).map(|i| pick(&all[i].values, &keep[shared(i)])).collect();
         let events = match with_events {
@@ -159,7 +168,8 @@ impl Series {
             samples: values[values.len() - 1].len(),
             runs: metric.baselines.len(),
         };
-        Series { facts, order, values, at, events }
+        let kept = if metric.aligned { keep.swap_remove(0) } else { Vec::new() };
+        Series { facts, order, values, at, events, kept }
     }
 
     /// Number of baseline runs.

@@ -86,7 +86,7 @@ pub(crate) struct Played<'a> {
     pub(crate) moments: &'a Moments,
 }
 
-fn between_of(played: &[Played<'_>], j: usize) -> Vec<BetweenRuns> {
+pub(crate) fn between_of(played: &[Played<'_>], j: usize) -> Vec<BetweenRuns> {
     let spreads: Vec<RunSpread<'_>> = played
         .iter()
         .map(|&Played { facts, moments: m }| {
@@ -126,8 +126,8 @@ fn spread(c: &Contrast, between: BetweenRuns, m: &Moments, margin: f64) -> Sprea
     s
 }
 
-/// t test of one feature against its margin.
-fn test(played: &Played<'_>, j: usize, between: BetweenRuns) -> FeatureNumbers {
+/// t test of one feature (by its place) against its margin.
+pub(crate) fn test(played: &Played<'_>, j: usize, between: BetweenRuns) -> FeatureNumbers {
     let Played { facts, moments: m } = *played;
     let feature = Feature::ALL[j];
     let c = &m.contrasts[j];

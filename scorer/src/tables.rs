@@ -50,8 +50,6 @@ pub(crate) struct Scratch {
     pub(crate) ranked: Vec<f64>,
     pub(crate) sorter: Sorter,
     pub(crate) tails: Tails,
-    /// Places of samples.
-    pub(crate) places: Vec<u32>,
     /// Location scores: a row for each run.
     pub(crate) locations: Rows,
 }
@@ -120,8 +118,8 @@ impl Tables {
         }
         let (ramp, cosines) = (self.ramp(n - 1), self.cosines(n));
         let mut folded = Folded::default();
-        folded.reserve(n - 1);
-        folded.fill(0, &ramp.times, &ramp.times, 0.0);
+        cosines.reserve(&mut folded);
+        cosines.fold(&mut folded, 0, (&ramp.times, &ramp.times), 0.0);
         let mut out = vec![0.0; cosines.width()];
         cosines.transform(&folded, &mut out);
         Rc::clone(self.ramp_transforms.entry(n).or_insert(Rc::new(out)))

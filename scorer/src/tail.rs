@@ -218,26 +218,24 @@ impl Play<'_> {
         let mut out = std::mem::take(&mut self.tables.scratch.transforms);
         out.resize(2 * (asked + 1) * width, 0.0);
         let (now, before) = out.split_at_mut((asked + 1) * width);
-        let mut places = std::mem::take(&mut self.tables.scratch.places);
-        for i in 0..asked {
-            let row = i * width..(i + 1) * width;
-            let inside = self.inside(i, part);
-            let mut sums = |first: usize, out: &mut [f64]| {
+        let mut folded = std::mem::take(&mut self.tables.scratch.folded);
+        for (first, half) in [(part.start + 1, &mut *now), (part.start, &mut *before)] {
+            let window = first..first + part.len() - 1;
+            let ones = |i: usize, places: &mut Vec<u32>| {
                 places.clear();
-                let from = inside.iter().map(|p| *p as usize).filter(|p| (first..first + cosines.length()).contains(p));
-                places.extend(from.map(|p| (p - first) as u32));
-                cosines.sparse(&places, out);
+                let inside = self.inside(i, part).iter().filter(|p| window.contains(&(**p as usize)));
+                places.extend(inside.map(|p| p - first as u32));
             };
-            sums(part.start + 1, &mut now[row.clone()]);
-            sums(part.start, &mut before[row]);
+            cosines.transform_ones(asked, ones, &mut folded, half);
         }
+        self.tables.scratch.folded = folded;
         let base = self.view.runs.len();
         for half in [now, before] {
             let (players, mean) = half.split_at_mut(asked * width);
             profile(players.chunks_exact(width).take(base), &mut self.tables.scratch.profile);
             mean.copy_from_slice(&self.tables.scratch.profile);
         }
-        (self.tables.scratch.transforms, self.tables.scratch.places) = (out, places);
+        self.tables.scratch.transforms = out;
     }
 
     /// Power of a player about the profile, prewhitened with `r`; `slope` is what prewhitening leaves of its trend.

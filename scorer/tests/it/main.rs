@@ -5,6 +5,7 @@ mod changed;
 mod exact;
 mod forming;
 mod hostile;
+mod interim;
 mod properties;
 mod selectors;
 mod stories;

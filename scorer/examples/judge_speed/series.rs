@@ -1,11 +1,10 @@
-//! Cost of one judgement: metrics x (5 baseline runs + candidate) x samples, replay calibration included.
+//! Metrics to be judged.
 
-use scorer::judge::{JudgeInput, judge};
 use scorer::metric::{Kind, Metric, Samples};
-use scorer::policy::Policy;
 use scorer::signal::Worse;
 
-const RUNS: usize = 5;
+/// Baseline runs.
+pub const RUNS: usize = 5;
 
 /// SplitMix64 (Steele, Lea and Flood 2014): enough for series that only have to look like noise.
 struct Noise(u64);
@@ -36,7 +35,8 @@ impl Noise {
     }
 }
 
-fn metrics(count: usize, samples: usize) -> Vec<Metric> {
+/// Gauges with five baseline runs and a candidate.
+pub fn metrics(count: usize, samples: usize) -> Vec<Metric> {
     let mut noise = Noise(7);
     (0..count)
         .map(|i| Metric {
@@ -52,29 +52,4 @@ fn metrics(count: usize, samples: usize) -> Vec<Metric> {
             offsets: None,
         })
         .collect()
-}
-
-/// Nanoseconds that this thread has had a processor.
-fn cpu_ns() -> f64 {
-    let text = std::fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
-    text.split(' ').next().and_then(|t| t.parse().ok()).unwrap_or(f64::NAN)
-}
-
-fn main() {
-    let arg = |i: usize, or: usize| std::env::args().nth(i).and_then(|a| a.parse().ok()).unwrap_or(or);
-    let (count, samples, times) = (arg(1, 1000), arg(2, 960), arg(3, 1));
-    let all = metrics(count, samples);
-    let (gate, watch) = all.split_at(30);
-    let policy = Policy::new(samples, 80);
-    for _ in 0..times {
-        let began = cpu_ns();
-        let numbers =
-            judge(&JudgeInput { gate, watch, policy: &policy, look: samples, resilience: None, hard_rules: &[] });
-        println!(
-            "{count} metrics x {} runs x {samples}: {:.1} ms, p {}",
-            RUNS + 1,
-            (cpu_ns() - began) / 1e6,
-            numbers.tag_p
-        );
-    }
 }
