@@ -61,7 +61,7 @@ async fn the_page_of_a_fail_says_which_metric_with_effect_interval_faults_and_di
         "delay ms p50 402",
         "after 1 s",
         "sha256:4f6b2f4cf2b1",
-        "mettle-1",
+        scorer::METHOD,
         "cpu{job=checkout}",
         "Baseline and margin: 4.1 %. ",
     ] {

@@ -65,7 +65,7 @@ pub(crate) fn publication(tag: &str, soak: &str, commit: &Oid) -> Publication {
         valid_until: Some(at(9_999)),
         against: vec![],
         way_back: None,
-        method: "mettle-1".into(),
+        method: scorer::METHOD.into(),
         changelog: changelog.clone(),
     };
     let note = pipeline::note::render(&report, "release.md.j2", pipeline::note::TEMPLATE).unwrap();
