@@ -56,12 +56,12 @@ fn split(away: &[(usize, f64)]) -> Option<(f64, usize)> {
     let n = away.len();
     let mut after: f64 = away.iter().map(|(_, d)| d).sum();
     let mut best: Option<(f64, usize)> = None;
-    for k in 0..n.saturating_sub(SHORTEST - 1) {
+    for (k, (at, d)) in away.iter().enumerate().take(n.saturating_sub(SHORTEST - 1)) {
         let explained = after * after / (n - k) as f64;
         if explained.is_finite() && best.is_none_or(|(most, _)| explained > most) {
-            best = Some((explained, away[k].0));
+            best = Some((explained, *at));
         }
-        after -= away[k].1;
+        after -= d;
     }
     best
 }
