@@ -101,8 +101,8 @@ fn what_is_no_document() {
     insta::assert_snapshot!(ran.stderr, @r#"
     error: 4 problems
       broken.yaml:2  not readable as YAML: illegal placement of ':' indicator (column 2); check indentation, quotes and colons of this line
-      kind.yaml  kind `Produkt` is not known; known: Product, Landscape, Processes, Programme, Signals, Suite, Experiment, Installation
-      none.yaml  does not say what it is; write `kind:` with one of Product, Landscape, Processes, Programme, Signals, Suite, Experiment, Installation
+      kind.yaml  kind `Produkt` is not known; known: Product, Landscape, Processes, Programme, Signals, Suite, Experiment, Installation, JudgePolicy
+      none.yaml  does not say what it is; write `kind:` with one of Product, Landscape, Processes, Programme, Signals, Suite, Experiment, Installation, JudgePolicy
       twice.yaml:2  not readable as YAML: duplicated key in mapping (column 1); check indentation, quotes and colons of this line
     "#);
     let folder = tempfile::tempdir().unwrap();
