@@ -89,7 +89,7 @@ fn verdict_word(verdict: Verdict) -> &'static str {
 }
 
 fn text(judgement: &Judgement, loaded: &Loaded) -> String {
-    let mut out = format!("{}", verdict_word(judgement.verdict));
+    let mut out = verdict_word(judgement.verdict).to_owned();
     if let Some(score) = score_text(judgement) {
         let _ = write!(out, ", score {score}");
     }
