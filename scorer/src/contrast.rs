@@ -83,7 +83,9 @@ pub(crate) fn contrast(feature: Feature, view: &View<'_>, pass: PassSide, tables
         &rows
     };
     let mut spreads = spreads(used, view, pass, tables);
-    spreads.own_marginal = variance(rows.row(view.runs.len()));
+    if pass == PassSide::Asked {
+        spreads.own_marginal = variance(rows.row(view.runs.len()));
+    }
     let made = assemble(spreads, &statistics(feature, used, &view.at), paired(view));
     (tables.scratch.rows, tables.scratch.centred) = (rows, centred);
     made

@@ -2,9 +2,10 @@
 
 use crate::descriptive::{MAD_TO_SD, sorted_median, variance};
 use crate::kernels::map;
-use crate::order::{Order, median_deviation, upper_quantile};
+use crate::order::{median_deviation, upper_quantile};
 use crate::prepare::View;
-use crate::tables::{Scratch, Tables};
+use crate::ranks::Ranks;
+use crate::tables::Tables;
 
 /// A sample counts at most this many scales: one spike cannot decide a mean.
 const CLIP: f64 = 8.0;
@@ -94,15 +95,7 @@ impl Reference {
         let medians: Vec<f64> = own.iter().map(|run| sorted_median(run)).collect();
         let shifted: Vec<(&[f64], f64)> =
             own.iter().zip(&medians).take(view.runs.len()).map(|(run, m)| (run.as_ref(), *m)).collect();
-        let tolerance = TIE * scale;
-        let location_margin = if view.plays_whole() && order.least_gap > 2.0 * tolerance {
-            ranks.mean_shift(&scratch.moved) / total as f64
-        } else {
-            let sorted = view.pooled();
-            let ties = Ties { sorted: &sorted, scores: &scores, tolerance };
-            ties.of_all(view, &mut scratch.ranked);
-            if margin > 0.0 { ties.mean_shift(margin) } else { 0.0 }
-        };
+        let location_margin = ranks.mean_shift(scratch, TIE * scale, margin) / total as f64;
         scratch.locations.shape(view.everyone().map(<[f64]>::len));
         for slot in 0..=view.runs.len() {
             let row = scratch.locations.row_mut(slot).iter_mut().zip(view.ranks(slot));
@@ -172,97 +165,5 @@ impl Reference {
             (high - origin).max(origin - low) < clip * self.scale
         };
         view.ordered_runs().iter().enumerate().all(|(run, sorted)| within((run, sorted.as_ref())))
-    }
-}
-
-/// Normal scores of ranks where no two samples tie, with or without the margin between them: a rank is a count. No
-/// branch here depends on the samples.
-struct Ranks<'a> {
-    order: &'a Order,
-    /// Whether each run is a baseline run.
-    baseline: &'a [bool],
-    scores: &'a [f64],
-}
-
-impl Ranks<'_> {
-    /// For every sample in rising order: baseline samples below it, its score, and the score of a sample that were put
-    /// just before it.
-    fn count(&self, scratch: &mut Scratch) {
-        let n = self.order.values.len();
-        scratch.below.resize(n + 1, 0);
-        scratch.ranked.resize(n, 0.0);
-        scratch.moved.resize(n + 1, 0.0);
-        let mut count = 0;
-        let out = scratch.below.iter_mut().zip(&mut scratch.ranked).zip(&mut scratch.moved);
-        for (((below, ranked), moved), owner) in out.zip(&self.order.owners) {
-            let plays = usize::from(self.baseline[*owner as usize]);
-            *below = count as u32;
-            (*moved, *ranked) = (self.scores[2 * count], self.scores[2 * count + plays]);
-            count += plays;
-        }
-        (scratch.below[n], scratch.moved[n]) = (count as u32, self.scores[2 * count]);
-    }
-
-    /// Sum of the scores of the baseline samples with the margin added. Without it the scores cancel: they lie evenly
-    /// about 0.
-    fn mean_shift(&self, moved: &[f64]) -> f64 {
-        let mut sums = [0.0; 4];
-        let ((owners, last), (shifted, last_shifted)) =
-            (self.order.owners.as_chunks::<4>(), self.order.shifted.as_chunks::<4>());
-        // Adding 0 keeps the branch out of the loop.
-        let one =
-            |owner: &u32, there: &u32| moved[*there as usize] * f64::from(u8::from(self.baseline[*owner as usize]));
-        for (owners, shifted) in owners.iter().zip(shifted) {
-            for i in 0..4 {
-                sums[i] += one(&owners[i], &shifted[i]);
-            }
-        }
-        let rest: f64 = last.iter().zip(last_shifted).map(|(owner, there)| one(owner, there)).sum();
-        ((sums[0] + sums[1]) + (sums[2] + sums[3])) + rest
-    }
-}
-
-/// Normal scores of mid-ranks among the baseline samples. Values rise from question to question, so that two fingers
-/// that only move up find every rank.
-struct Ties<'a> {
-    sorted: &'a [f64],
-    scores: &'a [f64],
-    tolerance: f64,
-}
-
-/// Baseline samples below a value, and not above it.
-#[derive(Default)]
-struct Fingers {
-    left: usize,
-    right: usize,
-}
-
-impl Ties<'_> {
-    fn score(&self, value: f64, fingers: &mut Fingers) -> f64 {
-        let (low, high) = (value - self.tolerance, value + self.tolerance);
-        while fingers.left < self.sorted.len() && self.sorted[fingers.left] < low {
-            fingers.left += 1;
-        }
-        while fingers.right < self.sorted.len() && self.sorted[fingers.right] <= high {
-            fingers.right += 1;
-        }
-        self.scores[fingers.left + fingers.right]
-    }
-
-    /// Scores of all samples of a series, in rising order.
-    fn of_all(&self, view: &View<'_>, out: &mut Vec<f64>) {
-        let mut fingers = Fingers::default();
-        out.clear();
-        out.extend(view.series.order.values.iter().map(|v| self.score(*v, &mut fingers)));
-    }
-
-    /// Mean shift of the score when `by` is added to every baseline sample.
-    fn mean_shift(&self, by: f64) -> f64 {
-        let (mut here, mut there) = (Fingers::default(), Fingers::default());
-        let mut sum = 0.0;
-        for &value in self.sorted {
-            sum += self.score(value + by, &mut there) - self.score(value, &mut here);
-        }
-        sum / self.sorted.len() as f64
     }
 }

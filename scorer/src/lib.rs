@@ -47,6 +47,7 @@ pub mod power;
 mod prepare;
 pub mod pvalue;
 mod radix;
+mod ranks;
 pub mod rates;
 pub mod report;
 pub mod resilience;

@@ -30,6 +30,12 @@ pub(crate) struct LongRun {
 pub(crate) fn segments(at: &[f64]) -> Vec<Range<usize>> {
     let mut parts = Vec::new();
     let mut start = 0;
+    let whole = at.last().zip(at.first()).is_some_and(|(last, first)| last - first + 1.0 == at.len() as f64);
+    if whole && at.len() >= SEGMENT {
+        // Offsets rise, so nothing is missing.
+        parts.push(0..at.len());
+        return parts;
+    }
     for i in 1..at.len() {
         if at[i] - at[i - 1] > BRIDGE + 1.0 {
             parts.push(start..i);

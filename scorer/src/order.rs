@@ -20,13 +20,16 @@ pub(crate) struct Order {
     /// Rank of every sample, run after run.
     ranks: Vec<u32>,
     starts: Vec<usize>,
-    sorted: Vec<Vec<f64>>,
-    /// Places of the samples of `sorted` in their run.
-    places: Vec<Vec<u32>>,
+    /// Values of every run in rising order, run after run.
+    sorted: Vec<f64>,
+    /// Places of those in their run.
+    places: Vec<u32>,
     /// Samples below each sample plus the margin; empty without a margin.
     pub(crate) shifted: Vec<u32>,
     /// Least difference of two samples, and of a sample plus the margin and another; infinite of nothing.
     pub(crate) least_gap: f64,
+    /// Distance of each sample plus the margin to the nearest sample.
+    pub(crate) slack: Vec<f64>,
 }
 
 impl Order {
@@ -37,20 +40,29 @@ impl Order {
             values: Vec::with_capacity(all.len() + AHEAD),
             owners: Vec::with_capacity(all.len()),
             ranks: vec![0; all.len()],
-            starts: runs.iter().scan(0, |at, r| Some(std::mem::replace(at, *at + r.len()))).collect(),
-            sorted: runs.iter().map(|r| Vec::with_capacity(r.len())).collect(),
-            places: runs.iter().map(|r| Vec::with_capacity(r.len())).collect(),
+            starts: Vec::with_capacity(runs.len() + 1),
+            sorted: vec![0.0; all.len()],
+            places: vec![0; all.len()],
             shifted: Vec::new(),
             least_gap: f64::INFINITY,
+            slack: Vec::new(),
         };
+        let ends = runs.iter().scan(0, |end, r| {
+            *end += r.len();
+            Some(*end)
+        });
+        order.starts.extend([0].into_iter().chain(ends));
+        let mut next = order.starts.clone();
         for (rank, entry) in (0..).zip(all) {
             let value = entry.value();
             order.values.push(value);
             order.owners.push(entry.run);
             order.ranks[entry.spot as usize] = rank;
             let run = entry.run as usize;
-            order.sorted[run].push(value);
-            order.places[run].push(entry.spot - order.starts[run] as u32);
+            let to = next[run];
+            next[run] = to + 1;
+            order.sorted[to] = value;
+            order.places[to] = entry.spot - order.starts[run] as u32;
         }
         order.least_gap = least_step(&order.values);
         order
@@ -64,6 +76,7 @@ impl Order {
         }
         self.values.extend([f64::INFINITY; AHEAD]);
         self.shifted.resize(count, 0);
+        self.slack.resize(count, 0.0);
         let values = &self.values[..];
         // Several walks side by side: each step of one waits for its last.
         let stretch = count.div_ceil(WALKS);
@@ -88,6 +101,7 @@ impl Order {
                 let gap = if below < above { below } else { above };
                 gaps[walk] = if gap < gaps[walk] { gap } else { gaps[walk] };
                 at[walk] = to;
+                self.slack[i] = gap;
                 self.shifted[i] = to as u32;
             }
         }
@@ -95,25 +109,29 @@ impl Order {
         self.least_gap = gaps.into_iter().fold(f64::INFINITY, f64::min);
     }
 
+    fn span(&self, run: usize) -> Range<usize> {
+        self.starts[run]..self.starts[run + 1]
+    }
+
     /// Ranks of the samples of one run.
     pub(crate) fn ranks(&self, run: usize) -> &[u32] {
-        &self.ranks[self.starts[run]..][..self.sorted[run].len()]
+        &self.ranks[self.span(run)]
     }
 
     /// Places of the samples of one run by rising value.
     pub(crate) fn places(&self, run: usize) -> &[u32] {
-        &self.places[run]
+        &self.places[self.span(run)]
     }
 
     /// Values of one run in rising order.
     pub(crate) fn run(&self, run: usize) -> &[f64] {
-        &self.sorted[run]
+        &self.sorted[self.span(run)]
     }
 
     /// Values of a part of a run in rising order.
     pub(crate) fn part(&self, run: usize, cut: &Range<usize>) -> Cow<'_, [f64]> {
-        if cut.len() == self.sorted[run].len() {
-            return Cow::Borrowed(&self.sorted[run]);
+        if cut.len() == self.span(run).len() {
+            return Cow::Borrowed(self.run(run));
         }
         let mut ranks = self.ranks(run)[cut.clone()].to_vec();
         ranks.sort_unstable();

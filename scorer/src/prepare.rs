@@ -92,11 +92,6 @@ impl<'a> View<'a> {
         out
     }
 
-    /// Whether the candidate plays with all its samples.
-    pub(crate) fn plays_whole(&self) -> bool {
-        self.series.order.run(self.players[self.runs.len()]).len() == self.cut.len()
-    }
-
     /// Samples of all runs, the candidate last.
     pub(crate) fn everyone(&self) -> impl Iterator<Item = &'a [f64]> {
         self.runs.iter().copied().chain([self.cand])

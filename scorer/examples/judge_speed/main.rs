@@ -1,7 +1,8 @@
 //! Cost of one judgement, replay calibration included, beside the reference and other judges. All figures are
 //! processor time of one thread, in one run, one after the other: on a shared machine wall time says nothing.
 //!
-//! With an argument (`look`, `peers`, `growth`): that part alone. METTLE_REFERENCE_PYTHON: a python with numpy and scipy; METTLE_OTAVA_PYTHON: one with apache-otava. What is missing
+//! With an argument (`look`, `peers`, `growth`): that part alone; `once METRICS
+//! SAMPLES`: one size, for a profiler. METTLE_REFERENCE_PYTHON: a python with numpy and scipy; METTLE_OTAVA_PYTHON: one with apache-otava. What is missing
 //! is said to be unavailable.
 
 mod series;
@@ -186,6 +187,10 @@ fn allocation(all: &[Metric]) {
 
 fn main() {
     let part = std::env::args().nth(1);
+    let size = |i: usize| std::env::args().nth(i).and_then(|size| size.parse().ok());
+    if let (Some("once"), Some(count), Some(samples)) = (part.as_deref(), size(2), size(3)) {
+        return println!("{count} metrics, {samples} samples: {:.1} ms", judge_ms(count, samples));
+    }
     let asked = |name: &str| part.as_deref().is_none_or(|part| part == name);
     println!(
         "{METRICS} metrics x ({RUNS} baseline runs + candidate) x {SAMPLES} samples, processor time of one thread"
