@@ -4,7 +4,8 @@
 use crate::cosines::BATCH;
 use crate::descriptive::{mean, variance};
 use crate::features::Feature;
-use crate::kernels::{along, profile, subtract};
+use crate::folds::along;
+use crate::kernels::{profile, subtract};
 use crate::longrun::{LongRun, run_variances, segments};
 use crate::prepare::View;
 use crate::tables::{Rows, Scratch, Tables};
@@ -177,6 +178,6 @@ pub(crate) fn span(at: &[f64]) -> f64 {
 /// Least-squares rise of a run over a window.
 pub(crate) fn rise(run: &[f64], at: &[f64], window: f64) -> Statistic {
     let middle = mean(at);
-    let (along, square) = along(run, at, middle);
+    let [_, along, square] = along(run, at, middle);
     Statistic { value: along / square * window, factor: window * window / square, samples: run.len() }
 }

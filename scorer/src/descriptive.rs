@@ -1,6 +1,6 @@
 //! Means, variances and quantiles of one series.
 
-use crate::kernels::{squares_about, sum};
+use crate::folds::{squares_about, sum};
 
 /// Standard deviations of a normal series in one median absolute deviation.
 pub(crate) const MAD_TO_SD: f64 = 1.4826;

@@ -6,7 +6,8 @@
 use crate::contrast::{PassSide, Spreads, Statistic, rise, span};
 use crate::cosines::BATCH;
 use crate::descriptive::{mean, variance};
-use crate::kernels::{block_means, cross_products, detrend, dot, profile, subtract};
+use crate::folds::{cross_products, dot};
+use crate::kernels::{block_means, detrend, profile, subtract};
 use crate::longrun::{LongRun, correlation, longer_blocks, recoloured, segments};
 use crate::tables::{Rows, Tables};
 use std::ops::Range;

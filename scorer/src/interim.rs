@@ -198,6 +198,7 @@ impl Living {
         if speaks {
             living.fill(&view, tables);
         }
+        series.recycle(tables);
         living
     }
 

@@ -1,7 +1,8 @@
 //! Long-run variance of one run: prewhitened cosine estimate, the largest over several block lengths, per segment.
 
 use crate::cosines::BATCH;
-use crate::kernels::{block_means, detrend, products};
+use crate::folds::products;
+use crate::kernels::{block_means, detrend};
 use crate::tables::{Tables, frequencies};
 use std::ops::Range;
 

@@ -77,7 +77,9 @@ pub(crate) fn measure(metric: &Metric, look: usize, replayed: &[usize], tables: 
             Play { view: &view, treatment, linear: linear.as_ref(), pass: PassSide::Left }.moments(tables)
         }));
     }
-    Measured { facts: series.facts, judged, replays }
+    let facts = series.facts;
+    series.recycle(tables);
+    Measured { facts, judged, replays }
 }
 
 /// Moments as judged, and what replays share with them.

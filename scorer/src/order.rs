@@ -1,6 +1,6 @@
 //! All samples of a metric in rising order, made once and read by the candidate and by every replay.
 
-use crate::kernels::least_step;
+use crate::folds::least_step;
 use crate::radix::Sorter;
 use std::borrow::Cow;
 use std::ops::Range;
@@ -33,44 +33,39 @@ pub(crate) struct Order {
 }
 
 impl Order {
-    /// Of runs with finite values.
-    pub(crate) fn of(runs: &[Vec<f64>], sorter: &mut Sorter) -> Order {
+    /// Becomes the order of runs with finite values, in the memory of the last one.
+    pub(crate) fn sort(&mut self, runs: &[Vec<f64>], sorter: &mut Sorter) {
         let all = sorter.sorted(runs);
-        let mut order = Order {
-            values: Vec::with_capacity(all.len() + AHEAD),
-            owners: Vec::with_capacity(all.len()),
-            ranks: vec![0; all.len()],
-            starts: Vec::with_capacity(runs.len() + 1),
-            sorted: vec![0.0; all.len()],
-            places: vec![0; all.len()],
-            shifted: Vec::new(),
-            least_gap: f64::INFINITY,
-            slack: Vec::new(),
-        };
         let ends = runs.iter().scan(0, |end, r| {
             *end += r.len();
             Some(*end)
         });
-        order.starts.extend([0].into_iter().chain(ends));
-        let mut next = order.starts.clone();
-        for (rank, entry) in (0..).zip(all) {
-            let value = entry.value();
-            order.values.push(value);
-            order.owners.push(entry.run);
-            order.ranks[entry.spot as usize] = rank;
+        self.starts.clear();
+        self.starts.extend([0].into_iter().chain(ends));
+        self.values.resize(all.len(), 0.0);
+        self.sorted.resize(all.len(), 0.0);
+        for whole in [&mut self.owners, &mut self.ranks, &mut self.places] {
+            whole.resize(all.len(), 0);
+        }
+        let mut next = self.starts.clone();
+        let by_rank = self.values.iter_mut().zip(&mut self.owners);
+        for ((rank, entry), (value, owner)) in (0..).zip(all).zip(by_rank) {
+            (*value, *owner) = (entry.value(), entry.run);
+            self.ranks[entry.spot as usize] = rank;
             let run = entry.run as usize;
             let to = next[run];
             next[run] = to + 1;
-            order.sorted[to] = value;
-            order.places[to] = entry.spot - order.starts[run] as u32;
+            self.sorted[to] = *value;
+            self.places[to] = entry.spot - self.starts[run] as u32;
         }
-        order.least_gap = least_step(&order.values);
-        order
+        self.least_gap = least_step(&self.values);
     }
 
     /// Finds where every sample would stand if the margin were added to it.
     pub(crate) fn shift(&mut self, margin: f64) {
         let count = self.values.len();
+        self.shifted.clear();
+        self.slack.clear();
         if count == 0 || margin <= 0.0 {
             return;
         }

@@ -6,7 +6,7 @@
 
 use crate::descriptive::{mean, squares_about_mean};
 use crate::features::Reference;
-use crate::kernels::extreme_sums;
+use crate::folds::extreme_sums;
 use crate::prepare::View;
 use crate::special::{EULER_GAMMA, t_sf};
 

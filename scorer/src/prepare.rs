@@ -138,7 +138,12 @@ impl Series {
         all.push(cand);
         let mut keep = kept(&all, metric.aligned);
         let shared = |i: usize| if metric.aligned { 0 } else { i };
-        let values: Vec<Vec<f64>> = (0..all.len()).map(|i| pick(&all[i].values, &keep[shared(i)])).collect();
+        let values: Vec<Vec<f64>> = (0..all.len())
+            .map(|i| {
+                let (all, keep) = (&mut all[i].values, &keep[shared(i)]);
+                if keep.len() == all.len() { std::mem::take(all) } else { pick(all, keep) }
+            })
+            .collect();
         let events = match with_events {
             true => (0..all.len())
                 .map(|i| Events {
@@ -149,7 +154,8 @@ impl Series {
             false => Vec::new(),
         };
         let at = keep.iter().map(|k| k.iter().map(|&i| position(metric.offsets.as_deref(), i)).collect()).collect();
-        let mut order = Order::of(&values, &mut tables.scratch.sorter);
+        let mut order = std::mem::take(&mut tables.scratch.order);
+        order.sort(&values, &mut tables.scratch.sorter);
         let (margin, rise) = margins(metric, &order);
         order.shift(margin);
         let facts = Facts {
@@ -165,6 +171,11 @@ impl Series {
         };
         let kept = if metric.aligned { keep.swap_remove(0) } else { Vec::new() };
         Series { facts, order, values, at, events, kept }
+    }
+
+    /// Gives its memory to the next one.
+    pub(crate) fn recycle(self, tables: &mut Tables) {
+        tables.scratch.order = self.order;
     }
 
     /// Number of baseline runs.
@@ -249,9 +260,6 @@ fn kept(all: &[Oriented], aligned: bool) -> Vec<Vec<usize>> {
 }
 
 fn pick(values: &[f64], keep: &[usize]) -> Vec<f64> {
-    if keep.len() == values.len() {
-        return values.to_vec();
-    }
     keep.iter().map(|&i| values[i]).collect()
 }
 

@@ -1,7 +1,8 @@
 //! Tables that depend on lengths only: cosines of the long-run variance and normal scores of ranks.
 
 use crate::cosines::{Cosines, Folded};
-use crate::kernels::dot;
+use crate::folds::dot;
+use crate::order::Order;
 use crate::radix::Sorter;
 use crate::special::normal_quantile;
 use crate::tail::Tails;
@@ -49,6 +50,7 @@ pub(crate) struct Scratch {
     /// Location scores in the order of ranks.
     pub(crate) ranked: Vec<f64>,
     pub(crate) sorter: Sorter,
+    pub(crate) order: Order,
     pub(crate) tails: Tails,
     /// Location scores: a row for each run.
     pub(crate) locations: Rows,

@@ -5,7 +5,7 @@
 //! Barnett, Magland and af Klinteberg 2019). The error is about 1e-11 of the series, so that it is a matter of time
 //! only. The cost falls from samples x frequencies to samples x width.
 
-use crate::kernels::dot;
+use crate::folds::dot;
 
 /// Grid places under the window.
 const WIDTH: usize = 10;
