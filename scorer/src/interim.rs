@@ -256,7 +256,12 @@ impl Living {
         }
         let tolerance = reference.tolerance();
         let left = self.pooled.partition_point(|v| *v < value - tolerance);
-        let right = left + self.pooled[left..].partition_point(|v| *v <= value + tolerance);
+        // Most samples tie with none: one look beside is cheaper than a second search.
+        let ties = |v: &f64| *v <= value + tolerance;
+        let right = match self.pooled.get(left) {
+            Some(next) if ties(next) => left + self.pooled[left..].partition_point(ties),
+            _ => left,
+        };
         for (sums, own) in self.sums.iter_mut().zip([self.scores[left + right], reference.level(value)]) {
             sums.base += usual(sums);
             sums.candidate += own;
