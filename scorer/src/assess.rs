@@ -4,23 +4,22 @@
 //! into `insufficient`; nothing ever turns a gap into a pass.
 
 use crate::combine::benjamini_hochberg;
-use crate::comparable::differences;
 use crate::evidence::Evidence;
 use crate::explain::{DECIDED, Judged, Weighed, changed, odds, ordered, resilience};
+use crate::facts::Facts;
 use crate::form::FormedMetric;
-use crate::gaps::{self, Gap};
+use crate::gaps;
 use crate::grid::Grid;
 use crate::metric::Metric;
-use crate::onset::{onset, shape};
+use crate::onset::change;
 use crate::pairing::Pair;
 use crate::policy::Policy;
 use crate::quantity::{Unit, digits};
 use crate::reading::{MetricReading, Reading, Shown, read};
 use crate::recording::Recording;
 use crate::resilience::Resilience;
-use crate::resilience_input::{Recovery, Shares, bands, recoveries, shares};
 use crate::signal::{Dimension, Signal, Tier};
-use crate::verdict::{Basis, Change, DimensionScore, Judgement, Reason, ReasonSeverity, Verdict};
+use crate::verdict::{Basis, DimensionScore, Judgement, Reason, ReasonSeverity, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// False discovery rate of the list of metrics that got worse.
@@ -124,109 +123,6 @@ pub(crate) struct Question<'q> {
     pub(crate) hard_rules: &'q [String],
 }
 
-/// Everything that was found out before the numbers.
-struct Facts<'a> {
-    pairs: Vec<Pair<'a>>,
-    offsets: Vec<u32>,
-    runs: Vec<&'a Evidence>,
-    shares: Shares,
-    base_shares: BTreeMap<String, Vec<f64>>,
-    gaps: Vec<Gap>,
-    notes: Vec<Reason>,
-    rules: Vec<(String, Reason)>,
-    elapsed: usize,
-    grid: Grid,
-}
-
-impl<'a> Facts<'a> {
-    fn of(input: &Assessment<'a>) -> Facts<'a> {
-        let candidate = Recording::of(input.candidate);
-        let (runs, mut notes) = comparable_runs(input);
-        let recordings: Vec<Recording<'a>> = runs.iter().map(|run| Recording::of(run)).collect();
-        let pairs = Pair::all(input.signals, &candidate, &recordings);
-        let (offsets, elapsed) = (candidate.grid().offsets(), candidate.grid().elapsed());
-        let own = || pairs.iter().filter_map(|p| p.candidate.as_ref());
-        let known = || pairs.iter().flat_map(|p| p.baselines.iter().flatten());
-        let bands = if runs.is_empty() { bands(own()) } else { bands(known()) };
-        let recoveries = recoveries(input.candidate, input.signals, &bands);
-        let shares_here = shares(&candidate, input.signals);
-        let mut base_shares: BTreeMap<String, Vec<f64>> = BTreeMap::new();
-        for recording in &recordings {
-            for (experiment, values) in shares(recording, input.signals).by_experiment {
-                base_shares.entry(experiment).or_default().extend(values);
-            }
-        }
-        let rules = gaps::hard_rules(input, &pairs, &offsets, &recoveries);
-        let mut gaps = gaps::of_the_run(input, elapsed);
-        if matches!(input.reference, Reference::Runs(_)) && runs.is_empty() {
-            gaps.push(gaps::no_baseline(input.reference.runs().len()));
-        }
-        // Without a baseline that one gap says it all.
-        if matches!(input.reference, Reference::FirstTag { .. }) || !runs.is_empty() {
-            gaps.extend(pairs.iter().filter_map(|pair| gaps::of_metric(pair, &pairs, input, runs.len())));
-        }
-        notes.extend(new_groups(&pairs, runs.len()));
-        let grid = candidate.grid().clone();
-        let mut facts =
-            Facts { pairs, offsets, runs, shares: shares_here, base_shares, gaps, notes, rules, elapsed, grid };
-        facts.add_faults(input, &recoveries);
-        facts
-    }
-
-    fn add_faults(&mut self, input: &Assessment<'_>, recoveries: &[Recovery]) {
-        let (gaps, notes) = gaps::of_faults(input, &self.shares, recoveries);
-        self.notes.extend(notes);
-        if input.ended == Ended::Running {
-            // Faults are still to come; the programme is not complete, which is a gap already.
-            return;
-        }
-        self.gaps.extend(gaps);
-        if !self.runs.is_empty() {
-            let unknown = self.shares.by_experiment.keys().filter(|e| !self.base_shares.contains_key(*e));
-            self.gaps.extend(unknown.map(|experiment| gaps::no_baseline_injection(experiment)));
-        }
-    }
-
-    /// Error shares of experiments that both sides have.
-    fn both_shares(&self) -> Option<Resilience> {
-        let of = |a: &BTreeMap<String, Vec<f64>>, b: &BTreeMap<String, Vec<f64>>| -> BTreeMap<String, Vec<f64>> {
-            a.iter().filter(|(e, _)| b.contains_key(*e)).map(|(e, v)| (e.clone(), v.clone())).collect()
-        };
-        let cand = of(&self.shares.by_experiment, &self.base_shares);
-        (!cand.is_empty()).then(|| Resilience { base: of(&self.base_shares, &cand), cand })
-    }
-}
-
-/// Baseline runs that may be compared, once each, none of the candidate's own tag; and why others are left out.
-fn comparable_runs<'a>(input: &Assessment<'a>) -> (Vec<&'a Evidence>, Vec<Reason>) {
-    let (mut runs, mut notes): (Vec<&Evidence>, Vec<Reason>) = (Vec::new(), Vec::new());
-    let mut seen = BTreeSet::new();
-    for run in input.reference.runs() {
-        let own =
-            run.subject.tag == input.candidate.subject.tag && run.subject.commit == input.candidate.subject.commit;
-        if own || !seen.insert((&run.subject.soak, run.subject.attempt)) {
-            continue;
-        }
-        let found = differences(&input.candidate.context, &run.context);
-        if found.is_empty() {
-            runs.push(run);
-        } else {
-            notes.push(gaps::not_comparable(&run.subject.soak, &found));
-        }
-    }
-    (runs, notes)
-}
-
-/// Metrics that no baseline run knows: they only watch until one does.
-fn new_groups(pairs: &[Pair<'_>], runs: usize) -> Vec<Reason> {
-    let new = |pair: &&Pair<'_>| runs > 0 && pair.candidate.is_some() && pair.baselines.iter().all(Option::is_none);
-    let note = |pair: &Pair<'_>| {
-        let text = format!("{} is new: no baseline run has it, so it only watches.", pair.name);
-        gaps::about(gaps::reason("new_metric", ReasonSeverity::Info, text, "new", "known"), pair)
-    };
-    pairs.iter().filter(new).map(note).collect()
-}
-
 fn by_objectives(input: &Assessment<'_>, mut facts: Facts<'_>, earlier_runs: usize) -> Judgement {
     facts.gaps.extend(gaps::of_objectives(&facts.pairs, input.look));
     let verdict = match (facts.rules.is_empty(), facts.gaps.is_empty()) {
@@ -245,12 +141,7 @@ fn by_objectives(input: &Assessment<'_>, mut facts: Facts<'_>, earlier_runs: usi
 }
 
 fn by_baseline(input: &Assessment<'_>, facts: Facts<'_>) -> Judgement {
-    let coverage = input.policy.coverage;
-    let with_metric = |tier: Tier| -> Vec<(&Pair<'_>, Metric)> {
-        let own = facts.pairs.iter().filter(|p| p.tier() == tier);
-        own.filter_map(|p| p.metric(&facts.offsets, input.look, coverage).map(|m| (p, m))).collect()
-    };
-    let (gate, watch) = (with_metric(Tier::Gate), with_metric(Tier::Watch));
+    let (gate, watch) = (facts.metrics(Tier::Gate, input), facts.metrics(Tier::Watch, input));
     let metrics = |side: &[(&Pair<'_>, Metric)]| side.iter().map(|(_, m)| m.clone()).collect::<Vec<_>>();
     let rules: Vec<String> = facts.rules.iter().map(|(name, _)| name.clone()).collect();
     let last = input.look >= input.policy.programme && input.ended != Ended::Running;
@@ -305,16 +196,9 @@ pub struct Metrics {
 /// The metrics that an assessment would judge, without judging them.
 pub fn metrics_of(input: &Assessment<'_>) -> Metrics {
     let facts = Facts::of(input);
-    let mut units = Vec::new();
-    let [gate, watch] = [Tier::Gate, Tier::Watch].map(|tier| {
-        let own = facts.pairs.iter().filter(|pair| pair.tier() == tier);
-        let formed = own.filter_map(|pair| {
-            let metric = pair.metric(&facts.offsets, input.look, input.policy.coverage)?;
-            units.push(pair.candidate.as_ref().map_or(Unit::Plain, |m| m.unit));
-            Some(metric)
-        });
-        formed.collect::<Vec<Metric>>()
-    });
+    let tiers = [Tier::Gate, Tier::Watch].map(|tier| facts.metrics(tier, input));
+    let units = tiers.iter().flatten().map(|(pair, _)| pair.unit()).collect();
+    let [gate, watch] = tiers.map(|own| own.into_iter().map(|(_, metric)| metric).collect());
     Metrics { gate, watch, units }
 }
 
@@ -322,7 +206,7 @@ fn judged<'p, 'a>(pairs: &[&'p Pair<'a>], reading: &Reading, grid: &Grid, look: 
     let p: Vec<f64> = reading.metrics.iter().flat_map(|m| [m.p_fail, m.p_peak]).collect();
     let rejected = benjamini_hochberg(&p, WORSE_RATE);
     let evidence = |m: &MetricReading| match m.p_fail.min(m.p_peak) {
-        p if p <= WORSE_RATE => -p.max(1e-300).log10(),
+        p if p <= WORSE_RATE => decades(p),
         _ => 0.0,
     };
     let total: f64 = reading.metrics.iter().map(evidence).sum();
@@ -338,18 +222,6 @@ fn judged<'p, 'a>(pairs: &[&'p Pair<'a>], reading: &Reading, grid: &Grid, look: 
         }
     })
     .collect()
-}
-
-fn change(pair: &Pair<'_>, reading: &MetricReading, grid: &Grid, look: usize) -> Change {
-    let shape = shape(pair, reading, look);
-    let onset = onset(pair, shape, look);
-    let phase = onset.and_then(|at| grid.phases().iter().find(|p| (p.first..p.first + p.samples).contains(&at)));
-    Change {
-        shape,
-        onset_ms: onset.and_then(|at| grid.time_of(at)),
-        phase: phase.map(|p| p.name.clone()),
-        onset_sample: onset.unwrap_or(0),
-    }
 }
 
 /// Nothing was judged yet, or not enough.
@@ -443,21 +315,21 @@ fn missing(input: &Assessment<'_>, judged: &[Judged<'_, '_>], verdict: Verdict) 
     if verdict == Verdict::Insufficient { open(input, judged).map(Judged::short).collect() } else { Vec::new() }
 }
 
+/// Weight of a p: its decades.
+fn decades(p: f64) -> f64 {
+    -p.max(1e-300).log10()
+}
+
 fn reasons(input: &Assessment<'_>, reading: &Reading, judged: &[Judged<'_, '_>], verdict: Verdict) -> Vec<Weighed> {
-    let weight = |p: f64| -p.max(1e-300).log10();
     let severity = if verdict == Verdict::Fail { ReasonSeverity::Error } else { ReasonSeverity::Warn };
-    let mut found: Vec<Weighed> = judged
-        .iter()
-        .filter(|j| j.worse)
-        .map(|j| Weighed { reason: j.got_worse(input.look, severity, reading.level), weight: weight(j.p()) })
-        .collect();
+    let got_worse = |j: &Judged<'_, '_>| Weighed {
+        reason: j.got_worse(input.look, severity, reading.level),
+        weight: decades(j.p()),
+    };
+    let mut found: Vec<Weighed> = judged.iter().filter(|j| j.worse).map(got_worse).collect();
     if verdict == Verdict::Fail && reading.tag_p <= reading.level && found.is_empty() {
         // The tag failed by many small changes: name the largest of them.
-        let largest = judged.iter().min_by(|a, b| a.p().total_cmp(&b.p()));
-        found.extend(
-            largest
-                .map(|j| Weighed { reason: j.got_worse(input.look, severity, reading.level), weight: weight(j.p()) }),
-        );
+        found.extend(judged.iter().min_by(|a, b| a.p().total_cmp(&b.p())).map(got_worse));
     }
     if verdict == Verdict::Fail && reading.tag_p <= reading.level {
         found.push(Weighed { reason: odds(reading.tag_p), weight: 0.0 });
@@ -469,7 +341,7 @@ fn reasons(input: &Assessment<'_>, reading: &Reading, judged: &[Judged<'_, '_>],
     }
     if let Some(r) = reading.resilience.filter(|r| r.p_fail <= WORSE_RATE || below(r.low, input.policy.kpi)) {
         let severity = if verdict == Verdict::Pass { ReasonSeverity::Info } else { ReasonSeverity::Error };
-        found.push(Weighed { reason: resilience(r, severity), weight: weight(r.p_fail) });
+        found.push(Weighed { reason: resilience(r, severity), weight: decades(r.p_fail) });
     }
     if reading.outcome == Shown::Warning {
         let text = format!(
@@ -483,7 +355,7 @@ fn reasons(input: &Assessment<'_>, reading: &Reading, judged: &[Judged<'_, '_>],
             &digits(reading.tag_p),
             &digits(reading.level),
         );
-        found.push(Weighed { reason: note, weight: weight(reading.tag_p) });
+        found.push(Weighed { reason: note, weight: decades(reading.tag_p) });
     }
     if verdict == Verdict::Pass {
         let (low, kpi) = (digits(reading.low), digits(input.policy.kpi));

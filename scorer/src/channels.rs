@@ -159,7 +159,7 @@ pub(crate) struct Deflation {
 }
 
 impl Deflation {
-    /// Of the values of shift or peak of every replay, none below 0; nothing is changed without replays.
+    /// Of what every replay says of shift or peak; nothing is changed without replays.
     pub(crate) fn of(values: &[f64]) -> Deflation {
         if values.is_empty() {
             return Deflation { shift: 0.0, stretch: 1.0 };
@@ -173,6 +173,11 @@ impl Deflation {
     }
 }
 
+/// What the replays say of one channel; below 0 counts as 0.
+pub(crate) fn replayed(replays: &[Vec<Option<f64>>], channel: usize) -> Vec<f64> {
+    replays.iter().map(|r| r[channel].unwrap_or(0.0).max(0.0)).collect()
+}
+
 /// p of every channel, deflated by its replayed values (below 0 counts as 0) if there are some; dense has no null of its
 /// own.
 fn calibrated(channels: &[Option<f64>], replays: &[Vec<Option<f64>>]) -> Vec<f64> {
@@ -183,7 +188,7 @@ fn calibrated(channels: &[Option<f64>], replays: &[Vec<Option<f64>>]) -> Vec<f64
     let df = count - 1.0 + REPLAY_DF;
     let one = |(j, c): (usize, &Option<f64>)| {
         let Some(c) = *c else { return 1.0 };
-        let values: Vec<f64> = replays.iter().map(|r| r[j].unwrap_or(0.0).max(0.0)).collect();
+        let values = replayed(replays, j);
         if j % CHANNELS == DENSE {
             let (middle, squares) = (mean(&values), squares_about_mean(&values));
             let sd = ((REPLAY_DF * DENSE_SD * DENSE_SD + squares) / df).sqrt().max(DENSE_FLOOR);

@@ -33,10 +33,6 @@ pub(crate) struct Judged<'p, 'a> {
 }
 
 impl Judged<'_, '_> {
-    fn unit(&self) -> Unit {
-        self.pair.candidate.as_ref().map_or(Unit::Plain, |m| m.unit)
-    }
-
     /// The line of the report.
     pub(crate) fn report(&self) -> MetricReport {
         let reading = &self.reading;
@@ -45,7 +41,7 @@ impl Judged<'_, '_> {
             component: self.pair.component(),
             tier: self.pair.tier(),
             dimension: self.pair.signal.dimension,
-            unit: self.unit().name().to_owned(),
+            unit: self.pair.unit().name().to_owned(),
             effect: reading.effect,
             effect_low: reading.limits.map(|l| l.0),
             effect_high: reading.limits.map(|l| l.1),
@@ -76,7 +72,7 @@ impl Judged<'_, '_> {
     /// `checkout-latency: 5.8 % of requests slower than 250 ms, 2.1 % before (+3.7 pp, limits +2.9 pp to +4.5 pp);
     /// allowed +2 pp`.
     fn sentence(&self, look: usize) -> String {
-        let (unit, pair) = (self.unit(), self.pair);
+        let (unit, pair) = (self.pair.unit(), self.pair);
         let now = pair.candidate.as_ref().map_or(f64::NAN, |m| whole(m, look));
         let runs: Vec<f64> =
             pair.baselines.iter().flatten().map(|m| level(&m.samples, look)).filter(|v| v.is_finite()).collect();
@@ -136,7 +132,9 @@ impl Judged<'_, '_> {
         };
         match change.shape {
             Shape::Level | Shape::Events => began,
-            Shape::Growth => format!(" It grows, by {} over the programme.", self.unit().difference(self.reading.rise)),
+            Shape::Growth => {
+                format!(" It grows, by {} over the programme.", self.pair.unit().difference(self.reading.rise))
+            }
             Shape::Tail => " Most samples are as before; a few are far off.".to_owned(),
             Shape::Spread => " It varies more than before.".to_owned(),
             Shape::Spike => format!(" What stands out is a short stretch{at}{phase}, not its level."),
@@ -156,7 +154,10 @@ impl Judged<'_, '_> {
             ("score_below", format!("{sentence}. Its score is at least {observed}, {wanted} is needed."))
         };
         let finds = self.reading.smallest_change.map_or_else(String::new, |change| {
-            format!(" A soak of this length finds a change of {} in 8 of 10 cases.", self.unit().difference(change))
+            format!(
+                " A soak of this length finds a change of {} in 8 of 10 cases.",
+                self.pair.unit().difference(change)
+            )
         });
         about(reason(code, ReasonSeverity::Error, format!("{text}{finds}"), &observed, &wanted), self.pair)
     }
@@ -176,7 +177,7 @@ impl Judged<'_, '_> {
     }
 
     fn effect_and_margin(&self) -> (String, String) {
-        let unit = self.unit();
+        let unit = self.pair.unit();
         let effect = self.reading.effect.map_or("unknown".to_owned(), |e| unit.difference(e));
         (effect, format!("at most {}", unit.difference(self.reading.margin)))
     }

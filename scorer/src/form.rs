@@ -44,10 +44,7 @@ impl FormedMetric {
 
     /// Samples of the grid.
     pub fn len(&self) -> usize {
-        match &self.samples {
-            Samples::Values(values) => values.len(),
-            Samples::Events { total, .. } => total.len(),
-        }
+        self.samples.len()
     }
 
     /// Whether the grid has no sample.

@@ -119,9 +119,14 @@ impl Grid {
         offsets
     }
 
+    /// Phase of a sample.
+    pub fn phase_of(&self, sample: usize) -> Option<&GridPhase> {
+        self.phases.iter().find(|p| (p.first..p.first + p.samples).contains(&sample))
+    }
+
     /// Middle of the window of a sample, in milliseconds since the epoch.
     pub fn time_of(&self, sample: usize) -> Option<i64> {
-        let phase = self.phases.iter().find(|p| (p.first..p.first + p.samples).contains(&sample))?;
+        let phase = self.phase_of(sample)?;
         let into =
             ((sample - phase.first) as i64).saturating_mul(self.interval_ms).saturating_add(self.interval_ms / 2);
         Some(phase.start_ms.saturating_add(into))

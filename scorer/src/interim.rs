@@ -16,12 +16,12 @@ use crate::descriptive::mean;
 use crate::features::{Feature, Reference};
 use crate::kernels::profile;
 use crate::measure::{Moments, judged};
-use crate::metric::{Metric, Samples};
+use crate::metric::Metric;
 use crate::policy::Policy;
 use crate::prepare::{Facts, Series, View};
 use crate::pvalue::{Played, between_of, test};
 use crate::rates::{Tally, garwood};
-use crate::score::{Scores, points};
+use crate::score::Scores;
 use crate::signal::Worse;
 use crate::special::{t_quantile, t_quantile_near};
 use crate::tables::{Rows, Tables};
@@ -176,8 +176,7 @@ struct Living {
 impl Living {
     fn prepare(metric: &Metric, programme: usize, tables: &mut Tables) -> Living {
         // Nothing of the baseline side depends on the candidate; any complete run may stand in for it.
-        let stand_in = metric.baselines.first().cloned().unwrap_or(Samples::Values(Vec::new()));
-        let series = Series::prepare(&Metric { candidate: stand_in, ..metric.clone() }, programme, tables);
+        let series = Series::prepare(&metric.of_baseline(), programme, tables);
         let view = series.view();
         let (moments, _) = judged(&view, tables);
         let speaks = moments.alive && !moments.treatment.counts;
@@ -293,7 +292,7 @@ impl Living {
         let (low, high) = garwood(counts.tally, alpha);
         out.effect = Some(counts.est);
         out.p_shift = counts.p_fail;
-        out.scores = self.scored(counts.est, (low - counts.rate, high - counts.rate));
+        out.scores = Scores::of(counts.est, (low - counts.rate, high - counts.rate), self.facts.margin);
     }
 
     fn measured(&mut self, alpha: f64, out: &mut MetricReading) {
@@ -323,12 +322,7 @@ impl Living {
             }
             _ => (f64::NEG_INFINITY, f64::INFINITY),
         };
-        out.scores = self.scored(degradation, limits);
-    }
-
-    fn scored(&self, degradation: f64, (low, high): (f64, f64)) -> Scores {
-        let of = |d: f64| points(d, self.facts.margin);
-        Scores { score: of(degradation), score_low: of(high), score_high: of(low) }
+        out.scores = Scores::of(degradation, limits, self.facts.margin);
     }
 }
 

@@ -31,6 +31,21 @@ pub enum Samples {
     },
 }
 
+impl Samples {
+    /// Number of samples, absent ones included.
+    pub fn len(&self) -> usize {
+        match self {
+            Samples::Values(values) => values.len(),
+            Samples::Events { total, .. } => total.len(),
+        }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
 /// One metric as the judge sees it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Metric {
@@ -55,4 +70,12 @@ pub struct Metric {
     /// Position of sample i on the programme's time axis, in samples (fault windows between phases leave holes
     /// that cut segments); `None`: i itself.
     pub offsets: Option<Vec<u32>>,
+}
+
+impl Metric {
+    /// The metric with a baseline run in the candidate's place, where only the baseline is asked.
+    pub(crate) fn of_baseline(&self) -> Metric {
+        let candidate = self.baselines.first().cloned().unwrap_or(Samples::Values(Vec::new()));
+        Metric { candidate, ..self.clone() }
+    }
 }

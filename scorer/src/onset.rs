@@ -1,43 +1,47 @@
 //! Where a change began: the place that splits the candidate's differences from the baseline best.
 
 use crate::features::Feature;
+use crate::grid::Grid;
 use crate::pairing::Pair;
 use crate::reading::MetricReading;
-use crate::verdict::Shape;
+use crate::report::Flag;
+use crate::verdict::{Change, Shape};
 
 /// Samples that a change must last, and of an excursion.
 const SHORTEST: usize = 3;
 
+/// How a metric that got worse changed, and where it began.
+pub(crate) fn change(pair: &Pair<'_>, reading: &MetricReading, grid: &Grid, look: usize) -> Change {
+    let away = differences(pair, look);
+    let shape = shape(reading, &away);
+    let onset = match shape {
+        Shape::Spike => excursion(&away),
+        Shape::Level | Shape::Events => split(&away).map(|(_, at)| at),
+        // These have no beginning.
+        Shape::Growth | Shape::Tail | Shape::Spread => None,
+    };
+    Change {
+        shape,
+        onset_ms: onset.and_then(|at| grid.time_of(at)),
+        phase: onset.and_then(|at| grid.phase_of(at)).map(|phase| phase.name.clone()),
+        onset_sample: onset.unwrap_or(0),
+    }
+}
+
 /// What kind of change the numbers show most clearly.
-pub(crate) fn shape(pair: &Pair<'_>, reading: &MetricReading, look: usize) -> Shape {
-    if reading.flags.iter().any(|flag| flag == "counts") {
+fn shape(reading: &MetricReading, away: &[(usize, f64)]) -> Shape {
+    if reading.flags.iter().any(|flag| flag == Flag::Counts.name()) {
         return Shape::Events;
     }
     if reading.p_peak < reading.p_fail {
         return Shape::Spike;
     }
-    let away = differences(pair, look);
     match reading.feature {
-        Some(Feature::Tail | Feature::Dispersion) => {
-            if both_sides(&away) {
-                Shape::Spread
-            } else {
-                Shape::Tail
-            }
-        }
+        Some(Feature::Tail | Feature::Dispersion) if both_sides(away) => Shape::Spread,
+        Some(Feature::Tail | Feature::Dispersion) => Shape::Tail,
         // A straight line from nothing explains a leak better than any step does.
-        _ if line(&away) > split(&away).map_or(0.0, |(explained, _)| explained) => Shape::Growth,
+        _ if line(away) > split(away).map_or(0.0, |(explained, _)| explained) => Shape::Growth,
         _ => Shape::Level,
-    }
-}
-
-/// Sample of the programme with which the change of a metric began; `None` where it has no beginning.
-pub(crate) fn onset(pair: &Pair<'_>, shape: Shape, look: usize) -> Option<usize> {
-    let away = differences(pair, look);
-    match shape {
-        Shape::Spike => excursion(&away),
-        Shape::Level | Shape::Events => split(&away).map(|(_, at)| at),
-        Shape::Growth | Shape::Tail | Shape::Spread => None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::form::{FormedMetric, form};
 use crate::metric::{Metric, Samples};
+use crate::quantity::Unit;
 use crate::recording::Recording;
 use crate::signal::{Margin, Signal, Tier};
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,6 +51,11 @@ impl<'a> Pair<'a> {
     pub(crate) fn component(&self) -> Option<String> {
         let formed = self.candidate.iter().chain(self.baselines.iter().flatten()).next();
         formed.and_then(|m| m.group.get("job").cloned()).or_else(|| self.signal.component.clone())
+    }
+
+    /// Unit of the values.
+    pub(crate) fn unit(&self) -> Unit {
+        self.candidate.as_ref().map_or(Unit::Plain, |m| m.unit)
     }
 
     /// Samples of the candidate among the first `look`.

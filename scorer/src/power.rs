@@ -1,6 +1,6 @@
 //! The smallest change that a soak finds: what a person chooses a soak's length by, before it runs.
 
-use crate::channels::Deflation;
+use crate::channels::{Deflation, replayed};
 use crate::counts::fail_p;
 use crate::features::Feature;
 use crate::judge::{JudgeInput, Numbers, judge};
@@ -45,39 +45,48 @@ impl Findable {
     }
 }
 
-/// What soaks of `samples` samples find of every metric, from baseline runs alone; gate metrics, then watch metrics.
-///
-/// The noise of a run is known from the baseline as it is; both sides are taken to have `samples` samples. What the
-/// metrics' candidates hold does not matter.
-pub fn findable(gate: &[Metric], watch: &[Metric], policy: &Policy, samples: usize) -> Vec<Findable> {
-    // A baseline run stands for the candidate: the noise that counts comes from the baseline.
-    let stand_in = |metric: &Metric| Metric {
-        candidate: metric.baselines.first().cloned().unwrap_or(Samples::Values(Vec::new())),
-        ..metric.clone()
-    };
-    let (gate, watch): (Vec<Metric>, Vec<Metric>) =
-        (gate.iter().map(stand_in).collect(), watch.iter().map(stand_in).collect());
-    let look = gate.iter().chain(&watch).map(|m| length(&m.candidate)).max().unwrap_or(0);
-    let known = Policy { programme: look, first_look: look, ..policy.clone() };
-    let input = JudgeInput { gate: &gate, watch: &watch, policy: &known, look, resilience: None, hard_rules: &[] };
-    let numbers = judge(&input);
-    let planned = looks(samples, policy.first_look, policy.extensions);
-    let level = policy.alpha * planned.iter().rev().find(|l| l.samples == samples).map_or(0.0, |l| l.share);
-    let families = Families { gates: gate.len(), numbers: &numbers };
-    gate.iter()
-        .chain(&watch)
-        .enumerate()
-        .map(|(i, metric)| {
-            let own = &numbers.metrics[i];
+/// What baseline runs say of soaks to come.
+pub struct Plan<'a> {
+    metrics: Vec<&'a Metric>,
+    gates: usize,
+    policy: &'a Policy,
+    numbers: Numbers,
+}
+
+impl<'a> Plan<'a> {
+    /// From baseline runs alone, gate metrics, then watch metrics; what the metrics' candidates hold does not matter.
+    pub fn new(gate: &'a [Metric], watch: &'a [Metric], policy: &'a Policy) -> Plan<'a> {
+        let of_baseline = |metrics: &[Metric]| metrics.iter().map(Metric::of_baseline).collect::<Vec<Metric>>();
+        let (gates, watches) = (of_baseline(gate), of_baseline(watch));
+        let look = gates.iter().chain(&watches).map(|m| m.candidate.len()).max().unwrap_or(0);
+        let known = Policy { programme: look, first_look: look, ..policy.clone() };
+        let input =
+            JudgeInput { gate: &gates, watch: &watches, policy: &known, look, resilience: None, hard_rules: &[] };
+        let numbers = judge(&input);
+        Plan { metrics: gate.iter().chain(watch).collect(), gates: gate.len(), policy, numbers }
+    }
+
+    /// What a soak of `samples` samples finds of every metric. The noise of a run is known from the baseline as it is;
+    /// both sides are taken to have `samples` samples.
+    pub fn findable(&self, samples: usize) -> Vec<Findable> {
+        // A policy whose first look is its end declares one look, however long the soak.
+        let one_look = self.policy.first_look >= self.policy.programme;
+        let first = if one_look { samples } else { self.policy.first_look };
+        let looks = looks(samples, first, self.policy.extensions);
+        let level = self.policy.alpha * looks.iter().rev().find(|l| l.samples == samples).map_or(0.0, |l| l.share);
+        let families = Families { gates: self.gates, numbers: &self.numbers };
+        let one = |(i, metric): (usize, &&Metric)| {
+            let own = &self.numbers.metrics[i];
             let p = families.needed_p(i, level);
-            let base = baseline_level(metric);
             let (change, longer_helps) = match own.counts {
                 true => (counted(metric, own, p, samples), true),
                 false => moments(own, p, samples),
             };
-            Findable { metric: own.name.clone(), samples, change, level: base, margin: own.margin, longer_helps }
-        })
-        .collect()
+            let (metric, level) = (own.name.clone(), baseline_level(metric));
+            Findable { metric, samples, change, level, margin: own.margin, longer_helps }
+        };
+        self.metrics.iter().enumerate().map(one).collect()
+    }
 }
 
 /// The smallest change that this very judgement would have found of one metric; `None` between looks or without noise.
@@ -107,8 +116,7 @@ impl Families<'_> {
             (false, true) => (3, watch),
             (false, false) => (0, watch),
         };
-        let replayed: Vec<f64> = numbers.replays.iter().map(|r| r[channel].unwrap_or(0.0).max(0.0)).collect();
-        let Deflation { shift, stretch } = Deflation::of(&replayed);
+        let Deflation { shift, stretch } = Deflation::of(&replayed(&numbers.replays, channel));
         let of_channel = level * numbers.weights[channel];
         let combined = normal_cdf(-(shift - stretch * normal_quantile(of_channel)));
         let features = numbers.metrics[metric].features.iter().filter(|f| f.p.is_some()).count().max(1) as f64;
@@ -133,17 +141,15 @@ fn moments(own: &MetricNumbers, p: f64, samples: usize) -> (Option<f64>, bool) {
 /// Smallest change of a sparse rate: the least number of events that fails, and the rate that brings it with [`POWER`].
 fn counted(metric: &Metric, own: &MetricNumbers, p: f64, samples: usize) -> Option<f64> {
     let design = own.design?;
-    let tally = |runs: &[&Samples]| -> (f64, f64, usize) {
-        runs.iter().fold((0.0, 0.0, 0), |(bad, all, n), run| match run {
-            Samples::Values(_) => (bad, all, n),
-            Samples::Events { events, total } => {
-                let known = events.iter().zip(total).filter(|(e, t)| e.is_finite() && t.is_finite());
-                let turned = |e: f64, t: f64| if metric.worse == Worse::Down { t - e } else { e };
-                known.fold((bad, all, n), |(bad, all, n), (e, t)| (bad + turned(*e, *t), all + t, n + 1))
-            }
-        })
-    };
-    let (bad, all, count) = tally(&metric.baselines.iter().collect::<Vec<_>>());
+    let (mut bad, mut all, mut count) = (0.0, 0.0, 0);
+    for run in &metric.baselines {
+        let Samples::Events { events, total } = run else { continue };
+        for (e, t) in events.iter().zip(total).filter(|(e, t)| e.is_finite() && t.is_finite()) {
+            bad += if metric.worse == Worse::Down { t - e } else { *e };
+            all += t;
+            count += 1;
+        }
+    }
     if count == 0 || all <= 0.0 {
         return None;
     }
@@ -159,13 +165,6 @@ fn counted(metric: &Metric, own: &MetricNumbers, p: f64, samples: usize) -> Opti
         if fails(middle) { high = middle } else { low = middle }
     }
     Some(gamma_p_inverse(high.max(f64::MIN_POSITIVE), POWER) / exposure - bad / all)
-}
-
-fn length(samples: &Samples) -> usize {
-    match samples {
-        Samples::Values(values) => values.len(),
-        Samples::Events { total, .. } => total.len(),
-    }
 }
 
 fn baseline_level(metric: &Metric) -> f64 {

@@ -5,7 +5,7 @@ use crate::metric::Metric;
 use crate::prepare::Facts;
 use crate::pvalue::{FeatureNumbers, MetricEvidence};
 use crate::rates::garwood;
-use crate::score::{POINTS, Scores, points};
+use crate::score::{POINTS, Scores};
 use crate::special::{t_cdf, t_quantile};
 
 /// A margin below this many standard errors is too tight to pass reliably.
@@ -128,11 +128,7 @@ struct Part {
 
 impl Part {
     fn scores(&self) -> Scores {
-        Scores {
-            score: points(self.degradation, self.margin),
-            score_low: points(self.high, self.margin),
-            score_high: points(self.low, self.margin),
-        }
+        Scores::of(self.degradation, (self.low, self.high), self.margin)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Error share in fault windows, one value per injection, compared within type.
 
 use crate::descriptive::{mean, squares_about_mean};
-use crate::score::{Scores, points};
+use crate::score::Scores;
 use crate::special::{t_cdf, t_quantile, t_sf};
 use std::collections::BTreeMap;
 
@@ -90,11 +90,7 @@ pub fn resilience_numbers(resilience: &Resilience, pass_level: f64) -> Option<Re
     let share = fault_share(resilience)?;
     let reach = t_quantile(1.0 - pass_level, share.df) * share.se;
     let (diff_low, diff_high) = (share.diff - reach, share.diff + reach);
-    let scores = Scores {
-        score: points(share.diff, FAULT_MARGIN),
-        score_low: points(diff_high, FAULT_MARGIN),
-        score_high: points(diff_low, FAULT_MARGIN),
-    };
+    let scores = Scores::of(share.diff, (diff_low, diff_high), FAULT_MARGIN);
     let one_sided = |a: &BTreeMap<String, Vec<f64>>, b: &BTreeMap<String, Vec<f64>>| {
         let here = a.iter().filter(|(_, v)| !v.is_empty()).map(|(k, _)| k.clone());
         here.filter(|k| b.get(k).is_none_or(Vec::is_empty)).collect::<Vec<String>>()

@@ -19,6 +19,11 @@ impl Scores {
     /// Nothing is known.
     pub const UNKNOWN: Scores = Scores { score: 0.0, score_low: 0.0, score_high: 100.0 };
 
+    /// Of a degradation with its lower and upper limit.
+    pub(crate) fn of(degradation: f64, (low, high): (f64, f64), margin: f64) -> Scores {
+        Scores { score: points(degradation, margin), score_low: points(high, margin), score_high: points(low, margin) }
+    }
+
     /// The worse of two, limit by limit.
     pub fn worse(self, other: Scores) -> Scores {
         Scores {

@@ -1,5 +1,6 @@
 //! Verdicts on whole evidence; no way from missing evidence to a pass.
 
+use crate::noise::uniform;
 use scorer::assess::{Assessment, Ended, Reference, assess, due_look};
 use scorer::evidence::{
     self, CheckResult, Class, Evidence, Exposure, Finding, Outcome, Phase, PhaseLabel, RawSeries, Severity,
@@ -12,10 +13,7 @@ const FAULT_MS: i64 = 70_000;
 
 /// Deterministic noise in [-1, 1).
 fn noise(seed: u64, i: u64) -> f64 {
-    let mut x = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ i.wrapping_mul(0xD1B5_4A32_D192_ED03);
-    x = (x ^ (x >> 31)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    ((x ^ (x >> 31)) >> 11) as f64 / (1_u64 << 52) as f64 - 1.0
+    2.0 * uniform(seed, i) - 1.0
 }
 
 fn raw(name: &str, extra: &[(&str, &str)], values: Vec<f64>) -> RawSeries {

@@ -6,6 +6,7 @@ mod exact;
 mod forming;
 mod hostile;
 mod interim;
+mod noise;
 mod properties;
 mod selectors;
 mod stories;

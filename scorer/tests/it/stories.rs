@@ -1,5 +1,6 @@
 //! Ten stories and what is told of them: a developer who knows no statistics should recognise each.
 
+use crate::noise::uniform;
 use scorer::assess::{Assessment, Ended, Reference, assess, due_look};
 use scorer::evidence::{Evidence, Phase, PhaseLabel, RawSeries};
 use scorer::signal::{Dimension, Form, Margin, Selector, Signal, Tier, Worse};
@@ -16,14 +17,7 @@ const RUNS: u64 = 5;
 
 /// About normal noise of a place in a run: the sum of twelve uniform numbers.
 fn noise(seed: u64, i: i64) -> f64 {
-    let uniform = |k: u64| {
-        let mut x =
-            seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ ((i as u64) * 12 + k).wrapping_mul(0xD1B5_4A32_D192_ED03);
-        x = (x ^ (x >> 31)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((x ^ (x >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
-    };
-    (0..12).map(uniform).sum::<f64>() - 6.0
+    (0..12).map(|k| uniform(seed, (i as u64) * 12 + k)).sum::<f64>() - 6.0
 }
 
 /// A run: latency of three pods, memory, restarts; `touch` changes the values of the candidate.
