@@ -41,7 +41,7 @@ pub(super) struct Backtesting {
 }
 
 /// Reads a rate for clap.
-pub(super) fn rate(text: &str) -> Result<f64, String> {
+fn rate(text: &str) -> Result<f64, String> {
     text.parse()
         .ok()
         .filter(|rate: &f64| *rate > 0.0 && *rate < 1.0)

@@ -71,7 +71,7 @@ pub(super) fn run(asked: &Judging) -> anyhow::Result<u8> {
         ReportFormat::Text => print!("{}", text(&judgement, &loaded)),
         ReportFormat::Json => Format::Json.print(&judgement, String::new)?,
         ReportFormat::Yaml => Format::Yaml.print(&judgement, String::new)?,
-        ReportFormat::Junit => print!("{}", suite("mettle judge", &cases(&judgement, loaded.policy.kpi))),
+        ReportFormat::Junit => print!("{}", suite("mettle judge", &cases(&judgement, loaded.terms.policy.kpi))),
     }
     Ok(match judgement.verdict {
         Verdict::Pass => Exit::Ok,
@@ -104,7 +104,7 @@ fn text(judgement: &Judgement, loaded: &Loaded) -> String {
         let _ = writeln!(out, "- {} ({})", reason.text, reason.code);
     }
     if let Some(extra) = judgement.extra_samples {
-        let hours = extra as f64 * loaded.interval_ms as f64 / 3.6e6;
+        let hours = extra as f64 * loaded.terms.interval_ms as f64 / 3.6e6;
         let _ = writeln!(out, "{extra} more samples ({hours:.1} h) would decide");
     }
     let heads = ["METRIC", "TIER", "CHANGE", "LIMITS", "ALLOWED", "SCORE", "P"];

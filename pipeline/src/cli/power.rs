@@ -3,7 +3,8 @@
 use super::Exit;
 use super::output::{Output, table};
 use crate::documents::quantity::Span;
-use crate::files::power::{Length, Planned, Row};
+use crate::files::power::{Length, Row, lengths};
+use crate::files::terms::Terms;
 use clap::Args;
 use scorer::quantity::Unit;
 use std::path::PathBuf;
@@ -44,22 +45,21 @@ fn length(text: &str) -> Result<Duration, String> {
 }
 
 pub(super) fn run(asked: &Power) -> anyhow::Result<u8> {
-    let planned = match Planned::load(&asked.baseline, asked.policy.as_deref()) {
-        Ok(planned) => planned,
+    let terms = match Terms::read(&asked.baseline, asked.policy.as_deref(), None) {
+        Ok(terms) => terms,
         Err(error) => {
             eprintln!("error: {error:#}");
             return Ok(Exit::Usage as u8);
         }
     };
     let samples: Vec<usize> = match asked.length.is_empty() {
-        true => [1, 4, 12].map(|times| times * planned.samples).to_vec(),
+        true => [1, 4, 12].map(|times| times * terms.policy.programme).to_vec(),
         false => {
-            let in_samples =
-                |l: &Duration| (l.as_millis() as f64 / planned.interval_ms as f64).round().max(1.0) as usize;
+            let in_samples = |l: &Duration| (l.as_millis() as f64 / terms.interval_ms as f64).round().max(1.0) as usize;
             asked.length.iter().map(in_samples).collect()
         }
     };
-    let lengths: Vec<Length> = samples.into_iter().map(|samples| planned.length(samples)).collect();
+    let lengths = lengths(&terms, &samples);
     asked.output.print(&lengths, || text(&lengths))?;
     Ok(Exit::Ok as u8)
 }

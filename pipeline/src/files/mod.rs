@@ -5,3 +5,4 @@ pub mod judge;
 pub mod labelled;
 pub mod power;
 pub mod recorded;
+pub mod terms;

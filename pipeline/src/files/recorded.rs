@@ -5,10 +5,9 @@
 
 use anyhow::{Context as _, bail};
 use datasets::{LongSeries, read_long};
+use scorer::Evidence;
 use scorer::evidence::{Context, Phase, PhaseLabel, RawSeries, Subject};
-use scorer::margin::usual;
-use scorer::signal::{Dimension, Form, Labels, Margin, MatchOp, Matcher, Selector, Signal, Tier, Worse};
-use scorer::{Evidence, Policy};
+use scorer::signal::{Dimension, Form, Labels, MatchOp, Matcher, Selector, Signal, Tier, Worse};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -153,30 +152,23 @@ fn raw(series: &LongSeries, start_ms: i64) -> Vec<RawSeries> {
     vec![part("good", |bad, total| total - bad), part("total", |_, total| total)]
 }
 
-/// A signal for every metric that no declared one reads: any change is worse; with the usual margin a gate metric where
-/// nothing is declared at all, else watch.
-pub fn undeclared(declared: &[Signal], candidate: &FileRun, baselines: &[FileRun]) -> Vec<Signal> {
+/// A signal for every metric that no declared one reads: any change is worse. They watch.
+pub fn undeclared<'a>(declared: &[Signal], runs: impl Iterator<Item = &'a FileRun>) -> Vec<Signal> {
     let read: BTreeSet<&str> = declared.iter().flat_map(names).collect();
     let mut metrics: BTreeMap<&str, &LongSeries> = BTreeMap::new();
-    for series in baselines.iter().flat_map(|r| &r.series).chain(&candidate.series) {
+    for series in runs.flat_map(|r| &r.series) {
         metrics.entry(&series.metric).or_insert(series);
     }
-    let gates = declared.is_empty();
     let of = |(metric, series): (&str, &LongSeries)| {
         let (name, labels) = named(metric);
-        if read.contains(name.as_str()) {
-            return None;
-        }
-        let form = form(&name, &labels, series);
-        let margin = gates.then(|| Margin::Absolute(usual(&pooled(metric, baselines))));
-        Some(Signal {
+        (!read.contains(name.as_str())).then(|| Signal {
             name: metric.to_owned(),
             component: labels.get("job").cloned(),
-            tier: if gates { Tier::Gate } else { Tier::Watch },
+            tier: Tier::Watch,
             dimension: Dimension::Performance,
             worse: Worse::Either,
-            form,
-            margin,
+            form: form(&name, &labels, series),
+            margin: None,
             rise: None,
             objective: None,
             broken_after: 10,
@@ -208,30 +200,4 @@ fn form(name: &str, labels: &Labels, series: &LongSeries) -> Form {
         "counter" => Form::Rate { series: selector, per: None, group_by: Vec::new() },
         _ => Form::Gauge { series: selector, group_by: Vec::new() },
     }
-}
-
-/// Values of a metric in all baseline runs, as the judge forms them: shares of a total, increments of a counter.
-fn pooled(metric: &str, baselines: &[FileRun]) -> Vec<f64> {
-    let mut out = Vec::new();
-    for series in baselines.iter().flat_map(|r| &r.series).filter(|s| s.metric == metric) {
-        if !series.totals.is_empty() {
-            out.extend(series.values.iter().zip(&series.totals).map(|(bad, total)| bad / total));
-        } else if series.kind == "counter" {
-            let seconds = |i: usize| (series.times_ms[i] - series.times_ms[i - 1]) as f64 / 1000.0;
-            let step = |i: usize| {
-                let (before, now) = (series.values[i - 1], series.values[i]);
-                (if now < before { now } else { now - before }) / seconds(i)
-            };
-            out.extend((1..series.values.len()).map(step));
-        } else {
-            out.extend(&series.values);
-        }
-    }
-    out.retain(|v: &f64| v.is_finite());
-    out
-}
-
-/// The policy where none is given.
-pub fn plain_policy(samples: usize) -> Policy {
-    Policy::new(samples, samples)
 }

@@ -1,0 +1,75 @@
+//! How runs in files are judged: signals, policy, and the grid that they share.
+
+use super::recorded::{FileRun, Side, runs, undeclared};
+use crate::documents::judge_policy::JudgePolicy;
+use crate::documents::read_file;
+use scorer::assess::formed;
+use scorer::margin::usual;
+use scorer::signal::{Margin, Signal, Tier};
+use scorer::{Evidence, Policy};
+use std::path::{Path, PathBuf};
+
+/// Baseline runs and how others are judged against them.
+pub struct Terms {
+    /// Baseline runs, of `policy.programme` samples.
+    pub baselines: Vec<Evidence>,
+    /// Signals: declared ones first.
+    pub signals: Vec<Signal>,
+    /// Policy.
+    pub policy: Policy,
+    /// Time between two samples, milliseconds.
+    pub interval_ms: i64,
+}
+
+impl Terms {
+    /// Reads baseline files and a policy. The candidate, or the longest baseline run where there is none, says how long
+    /// a run is and how far apart samples are, where the policy does not. Without a policy every metric decides.
+    ///
+    /// # Errors
+    /// A file cannot be read, or the policy has problems.
+    pub fn read(baseline: &[PathBuf], policy: Option<&Path>, candidate: Option<&FileRun>) -> anyhow::Result<Terms> {
+        let declared = policy.map(document).transpose()?;
+        let files =
+            baseline.iter().map(|path| runs(path, Side::Baseline)).collect::<anyhow::Result<Vec<_>>>()?.concat();
+        let interval_ms = match declared.as_ref().and_then(|(document, _)| document.interval) {
+            Some(span) => span.ms().max(1),
+            None => candidate.unwrap_or(&files[0]).interval_ms()?,
+        };
+        let longest = || files.iter().map(|run| run.samples(interval_ms)).max().unwrap_or(0);
+        let samples = candidate.map_or_else(longest, |run| run.samples(interval_ms));
+        let (policy, mut signals) = match declared {
+            Some((document, signals)) => {
+                // Only a candidate can fall short of what is declared.
+                let whole = document.samples.filter(|_| candidate.is_some());
+                (document.policy(whole.map_or(samples, |samples| samples as usize)), signals)
+            }
+            None => (Policy::new(samples, samples), Vec::new()),
+        };
+        let baselines: Vec<Evidence> = files.iter().map(|run| run.evidence(interval_ms, policy.programme)).collect();
+        let mut others = undeclared(&signals, files.iter().chain(candidate));
+        if signals.is_empty() {
+            others.iter_mut().for_each(|signal| decides(signal, &baselines));
+        }
+        signals.append(&mut others);
+        Ok(Terms { baselines, signals, policy, interval_ms })
+    }
+}
+
+/// Makes a gate signal of one that watches, with the usual margin of its values in the baseline.
+fn decides(signal: &mut Signal, baselines: &[Evidence]) {
+    let mut pooled = Vec::new();
+    for run in baselines {
+        for (_, metric) in formed(std::slice::from_ref(signal), run) {
+            pooled.extend((0..metric.len()).map(|i| metric.value(i)).filter(|v| v.is_finite()));
+        }
+    }
+    (signal.tier, signal.margin) = (Tier::Gate, Some(Margin::Absolute(usual(&pooled))));
+}
+
+fn document(path: &Path) -> anyhow::Result<(JudgePolicy, Vec<Signal>)> {
+    let document = read_file::<JudgePolicy>(path)?;
+    match document.value.signals() {
+        Ok(signals) => Ok((document.value, signals)),
+        Err(complaints) => Err(document.place(complaints).into()),
+    }
+}
