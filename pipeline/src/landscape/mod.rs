@@ -4,6 +4,7 @@
 //! component's whole tree when Mettle's end of its lifeline closes, for whatever reason; what escapes even that is
 //! found by its mark at the next start ([`residual`]).
 
+pub mod deployment;
 mod edges;
 pub mod events;
 pub mod faults;

@@ -1,5 +1,6 @@
 //! Drives one soak: stores every state before its effects, runs the effects, feeds what happened back.
 
+mod judging;
 mod progress;
 mod publication;
 
@@ -13,15 +14,15 @@ use super::session::{Begin, Session};
 use super::sources::{SourceError, Sources, Truth};
 use super::view::{Notice, View};
 use crate::crash::{self, Side};
-use crate::landscape::local::{Local, Release, Rollback, Unchanged};
+use crate::landscape::deployment::Rollback;
+use crate::landscape::local::{Local, Release, Unchanged};
 use crate::soak::Soak;
-use crate::soak::baseline::{self, Run};
-use crate::soak::machine::{Effect, Ending, Event, INTERRUPTED, Kept, State, step};
+use crate::soak::baseline;
+use crate::soak::machine::{Effect, Event, INTERRUPTED, Kept, State, step};
 use crate::soak::record::{Attempt, BaselineRun, PlanRecord};
 use anyhow::Context as _;
 use chrono::Utc;
 use scorer::Evidence;
-use scorer::assess::Ended;
 use scorer::evidence::Subject;
 use scorer::verdict::Judgement;
 use std::collections::VecDeque;
@@ -254,25 +255,6 @@ impl Drive {
         })
     }
 
-    /// Own passed runs, while no other tag has any: then objectives decide.
-    fn first_tag(&self) -> anyhow::Result<Option<usize>> {
-        let runs = self.installation.store.runs()?;
-        let here: Vec<&Run> = runs.iter().filter(|r| r.landscape == self.soak.landscape).collect();
-        let others = here.iter().any(|r| r.tag != self.soak.tag);
-        Ok((!others).then_some(here.len()))
-    }
-
-    fn bench(&mut self) -> anyhow::Result<Bench> {
-        if let Some(bench) = &self.bench {
-            return Ok(bench.clone());
-        }
-        let bundle = self.bundle.as_ref().context("the documents of the tag are not read")?;
-        let policy = self.soak.plan.as_ref().map_or(&self.truth.landscape.policy, |p| &p.policy_document);
-        let bench = Bench::load(&self.installation, &self.soak, bundle, policy, self.first_tag()?)?;
-        self.bench = Some(bench.clone());
-        Ok(bench)
-    }
-
     async fn observe(&mut self) -> anyhow::Result<Vec<Event>> {
         let bundle = self.bundle.clone().context("the documents of the tag are not read")?;
         if let Err(error) = self.bench() {
@@ -350,32 +332,6 @@ impl Drive {
             }
         }
         Ok(vec![Event::Undone])
-    }
-
-    fn evidence(&self) -> anyhow::Result<Option<Evidence>> {
-        Ok(self.soak.evidence().map(|d| judge::evidence(&self.installation, d)).transpose()?)
-    }
-
-    async fn judge(&mut self) -> anyhow::Result<Vec<Event>> {
-        let ended = match &self.soak.state {
-            State::Judging { ending: Ending::Complete } => Ended::Programme,
-            _ => Ended::Early,
-        };
-        Ok(vec![match self.judged(ended).await {
-            Ok(judgement) => {
-                self.soak.judgement = judgement;
-                Event::Judged
-            }
-            // Evidence that nobody can read will not get better by stopping the worker: the soak ends undecided.
-            Err(error) => Event::NotJudged { reason: format!("{error:#}") },
-        }])
-    }
-
-    async fn judged(&mut self, ended: Ended) -> anyhow::Result<Option<Judgement>> {
-        self.read_bundle().await?;
-        let Some(evidence) = self.evidence()? else { return Ok(None) };
-        let bench = self.bench()?;
-        Ok(Some(tokio::task::spawn_blocking(move || bench.judge_last(&evidence, ended)).await?))
     }
 
     fn exclude_attempt(&mut self) {

@@ -2,8 +2,9 @@
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use pipeline::landscape::deployment::{Deployed, NotDeployable, Rollback};
 use pipeline::landscape::events::system_clock;
-use pipeline::landscape::local::{Local, LocalConfig, NotDeployable, Release, Rollback, Unchanged};
+use pipeline::landscape::local::{Local, LocalConfig, Release, Unchanged};
 use pipeline::landscape::ports::{self, Listener};
 use pipeline::landscape::residual::{self, Fate};
 use scorer::evidence::Event;
@@ -125,6 +126,11 @@ fn never() -> CancellationToken {
     CancellationToken::new()
 }
 
+/// Deploys a release; components whose version is the same go on.
+async fn keep(local: &Local, tag: &str, versions: &[(&str, &str)]) -> Result<Deployed, NotDeployable> {
+    local.deploy(&release(tag, versions), Unchanged::Keep, &never()).await
+}
+
 async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + DEADLINE;
     while !holds() {
@@ -147,10 +153,7 @@ async fn starts_in_order_and_upgrades_only_what_changed() {
     let world = World::new();
     let local =
         world.local(json!([server("checkout", json!({"payments": "PAYMENTS_URL"})), server("payments", json!({}))]));
-    let deployed = local
-        .deploy(&release("v1", &[("checkout", "1.0.0"), ("payments", "1.0.0")]), Unchanged::Keep, &never())
-        .await
-        .unwrap();
+    let deployed = keep(&local, "v1", &[("checkout", "1.0.0"), ("payments", "1.0.0")]).await.unwrap();
     assert_eq!(deployed.started, ["payments", "checkout"]);
     assert_eq!(world.starts(), ["payments 1.0.0", "checkout 1.0.0"]);
 
@@ -162,10 +165,7 @@ async fn starts_in_order_and_upgrades_only_what_changed() {
     assert_eq!(answer["env"].get("CARGO_MANIFEST_DIR"), None, "Mettle's own environment is not handed on");
     assert_eq!(get(first["checkout"].metrics_url.as_ref().unwrap()).await["version"], "1.0.0");
 
-    let deployed = local
-        .deploy(&release("v2", &[("checkout", "1.0.0"), ("payments", "2.0.0")]), Unchanged::Keep, &never())
-        .await
-        .unwrap();
+    let deployed = keep(&local, "v2", &[("checkout", "1.0.0"), ("payments", "2.0.0")]).await.unwrap();
     assert_eq!(deployed.started, ["payments"]);
     let second = local.peek();
     assert_eq!(second["checkout"].pids, first["checkout"].pids, "an unchanged component is not touched");
@@ -186,7 +186,7 @@ async fn starts_in_order_and_upgrades_only_what_changed() {
 async fn a_deployment_that_is_given_up_restores_what_ran() {
     let world = World::new();
     let local = Arc::new(world.local(json!([server("payments", json!({}))])));
-    local.deploy(&release("v1", &[("payments", "1.0.0")]), Unchanged::Keep, &never()).await.unwrap();
+    keep(&local, "v1", &[("payments", "1.0.0")]).await.unwrap();
     let give_up = CancellationToken::new();
     let (deploying, stop) = (local.clone(), give_up.clone());
     let task = tokio::spawn(async move {
@@ -207,14 +207,11 @@ async fn a_release_that_is_not_healthy_is_rolled_back() {
     payments["health"]["deadline"] = json!("3s");
     let local = world.local(json!([server("checkout", json!({"payments": "PAYMENTS_URL"})), payments]));
 
-    let nothing = local.deploy(&release("v0", &[("payments", "exits")]), Unchanged::Keep, &never()).await.unwrap_err();
+    let nothing = keep(&local, "v0", &[("payments", "exits")]).await.unwrap_err();
     assert_eq!(nothing.rollback, Rollback::Nothing);
     assert!(local.peek().is_empty());
 
-    local
-        .deploy(&release("v1", &[("checkout", "1.0.0"), ("payments", "1.0.0")]), Unchanged::Keep, &never())
-        .await
-        .unwrap();
+    keep(&local, "v1", &[("checkout", "1.0.0"), ("payments", "1.0.0")]).await.unwrap();
     let checkout = local.pids("checkout");
     let cases = [("exits", "exited with code 3", Some("cannot go on")), ("unready", "/healthz answers 503", None)];
     for (version, reason, line) in cases {
@@ -229,7 +226,7 @@ async fn a_release_that_is_not_healthy_is_rolled_back() {
         assert_eq!(get(state["payments"].user_url.as_ref().unwrap()).await["version"], "1.0.0");
         assert_eq!(local.pids("checkout"), checkout);
     }
-    let unknown = local.deploy(&release("v3", &[("nobody", "1")]), Unchanged::Keep, &never()).await.unwrap_err();
+    let unknown = keep(&local, "v3", &[("nobody", "1")]).await.unwrap_err();
     assert_eq!((unknown.component.as_str(), unknown.rollback), ("nobody", Rollback::Untouched));
     local.shutdown().await;
 }
@@ -238,7 +235,7 @@ async fn a_release_that_is_not_healthy_is_rolled_back() {
 async fn a_crash_is_an_event_and_restarts_are_bounded() {
     let world = World::new();
     let local = world.local(json!([server("web", json!({}))]));
-    local.deploy(&release("v1", &[("web", "1")]), Unchanged::Keep, &never()).await.unwrap();
+    keep(&local, "v1", &[("web", "1")]).await.unwrap();
     let mut events = Vec::new();
     for round in 1..=3_u64 {
         until("ready", || local.ready("web")).await;
@@ -256,10 +253,7 @@ async fn a_crash_is_an_event_and_restarts_are_bounded() {
     assert!(events[0].detail.contains("SIGKILL"), "{:?}", events[0]);
     assert_eq!(local.peek()["web"].pids, Vec::<i32>::new());
     // Deploying the same release brings back what was left down.
-    assert_eq!(
-        local.deploy(&release("v1", &[("web", "1")]), Unchanged::Keep, &never()).await.unwrap().started,
-        ["web"]
-    );
+    assert_eq!(keep(&local, "v1", &[("web", "1")]).await.unwrap().started, ["web"]);
     local.shutdown().await;
 }
 
@@ -269,7 +263,7 @@ async fn a_gigabyte_of_logs_does_not_fill_the_disk() {
     let local = world.local(json!([{"name": "flood", "user": false, "health": {"alive": "10ms"},
         "command": ["sh", "-c", "head -c 1000000000 /dev/zero | tr '\\0' x; echo; echo over; exec sleep 600"],
         "logs": {"maxSize": "1MB", "keep": 2}}]));
-    local.deploy(&release("v1", &[("flood", "1")]), Unchanged::Keep, &never()).await.unwrap();
+    keep(&local, "v1", &[("flood", "1")]).await.unwrap();
     let log = world.dir.path().join("logs/flood.log");
     until("all is read", || fs::read(&log).unwrap_or_default().ends_with(b"over\n")).await;
     let sizes: Vec<u64> =
@@ -284,7 +278,7 @@ async fn a_gigabyte_of_logs_does_not_fill_the_disk() {
 async fn the_end_of_a_component_takes_its_daemons_along() {
     let world = World::new();
     let local = world.local(daemons());
-    local.deploy(&release("v1", &[("d", "1")]), Unchanged::Keep, &never()).await.unwrap();
+    keep(&local, "v1", &[("d", "1")]).await.unwrap();
     until("daemons run", || local.pids("d").len() == 3).await;
     // The component alone is killed: what it leaves behind ends before it is started again.
     let before = local.pids("d");
@@ -322,7 +316,7 @@ async fn holder() {
     let mut components = daemons();
     components.as_array_mut().unwrap().push(server("web", json!({})));
     let local = local(Path::new(&dir), &std::env::var("HOLDER_ID").unwrap(), components);
-    local.deploy(&release("v1", &[("d", "1"), ("web", "1")]), Unchanged::Keep, &never()).await.unwrap();
+    keep(&local, "v1", &[("d", "1"), ("web", "1")]).await.unwrap();
     until("daemons run", || local.pids("d").len() == 3).await;
     let edges: Vec<u16> = local.edges().iter().map(|edge| edge.addr().port()).collect();
     let metrics = local.peek()["web"].metrics_url.clone().unwrap();
@@ -395,7 +389,7 @@ async fn a_port_that_another_program_answers_is_not_readiness() {
         assert_eq!(ports::listener(port, &[i32::try_from(std::process::id()).unwrap()]), Listener::Ours);
         listener
     });
-    let refused = local.deploy(&release("v1", &[("w", "1")]), Unchanged::Keep, &never()).await.unwrap_err();
+    let refused = keep(&local, "v1", &[("w", "1")]).await.unwrap_err();
     assert!(refused.reason.contains("does not belong to the component"), "{}", refused.reason);
     drop(thief.await.unwrap());
     local.shutdown().await;

@@ -1,0 +1,57 @@
+//! Judging what an attempt recorded.
+
+use super::Drive;
+use crate::soak::baseline::Run;
+use crate::soak::machine::{Ending, Event, State};
+use crate::worker::judge::{self, Bench};
+use anyhow::Context as _;
+use scorer::Evidence;
+use scorer::assess::Ended;
+use scorer::verdict::Judgement;
+
+impl Drive {
+    /// Own passed runs, while no other tag has any: then objectives decide.
+    fn first_tag(&self) -> anyhow::Result<Option<usize>> {
+        let runs = self.installation.store.runs()?;
+        let here: Vec<&Run> = runs.iter().filter(|r| r.landscape == self.soak.landscape).collect();
+        let others = here.iter().any(|r| r.tag != self.soak.tag);
+        Ok((!others).then_some(here.len()))
+    }
+
+    pub(super) fn bench(&mut self) -> anyhow::Result<Bench> {
+        if let Some(bench) = &self.bench {
+            return Ok(bench.clone());
+        }
+        let bundle = self.bundle.as_ref().context("the documents of the tag are not read")?;
+        let policy = self.soak.plan.as_ref().map_or(&self.truth.landscape.policy, |p| &p.policy_document);
+        let bench = Bench::load(&self.installation, &self.soak, bundle, policy, self.first_tag()?)?;
+        self.bench = Some(bench.clone());
+        Ok(bench)
+    }
+
+    pub(super) fn evidence(&self) -> anyhow::Result<Option<Evidence>> {
+        Ok(self.soak.evidence().map(|d| judge::evidence(&self.installation, d)).transpose()?)
+    }
+
+    pub(super) async fn judge(&mut self) -> anyhow::Result<Vec<Event>> {
+        let ended = match &self.soak.state {
+            State::Judging { ending: Ending::Complete } => Ended::Programme,
+            _ => Ended::Early,
+        };
+        Ok(vec![match self.judged(ended).await {
+            Ok(judgement) => {
+                self.soak.judgement = judgement;
+                Event::Judged
+            }
+            // Evidence that nobody can read will not get better by stopping the worker: the soak ends undecided.
+            Err(error) => Event::NotJudged { reason: format!("{error:#}") },
+        }])
+    }
+
+    async fn judged(&mut self, ended: Ended) -> anyhow::Result<Option<Judgement>> {
+        self.read_bundle().await?;
+        let Some(evidence) = self.evidence()? else { return Ok(None) };
+        let bench = self.bench()?;
+        Ok(Some(tokio::task::spawn_blocking(move || bench.judge_last(&evidence, ended)).await?))
+    }
+}
