@@ -145,7 +145,8 @@ fn by_baseline(input: &Assessment<'_>, facts: Facts<'_>) -> Judgement {
     let metrics = |side: &[(&Pair<'_>, Metric)]| side.iter().map(|(_, m)| m.clone()).collect::<Vec<_>>();
     let rules: Vec<String> = facts.rules.iter().map(|(name, _)| name.clone()).collect();
     let last = input.look >= input.policy.programme && input.ended != Ended::Running;
-    let reading = (!gate.is_empty() && input.look > 0).then(|| {
+    let ungated = gate.is_empty();
+    let reading = ((!ungated || !watch.is_empty()) && input.look > 0).then(|| {
         read(&Question {
             gate: &metrics(&gate),
             watch: &metrics(&watch),
@@ -162,7 +163,7 @@ fn by_baseline(input: &Assessment<'_>, facts: Facts<'_>) -> Judgement {
         judgement.provisional = facts.runs.len() < PROVISIONAL_BELOW;
         judgement.extra_samples = remaining(input, facts.elapsed);
         let mut facts = facts;
-        facts.gaps.push(gaps::no_gate_metric());
+        facts.gaps.extend(gaps::no_gate_metric(input.signals, facts.runs.len()));
         return finish(judgement, facts, Vec::new(), &BTreeSet::new());
     };
     let pairs: Vec<&Pair<'_>> = gate.iter().chain(&watch).map(|(pair, _)| *pair).collect();
@@ -179,6 +180,10 @@ fn by_baseline(input: &Assessment<'_>, facts: Facts<'_>) -> Judgement {
     judgement.missing = missing(input, &judged, verdict);
     let contexts: Vec<_> = facts.runs.iter().map(|run| &run.context).collect();
     let suspects = changed(&input.candidate.context, &contexts);
+    let mut facts = facts;
+    if ungated {
+        facts.gaps.extend(gaps::no_gate_metric(input.signals, facts.runs.len()));
+    }
     finish(judgement, facts, weighed, &suspects)
 }
 
@@ -197,7 +202,7 @@ pub struct Metrics {
 pub fn metrics_of(input: &Assessment<'_>) -> Metrics {
     let facts = Facts::of(input);
     let tiers = [Tier::Gate, Tier::Watch].map(|tier| facts.metrics(tier, input));
-    let units = tiers.iter().flatten().map(|(pair, _)| pair.unit()).collect();
+    let units = tiers.iter().flatten().map(|(pair, _)| pair.effect_unit()).collect();
     let [gate, watch] = tiers.map(|own| own.into_iter().map(|(_, metric)| metric).collect());
     Metrics { gate, watch, units }
 }
@@ -255,9 +260,12 @@ fn fill(judgement: &mut Judgement, reading: &Reading, judged: &[Judged<'_, '_>],
     judgement.baseline_runs = facts.runs.len();
     judgement.provisional = facts.runs.len() < PROVISIONAL_BELOW;
     judgement.tag_p = Some(reading.tag_p);
-    judgement.score = Some(reading.score);
-    judgement.score_low = Some(reading.low);
-    judgement.score_high = Some(reading.high);
+    // Metrics that only watch have no score.
+    if judged.iter().any(|j| j.pair.tier() == Tier::Gate) || reading.resilience.is_some() {
+        judgement.score = Some(reading.score);
+        judgement.score_low = Some(reading.low);
+        judgement.score_high = Some(reading.high);
+    }
     judgement.metrics = judged.iter().map(Judged::report).collect();
     judgement.dimensions = dimensions(reading, judged);
 }

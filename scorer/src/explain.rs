@@ -4,7 +4,7 @@ use crate::assess::Assessment;
 use crate::evidence::Context;
 use crate::gaps::{about, reason};
 use crate::metric::Kind;
-use crate::objectives::{level, whole};
+use crate::objectives::mean_level;
 use crate::pairing::Pair;
 use crate::quantity::{Unit, digits};
 use crate::reading::{MetricReading, ResilienceReading};
@@ -41,7 +41,7 @@ impl Judged<'_, '_> {
             component: self.pair.component(),
             tier: self.pair.tier(),
             dimension: self.pair.signal.dimension,
-            unit: self.pair.unit().name().to_owned(),
+            unit: self.pair.effect_unit().name().to_owned(),
             effect: reading.effect,
             effect_low: reading.limits.map(|l| l.0),
             effect_high: reading.limits.map(|l| l.1),
@@ -73,37 +73,60 @@ impl Judged<'_, '_> {
     /// allowed +2 pp`.
     fn sentence(&self, look: usize) -> String {
         let (unit, pair) = (self.pair.unit(), self.pair);
-        let now = pair.candidate.as_ref().map_or(f64::NAN, |m| whole(m, look));
+        let now = pair.candidate.as_ref().map_or(f64::NAN, |m| mean_level(&m.samples, look));
         let runs: Vec<f64> =
-            pair.baselines.iter().flatten().map(|m| level(&m.samples, look)).filter(|v| v.is_finite()).collect();
+            pair.baselines.iter().flatten().map(|m| mean_level(&m.samples, look)).filter(|v| v.is_finite()).collect();
         let before = runs.iter().sum::<f64>() / runs.len() as f64;
         // Degradation is positive in the judge; people read the change of the number itself.
         let sign = if pair.candidate.as_ref().is_some_and(|m| m.worse == Worse::Down) { -1.0 } else { 1.0 };
-        let effect = match (self.reading.effect, self.reading.limits) {
-            (Some(effect), Some((low, high))) if low.is_finite() && high.is_finite() => {
-                let (a, b) = if sign > 0.0 { (low, high) } else { (-high, -low) };
-                let limits = format!("{} to {}", unit.difference(a), unit.difference(b));
-                format!(" ({}, limits {limits})", unit.difference(sign * effect))
-            }
-            (Some(effect), _) => format!(" ({})", unit.difference(sign * effect)),
-            (None, _) => String::new(),
-        };
         format!(
-            "{}: {}{}, {} before{effect}; allowed {}",
+            "{}: {}{}, {} before{}; allowed {}",
             pair.name,
             unit.level(now),
             self.what(),
             unit.level(before),
-            unit.difference(sign * self.reading.margin),
+            self.effect(sign, now - before),
+            pair.effect_unit().difference(sign * self.reading.margin),
         )
+    }
+
+    /// ` (+3.7 pp, limits +2.9 pp to +4.5 pp)`; of a distribution what the difference is of as well. `seen`: what a
+    /// reader finds by subtraction.
+    fn effect(&self, sign: f64, seen: f64) -> String {
+        let unit = self.pair.effect_unit();
+        let Some(effect) = self.reading.effect else { return String::new() };
+        let (mut told, mut limits) = (sign * effect, String::new());
+        if let Some((low, high)) = self.reading.limits.filter(|(low, high)| low.is_finite() && high.is_finite()) {
+            let (a, b) = if sign > 0.0 { (low, high) } else { (-high, -low) };
+            // The judge cuts off what is far out, so that a few samples do not decide; the whole is larger than that.
+            let cut = unit == self.pair.unit() && sign * seen > high;
+            told = if cut || unit == self.pair.unit() && (a..=b).contains(&seen) { seen } else { told };
+            limits = match cut {
+                true => format!(", at least {}", unit.difference(sign * low)),
+                false => format!(", limits {} to {}", unit.difference(a), unit.difference(b)),
+            };
+        }
+        let difference = unit.difference(told);
+        match &self.pair.signal.form {
+            Form::Distribution { .. } => format!(
+                "; larger than one of the baseline in {} of cases, {} without a change ({difference}{limits})",
+                unit.level(0.5 + sign * effect),
+                unit.level(0.5)
+            ),
+            _ => format!(" ({difference}{limits})"),
+        }
     }
 
     fn what(&self) -> String {
         let Some(metric) = &self.pair.candidate else { return String::new() };
         match (&self.pair.signal.form, metric.kind) {
-            (Form::Latency { .. }, _) => {
-                let bound = metric.bound_s.map_or("its bound".to_owned(), |b| Unit::Seconds.level(b));
-                format!(" of requests slower than {bound}")
+            (Form::Distribution { .. }, _) => " in the median".to_owned(),
+            (Form::Latency { buckets, .. }, _) => {
+                let bound = |unit: Unit| metric.bound_s.map_or("its bound".to_owned(), |b| unit.level(b));
+                match Unit::of_series(buckets.name.trim_end_matches("_bucket")) {
+                    Unit::Bytes => format!(" of observations larger than {}", bound(Unit::Bytes)),
+                    _ => format!(" of requests slower than {}", bound(Unit::Seconds)),
+                }
             }
             (_, Kind::Share) => " of events were not good".to_owned(),
             _ => String::new(),
@@ -133,7 +156,7 @@ impl Judged<'_, '_> {
         match change.shape {
             Shape::Level | Shape::Events => began,
             Shape::Growth => {
-                format!(" It grows, by {} over the programme.", self.pair.unit().difference(self.reading.rise))
+                format!(" It grows, by {} over the programme.", self.pair.effect_unit().difference(self.reading.rise))
             }
             Shape::Tail => " Most samples are as before; a few are far off.".to_owned(),
             Shape::Spread => " It varies more than before.".to_owned(),
@@ -148,7 +171,7 @@ impl Judged<'_, '_> {
         let sentence = self.sentence(input.look);
         let (code, text) = if flag("no_evidence") {
             ("no_evidence", format!("{sentence}. Its samples say nothing about the margin."))
-        } else if flag("margin_too_tight") {
+        } else if flag("margin_too_tight") && !self.surely_beyond() {
             ("margin_too_tight", format!("{sentence}. The margin is narrower than what the samples can show."))
         } else {
             ("score_below", format!("{sentence}. Its score is at least {observed}, {wanted} is needed."))
@@ -156,13 +179,18 @@ impl Judged<'_, '_> {
         let finds = self.reading.smallest_change.map_or_else(String::new, |change| {
             format!(
                 " A soak of this length finds a change of {} in 8 of 10 cases.",
-                self.pair.unit().difference(change)
+                self.pair.effect_unit().difference(change)
             )
         });
         about(reason(code, ReasonSeverity::Error, format!("{text}{finds}"), &observed, &wanted), self.pair)
     }
 
-    /// Further samples until it can be shown; `None`: more time will not help.
+    /// Whether even the lower limit of the effect is more than what is allowed.
+    fn surely_beyond(&self) -> bool {
+        self.reading.limits.is_some_and(|(low, _)| low > self.reading.margin)
+    }
+
+    /// Further samples until it can be shown; `None`: more time is not known to help.
     pub(crate) fn extra(&self) -> Option<usize> {
         // At least one: what is not shown now needs something more.
         self.reading.n_star.map(|star| ((star - self.reading.n as f64).ceil().max(1.0)) as usize)
@@ -172,12 +200,12 @@ impl Judged<'_, '_> {
     pub(crate) fn short(&self) -> String {
         match self.extra() {
             Some(extra) => format!("{}: needs {extra} more samples", self.pair.name),
-            None => format!("{}: more time will not help", self.pair.name),
+            None => format!("{}: more time is not known to help", self.pair.name),
         }
     }
 
     fn effect_and_margin(&self) -> (String, String) {
-        let unit = self.pair.unit();
+        let unit = self.pair.effect_unit();
         let effect = self.reading.effect.map_or("unknown".to_owned(), |e| unit.difference(e));
         (effect, format!("at most {}", unit.difference(self.reading.margin)))
     }

@@ -55,7 +55,7 @@ impl<'a> Facts<'a> {
         if matches!(input.reference, Reference::FirstTag { .. }) || !runs.is_empty() {
             gaps.extend(pairs.iter().filter_map(|pair| gaps::of_metric(pair, &pairs, input, runs.len())));
         }
-        notes.extend(new_groups(&pairs, runs.len()));
+        notes.extend(new_metrics(&pairs, runs.len(), &gaps));
         let grid = candidate.grid().clone();
         let mut facts =
             Facts { pairs, offsets, runs, shares: shares_here, base_shares, gaps, notes, rules, elapsed, grid };
@@ -113,9 +113,11 @@ fn comparable_runs<'a>(input: &Assessment<'a>) -> (Vec<&'a Evidence>, Vec<Reason
     (runs, notes)
 }
 
-/// Metrics that no baseline run knows: they only watch until one does.
-fn new_groups(pairs: &[Pair<'_>], runs: usize) -> Vec<Reason> {
-    let new = |pair: &&Pair<'_>| runs > 0 && pair.candidate.is_some() && pair.baselines.iter().all(Option::is_none);
+/// Metrics that no baseline run knows and that are no gap: they only watch until one does.
+fn new_metrics(pairs: &[Pair<'_>], runs: usize, gaps: &[Gap]) -> Vec<Reason> {
+    let missed = |pair: &Pair<'_>| gaps.iter().any(|gap| gap.reason.metric.as_ref() == Some(&pair.name));
+    let unknown = |pair: &Pair<'_>| pair.candidate.is_some() && pair.baselines.iter().all(Option::is_none);
+    let new = |pair: &&Pair<'_>| runs > 0 && unknown(pair) && !missed(pair);
     let note = |pair: &Pair<'_>| {
         let text = format!("{} is new: no baseline run has it, so it only watches.", pair.name);
         gaps::about(gaps::reason("new_metric", ReasonSeverity::Info, text, "new", "known"), pair)

@@ -1,6 +1,7 @@
 //! From raw series to the values of a signal, one per sample of the grid.
 
 use crate::evidence::RawSeries;
+use crate::histogram::{Histograms, same_bound};
 use crate::metric::{Kind, Samples};
 use crate::quantity::Unit;
 use crate::recording::{Moved, Recording, value_at};
@@ -26,6 +27,8 @@ pub struct FormedMetric {
     pub unit: Unit,
     /// Bucket bound that stands for the threshold of a latency signal, seconds.
     pub bound_s: Option<f64>,
+    /// What a distribution is judged by; `samples` are its medians.
+    pub histograms: Option<Histograms>,
     /// Labels of the group.
     pub group: Labels,
 }
@@ -63,6 +66,7 @@ pub fn form(signal: &Signal, recording: &Recording<'_>) -> Vec<FormedMetric> {
     let formed = match &signal.form {
         Form::Ratio { good, total } => ratio(recording, good, total),
         Form::Latency { buckets, threshold_s } => latency(recording, buckets, *threshold_s),
+        Form::Distribution { buckets, group_by } => distributions(recording, buckets, group_by),
         Form::Gauge { series, group_by } => gauges(recording, series, group_by),
         Form::Rate { series, per, group_by } => rates(recording, series, per.as_ref(), group_by),
         Form::Count { series, group_by } => counts(recording, series, group_by),
@@ -75,11 +79,12 @@ pub fn form(signal: &Signal, recording: &Recording<'_>) -> Vec<FormedMetric> {
             // Shares and counts are formed as bad events, whatever the signal counts.
             Kind::Share | Kind::LatencyShare => direction(Worse::Up),
             Kind::Count => Worse::Up,
-            Kind::Gauge | Kind::Rate => signal.worse,
+            Kind::Gauge | Kind::Rate | Kind::Distribution => signal.worse,
         },
         unit: unit_of(&signal.form),
         samples: formed.samples,
         bound_s: formed.bound_s,
+        histograms: formed.histograms,
         group: formed.group,
     };
     formed.unwrap_or_default().into_iter().map(metric).collect()
@@ -90,6 +95,13 @@ struct Formed {
     kind: Kind,
     samples: Samples,
     bound_s: Option<f64>,
+    histograms: Option<Histograms>,
+}
+
+impl Formed {
+    fn new(group: Labels, kind: Kind, samples: Samples) -> Formed {
+        Formed { group, kind, samples, bound_s: None, histograms: None }
+    }
 }
 
 /// `memory{job=checkout}`.
@@ -105,6 +117,7 @@ fn unit_of(form: &Form) -> Unit {
     let by_name = |selector: &Selector| Unit::of_series(&selector.name);
     match form {
         Form::Ratio { .. } | Form::Latency { .. } => Unit::Share,
+        Form::Distribution { buckets, .. } => Unit::of_series(buckets.name.trim_end_matches("_bucket")),
         Form::Gauge { series, .. } => by_name(series),
         Form::Rate { series, per, .. } => match (Unit::of_series(series.name.trim_end_matches("_total")), per) {
             (unit @ (Unit::Seconds | Unit::Bytes), Some(_)) => unit,
@@ -187,7 +200,7 @@ fn ratio(recording: &Recording<'_>, good: &Selector, total: &Selector) -> Option
     // No good series while all events are known means that nothing was good, which is an answer.
     let zeros = vec![0.0; total.len()];
     let good = if good.is_empty() { zeros } else { absent_is_zero(increments_known(recording, &good), &total) };
-    Some(vec![Formed { group: Labels::new(), kind: Kind::Share, samples: bad_of(&good, &total), bound_s: None }])
+    Some(vec![Formed::new(Labels::new(), Kind::Share, bad_of(&good, &total))])
 }
 
 /// Increments with `None` where no series exists although its target was scraped, NaN where not known.
@@ -218,34 +231,47 @@ pub(crate) fn bound_of(series: &RawSeries) -> Option<f64> {
     }
 }
 
-/// The smallest finite bound at or above a threshold that every histogram has. `None`: no such bound, so nothing can
-/// be said about the threshold; the `+Inf` bucket would call every answer fast.
-fn usable_bound(buckets: &[&RawSeries], threshold_s: f64) -> Option<f64> {
+/// Bounds that every histogram among these buckets has, rising.
+fn common_bounds(buckets: &[&RawSeries]) -> Vec<f64> {
     let mut histograms: BTreeMap<Labels, Vec<f64>> = BTreeMap::new();
     for one in buckets {
         let mut labels = one.labels.clone();
         labels.remove("le");
         histograms.entry(labels).or_default().extend(bound_of(one));
     }
-    let first = histograms.values().next()?;
-    let near = |a: f64, b: f64| (a - b).abs() <= 1e-9 * b.abs();
-    let everywhere = |bound: &&f64| histograms.values().all(|bounds| bounds.iter().any(|b| near(*b, **bound)));
-    let enough = |bound: &&f64| bound.is_finite() && **bound >= threshold_s * (1.0 - 1e-9);
-    first.iter().filter(enough).filter(everywhere).copied().min_by(f64::total_cmp)
+    let Some(first) = histograms.values().next() else { return Vec::new() };
+    let everywhere = |bound: &&f64| histograms.values().all(|bounds| bounds.iter().any(|b| same_bound(*b, **bound)));
+    let mut common: Vec<f64> = first.iter().filter(everywhere).copied().collect();
+    common.sort_by(f64::total_cmp);
+    common.dedup_by(|a, b| same_bound(*a, *b));
+    common
+}
+
+/// Increments of all buckets with this bound.
+fn upto(recording: &Recording<'_>, buckets: &[&RawSeries], bound: f64) -> Vec<f64> {
+    let own: Vec<&RawSeries> =
+        buckets.iter().copied().filter(|s| bound_of(s).is_some_and(|b| same_bound(b, bound))).collect();
+    increments(recording, &own, Scale::Increment)
 }
 
 fn latency(recording: &Recording<'_>, buckets: &Selector, threshold_s: f64) -> Option<Vec<Formed>> {
     let buckets = matching(recording, buckets)?;
-    let bound = usable_bound(&buckets, threshold_s)?;
-    let with = |wanted: f64| -> Vec<&RawSeries> {
-        // The tolerance is for finite bounds: every bound is within a share of infinity.
-        let near = |b: f64| b == wanted || wanted.is_finite() && (b - wanted).abs() <= 1e-9 * wanted.abs();
-        buckets.iter().copied().filter(|s| bound_of(s).is_some_and(near)).collect()
+    // Without a finite bound nothing can be said about the threshold; the `+Inf` bucket would call every answer fast.
+    let enough = |bound: &f64| bound.is_finite() && *bound >= threshold_s * (1.0 - 1e-9);
+    let bound = common_bounds(&buckets).into_iter().find(enough)?;
+    let samples = bad_of(&upto(recording, &buckets, bound), &upto(recording, &buckets, f64::INFINITY));
+    Some(vec![Formed { bound_s: Some(bound), ..Formed::new(Labels::new(), Kind::LatencyShare, samples) }])
+}
+
+fn distributions(recording: &Recording<'_>, buckets: &Selector, by: &[String]) -> Option<Vec<Formed>> {
+    let formed = |(group, buckets): (Labels, Vec<&RawSeries>)| {
+        let bounds = common_bounds(&buckets);
+        let cumulative: Vec<Vec<f64>> = bounds.iter().map(|bound| upto(recording, &buckets, *bound)).collect();
+        let histograms = Histograms::classic(bounds, &cumulative)?;
+        let medians = Samples::Values(histograms.quantiles(0.5));
+        Some(Formed { histograms: Some(histograms), ..Formed::new(group, Kind::Distribution, medians) })
     };
-    let below = increments(recording, &with(bound), Scale::Increment);
-    let total = increments(recording, &with(f64::INFINITY), Scale::Increment);
-    let samples = bad_of(&below, &total);
-    Some(vec![Formed { group: Labels::new(), kind: Kind::LatencyShare, samples, bound_s: Some(bound) }])
+    Some(grouped(matching(recording, buckets)?, by).into_iter().filter_map(formed).collect())
 }
 
 fn gauges(recording: &Recording<'_>, series: &Selector, by: &[String]) -> Option<Vec<Formed>> {
@@ -267,8 +293,7 @@ fn gauges(recording: &Recording<'_>, series: &Selector, by: &[String]) -> Option
         }
         sums.iter().zip(seen).map(|(sum, seen)| if seen { *sum } else { f64::NAN }).collect()
     };
-    let formed =
-        |(group, members)| Formed { group, kind: Kind::Gauge, samples: Samples::Values(sum(members)), bound_s: None };
+    let formed = |(group, members)| Formed::new(group, Kind::Gauge, Samples::Values(sum(members)));
     Some(groups.into_iter().map(formed).collect())
 }
 
@@ -288,7 +313,7 @@ fn rates(recording: &Recording<'_>, series: &Selector, per: Option<&Selector>, b
     };
     let formed = |(group, members): (Labels, Vec<&RawSeries>)| {
         let samples = Samples::Values(value(&group, &members));
-        Formed { group, kind: Kind::Rate, samples, bound_s: None }
+        Formed::new(group, Kind::Rate, samples)
     };
     Some(groups.into_iter().map(formed).collect())
 }
@@ -299,7 +324,7 @@ fn counts(recording: &Recording<'_>, series: &Selector, by: &[String]) -> Option
         let events = increments(recording, &members, Scale::Increment);
         // Exposure: one per sample that was observed.
         let total = events.iter().map(|e| if e.is_finite() { 1.0 } else { f64::NAN }).collect();
-        Formed { group, kind: Kind::Count, samples: Samples::Events { events, total }, bound_s: None }
+        Formed::new(group, Kind::Count, Samples::Events { events, total })
     };
     Some(groups.into_iter().map(formed).collect())
 }

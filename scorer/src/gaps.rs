@@ -9,7 +9,7 @@ use crate::objectives::{Broken, Held, broken, held};
 use crate::pairing::Pair;
 use crate::quantity::duration_ms;
 use crate::resilience_input::{Recovery, Shares, recovers_late, undeclared, verified};
-use crate::signal::{Dimension, Tier};
+use crate::signal::{Dimension, Signal, Tier};
 use crate::verdict::{Reason, ReasonSeverity};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -165,6 +165,15 @@ pub(crate) fn of_metric(pair: &Pair<'_>, siblings: &[Pair<'_>], input: &Assessme
     } else if usable == 0 && is_new_group(pair, siblings) {
         // A new group of a known signal only watches until the baseline knows it.
         return None;
+    } else if let Some(why) = pair.differs() {
+        let text = format!("{why}: they cannot be compared.");
+        gap(
+            "not_comparable",
+            format!("{name}: other buckets than its baseline"),
+            text,
+            "other buckets",
+            "equal buckets",
+        )
     } else {
         let text = format!("{name} has enough samples in {usable} of {runs} baseline runs only.");
         gap("no_evidence", format!("{name}: baseline has no samples"), text, &format!("{usable} runs"), "3 runs")
@@ -245,7 +254,7 @@ pub(crate) fn hard_rules(
     let mut rules = Vec::new();
     for pair in pairs {
         let Some(metric) = &pair.candidate else { continue };
-        if let Some(found) = broken(pair.signal, metric, offsets, input.look) {
+        if let Some(found) = broken(&pair.signal, metric, offsets, input.look) {
             rules.push((format!("objective_broken:{}", pair.name), objective_broken(pair, &found)));
         }
     }
@@ -299,7 +308,7 @@ pub(crate) fn of_objectives(pairs: &[Pair<'_>], look: usize) -> Vec<Gap> {
         gated += usize::from(pair.signal.tier == Tier::Gate);
         let objective = metric.unit.level(pair.signal.objective.unwrap_or(f64::NAN));
         let name = &pair.name;
-        let found = match held(pair.signal, metric, look) {
+        let found = match held(&pair.signal, metric, look) {
             Held::Yes(_) => continue,
             Held::No(value) => {
                 let value = metric.unit.level(value);
@@ -327,8 +336,11 @@ pub(crate) fn no_baseline_injection(experiment: &str) -> Gap {
     Gap { reason: Reason { dimension: Some(Dimension::Resilience), ..found.reason }, short: found.short }
 }
 
-/// No gate metric could be judged.
-pub(crate) fn no_gate_metric() -> Gap {
-    let text = "No gate metric has samples on both sides: nothing can be shown.".to_owned();
-    gap("no_evidence", "gate metrics: none".to_owned(), text, "0 metrics", "at least 1 metric")
+/// No gate metric could be judged. Without a baseline run there is a gap that says why.
+pub(crate) fn no_gate_metric(signals: &[Signal], runs: usize) -> Option<Gap> {
+    let gates = signals.iter().any(|s| s.tier == Tier::Gate && s.margin.is_some());
+    let why = if gates { "No gate metric could be compared" } else { "No signal is a gate signal with a margin" };
+    let text = format!("{why}: nothing can be shown to be as good as before.");
+    let found = gap("no_evidence", "gate metrics: none".to_owned(), text, "0 metrics", "at least 1 metric");
+    (runs > 0).then_some(found)
 }

@@ -13,8 +13,10 @@ mod folds;
 pub mod form;
 mod gaps;
 pub mod grid;
+pub mod histogram;
 pub mod margin;
 pub mod metric;
+pub mod native;
 pub mod objectives;
 mod onset;
 mod pairing;
@@ -24,6 +26,7 @@ mod reading;
 pub mod recording;
 pub mod resilience_input;
 pub mod selector;
+pub mod shape;
 pub mod signal;
 pub mod verdict;
 

@@ -13,6 +13,8 @@ pub enum Kind {
     Share,
     /// Observations above a bound of a total.
     LatencyShare,
+    /// Ridits of a whole distribution.
+    Distribution,
     /// Rare events of a total.
     Count,
 }

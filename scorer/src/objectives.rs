@@ -75,6 +75,17 @@ pub fn whole(metric: &FormedMetric, look: usize) -> f64 {
     level(&metric.samples, look)
 }
 
+/// Mean level of the first `look` samples: events of all, or the mean. NaN: nothing was measured.
+pub fn mean_level(samples: &Samples, look: usize) -> f64 {
+    match samples {
+        Samples::Values(values) => {
+            let known: Vec<f64> = values.iter().take(look).copied().filter(|v| v.is_finite()).collect();
+            known.iter().sum::<f64>() / known.len() as f64
+        }
+        Samples::Events { .. } => level(samples, look),
+    }
+}
+
 /// Level of the first `look` samples: events of all, or the median. NaN: nothing was measured.
 pub fn level(samples: &Samples, look: usize) -> f64 {
     match samples {
@@ -96,7 +107,7 @@ pub fn level(samples: &Samples, look: usize) -> f64 {
 fn as_written(kind: Kind, value: f64) -> f64 {
     match kind {
         Kind::Share | Kind::LatencyShare => 1.0 - value,
-        Kind::Gauge | Kind::Rate | Kind::Count => value,
+        Kind::Gauge | Kind::Rate | Kind::Distribution | Kind::Count => value,
     }
 }
 

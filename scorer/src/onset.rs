@@ -1,5 +1,6 @@
 //! Where a change began: the place that splits the candidate's differences from the baseline best.
 
+use crate::descriptive::median;
 use crate::features::Feature;
 use crate::grid::Grid;
 use crate::pairing::Pair;
@@ -7,6 +8,8 @@ use crate::reading::MetricReading;
 use crate::report::Flag;
 use crate::verdict::{Change, Shape};
 
+/// An excursion is so many times as far from the baseline as the middle sample.
+const STANDS_OUT: f64 = 3.0;
 /// Samples that a change must last, and of an excursion.
 const SHORTEST: usize = 3;
 
@@ -15,7 +18,7 @@ pub(crate) fn change(pair: &Pair<'_>, reading: &MetricReading, grid: &Grid, look
     let away = differences(pair, look);
     let shape = shape(reading, &away);
     let onset = match shape {
-        Shape::Spike => excursion(&away),
+        Shape::Spike => excursion(&away).map(|(_, at)| at),
         Shape::Level | Shape::Events => split(&away).map(|(_, at)| at),
         // These have no beginning.
         Shape::Growth | Shape::Tail | Shape::Spread => None,
@@ -33,7 +36,7 @@ fn shape(reading: &MetricReading, away: &[(usize, f64)]) -> Shape {
     if reading.flags.iter().any(|flag| flag == Flag::Counts.name()) {
         return Shape::Events;
     }
-    if reading.p_peak < reading.p_fail {
+    if reading.p_peak < reading.p_fail && stands_out(away) {
         return Shape::Spike;
     }
     match reading.feature {
@@ -47,12 +50,11 @@ fn shape(reading: &MetricReading, away: &[(usize, f64)]) -> Shape {
 
 /// Candidate minus the mean of the baseline runs at the same place, for every sample that both sides have.
 fn differences(pair: &Pair<'_>, look: usize) -> Vec<(usize, f64)> {
-    let Some(candidate) = &pair.candidate else { return Vec::new() };
     let usual = |i: usize| {
-        let values: Vec<f64> = pair.baselines.iter().flatten().map(|m| m.value(i)).filter(|v| v.is_finite()).collect();
+        let values: Vec<f64> = pair.compared_before(i).into_iter().filter(|v| v.is_finite()).collect();
         values.iter().sum::<f64>() / values.len() as f64
     };
-    (0..look).map(|i| (i, candidate.value(i) - usual(i))).filter(|(_, d)| d.is_finite()).collect()
+    (0..look).map(|i| (i, pair.compared(i) - usual(i))).filter(|(_, d)| d.is_finite()).collect()
 }
 
 /// Least squares of one step up from the baseline: how much it explains, and where it is.
@@ -83,18 +85,27 @@ fn line(away: &[(usize, f64)]) -> f64 {
 /// Whether far samples lie on both sides of the middle: the farthest twentieth, at least a quarter of it on the thinner side.
 fn both_sides(away: &[(usize, f64)]) -> bool {
     let mut values: Vec<f64> = away.iter().map(|(_, d)| *d).collect();
-    values.sort_by(f64::total_cmp);
-    let Some(middle) = values.get(values.len() / 2).copied() else { return false };
+    if values.is_empty() {
+        return false;
+    }
+    let middle = median(&values);
     values.sort_by(|a, b| (b - middle).abs().total_cmp(&(a - middle).abs()));
     values.truncate((values.len() / 20).max(1));
     let below = values.iter().filter(|v| **v < middle).count();
     4 * below.min(values.len() - below) >= values.len()
 }
 
-/// First sample of the largest mean of three.
-fn excursion(away: &[(usize, f64)]) -> Option<usize> {
-    let sum = |three: &[(usize, f64)]| three.iter().map(|(_, d)| d).sum::<f64>().abs();
-    away.windows(SHORTEST).max_by(|a, b| sum(a).total_cmp(&sum(b))).map(|three| three[0].0)
+/// The largest mean of three, and its first sample.
+fn excursion(away: &[(usize, f64)]) -> Option<(f64, usize)> {
+    let mean = |three: &[(usize, f64)]| three.iter().map(|(_, d)| d).sum::<f64>().abs() / SHORTEST as f64;
+    let means = away.windows(SHORTEST).map(|three| (mean(three), three[0].0));
+    means.max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)))
+}
+
+/// Whether the largest excursion is far beyond what the other samples do: a shift of all of them has one too.
+fn stands_out(away: &[(usize, f64)]) -> bool {
+    let values: Vec<f64> = away.iter().map(|(_, d)| *d).collect();
+    excursion(away).is_some_and(|(size, _)| size > STANDS_OUT * median(&values).abs())
 }
 
 #[cfg(test)]
@@ -127,6 +138,9 @@ mod tests {
     #[test]
     fn a_spike_begins_with_its_first_sample() {
         let away: Vec<(usize, f64)> = (0..30).map(|i| (i, if (12..15).contains(&i) { -7.0 } else { 0.5 })).collect();
-        assert_eq!(excursion(&away), Some(12));
+        assert_eq!(excursion(&away), Some((7.0, 12)));
+        assert!(stands_out(&away));
+        let shifted: Vec<(usize, f64)> = away.iter().map(|(i, d)| (*i, d + 12.0)).collect();
+        assert!(!stands_out(&shifted));
     }
 }

@@ -1,18 +1,23 @@
 //! Puts the candidate's metrics beside those of the baseline runs.
 
 use crate::form::{FormedMetric, form};
-use crate::metric::{Metric, Samples};
+use crate::metric::{Kind, Metric, Samples};
 use crate::quantity::Unit;
 use crate::recording::Recording;
-use crate::signal::{Margin, Signal, Tier};
+use crate::shape::{Above, Compared, shape};
+use crate::signal::{Form, Margin, Signal, Tier};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One metric of a signal in the candidate and in every baseline run; `None` where it was not formed.
 pub(crate) struct Pair<'a> {
-    pub(crate) signal: &'a Signal,
+    pub(crate) signal: Cow<'a, Signal>,
     pub(crate) name: String,
     pub(crate) candidate: Option<FormedMetric>,
     pub(crate) baselines: Vec<Option<FormedMetric>>,
+    /// What is compared of a distribution: baseline runs that were formed, in their order. `None` for other signals, and
+    /// where the buckets differ.
+    ridits: Option<Compared<Vec<f64>>>,
 }
 
 impl<'a> Pair<'a> {
@@ -33,13 +38,52 @@ impl<'a> Pair<'a> {
         if names.is_empty() {
             names.insert(signal.name.clone());
         }
-        let pair = |name: String| Pair {
-            signal,
-            candidate: candidate.remove(&name),
-            baselines: baselines.iter_mut().map(|run| run.remove(&name)).collect(),
-            name,
+        let pairs = |name: String| {
+            let candidate = candidate.remove(&name);
+            let baselines = baselines.iter_mut().map(|run| run.remove(&name)).collect();
+            Pair { signal: Cow::Borrowed(signal), name, candidate, baselines, ridits: None }.with_shape()
         };
-        names.into_iter().map(pair).collect()
+        names.into_iter().flat_map(pairs).collect()
+    }
+
+    /// The pair itself; of a distribution also the shares above bounds of the baseline, as latency signals that watch.
+    fn with_shape(mut self) -> Vec<Pair<'a>> {
+        let known: Vec<_> = self.baselines.iter().flatten().filter_map(|m| m.histograms.as_ref()).collect();
+        let found = self.candidate.as_ref().and_then(|m| shape(&known, m.histograms.as_ref()?));
+        let Some(found) = found else { return vec![self] };
+        self.ridits = Some(found.ridits);
+        let above: Vec<Pair<'a>> = found.above.into_iter().filter_map(|above| self.above(above)).collect();
+        [self].into_iter().chain(above).collect()
+    }
+
+    fn above(&self, above: Above) -> Option<Pair<'a>> {
+        let Form::Distribution { buckets, .. } = &self.signal.form else { return None };
+        let signal = Signal {
+            name: format!("{} {}", self.signal.name, above.name),
+            tier: Tier::Watch,
+            form: Form::Latency { buckets: buckets.clone(), threshold_s: above.bound },
+            margin: None,
+            rise: None,
+            objective: None,
+            ..Signal::clone(&self.signal)
+        };
+        let formed = |from: &FormedMetric, samples| FormedMetric {
+            name: format!("{} {}", self.name, above.name),
+            kind: Kind::LatencyShare,
+            samples,
+            unit: Unit::Share,
+            bound_s: Some(above.bound),
+            histograms: None,
+            ..from.clone()
+        };
+        let mut baselines = above.samples.baselines.into_iter();
+        Some(Pair {
+            name: format!("{} {}", self.name, above.name),
+            candidate: self.candidate.as_ref().map(|from| formed(from, above.samples.candidate)),
+            baselines: self.baselines.iter().map(|run| Some(formed(run.as_ref()?, baselines.next()?))).collect(),
+            signal: Cow::Owned(signal),
+            ridits: None,
+        })
     }
 
     /// Whether the metric can decide: a gate signal with a margin. Without a margin a signal only watches.
@@ -58,6 +102,40 @@ impl<'a> Pair<'a> {
         self.candidate.as_ref().map_or(Unit::Plain, |m| m.unit)
     }
 
+    /// Unit of effects and margins.
+    pub(crate) fn effect_unit(&self) -> Unit {
+        if matches!(self.signal.form, Form::Distribution { .. }) { Unit::Share } else { self.unit() }
+    }
+
+    /// What the judge compares of the candidate, sample by sample.
+    pub(crate) fn compared(&self, sample: usize) -> f64 {
+        match (&self.ridits, &self.candidate) {
+            (Some(ridits), _) => ridits.candidate.get(sample).copied().unwrap_or(f64::NAN),
+            (None, Some(metric)) => metric.value(sample),
+            (None, None) => f64::NAN,
+        }
+    }
+
+    /// The same of every baseline run.
+    pub(crate) fn compared_before(&self, sample: usize) -> Vec<f64> {
+        match &self.ridits {
+            Some(ridits) => ridits.baselines.iter().map(|r| r.get(sample).copied().unwrap_or(f64::NAN)).collect(),
+            None => self.baselines.iter().flatten().map(|m| m.value(sample)).collect(),
+        }
+    }
+
+    /// Why the candidate's numbers are not of the kind that the baseline's are: its buckets differ.
+    pub(crate) fn differs(&self) -> Option<String> {
+        let (here, mut there) = (self.candidate.as_ref()?, self.baselines.iter().flatten());
+        if here.histograms.is_some() && self.ridits.is_none() && there.any(|m| m.histograms.is_some()) {
+            return Some(format!("{} lacks buckets that its baseline has", self.name));
+        }
+        let other = there.find_map(|m| m.bound_s.filter(|bound| Some(*bound) != here.bound_s))?;
+        let bound = |seconds| Unit::Seconds.level(seconds);
+        let (here, there) = (here.bound_s.map_or("unknown".to_owned(), bound), bound(other));
+        Some(format!("{} counts what is slower than {here}, its baseline what is slower than {there}", self.name))
+    }
+
     /// Samples of the candidate among the first `look`.
     pub(crate) fn candidate_samples(&self, look: usize) -> usize {
         self.candidate.as_ref().map_or(0, |m| m.present(look))
@@ -65,15 +143,29 @@ impl<'a> Pair<'a> {
 
     /// Baseline runs in which at least this share of the first `look` samples is there.
     pub(crate) fn usable_runs(&self, look: usize, coverage: f64) -> Vec<&FormedMetric> {
-        let enough = |m: &&FormedMetric| look > 0 && m.present(look) as f64 >= coverage * look as f64;
-        self.baselines.iter().flatten().filter(enough).collect()
+        self.usable(look, coverage).into_iter().map(|(_, metric)| metric).collect()
+    }
+
+    /// The same, with their places among the runs that were formed.
+    fn usable(&self, look: usize, coverage: f64) -> Vec<(usize, &FormedMetric)> {
+        let enough = |m: &FormedMetric| look > 0 && m.present(look) as f64 >= coverage * look as f64;
+        let alike = |m: &FormedMetric| match &self.candidate {
+            Some(here) if here.histograms.is_some() => self.ridits.is_some(),
+            Some(here) => here.bound_s == m.bound_s,
+            None => true,
+        };
+        self.baselines.iter().flatten().enumerate().filter(|(_, m)| enough(m) && alike(m)).collect()
     }
 
     /// What the judge reads. `None` where the candidate or the whole baseline has nothing usable.
     pub(crate) fn metric(&self, offsets: &[u32], look: usize, coverage: f64) -> Option<Metric> {
         let candidate = self.candidate.as_ref().filter(|_| self.candidate_samples(look) > 0)?;
-        let baselines: Vec<Samples> =
-            self.usable_runs(look, coverage).into_iter().map(|m| cut(&m.samples, look)).collect();
+        let usable = self.usable(look, coverage);
+        let ridits = |values: &Vec<f64>| cut(&Samples::Values(values.clone()), look);
+        let (baselines, samples): (Vec<Samples>, Samples) = match &self.ridits {
+            Some(all) => (usable.iter().map(|(i, _)| ridits(&all.baselines[*i])).collect(), ridits(&all.candidate)),
+            None => (usable.iter().map(|(_, m)| cut(&m.samples, look)).collect(), cut(&candidate.samples, look)),
+        };
         if baselines.is_empty() {
             return None;
         }
@@ -88,7 +180,7 @@ impl<'a> Pair<'a> {
             kind: candidate.kind,
             worse: candidate.worse,
             baselines,
-            candidate: cut(&candidate.samples, look),
+            candidate: samples,
             by: value(by),
             rise: value(rise),
             relative,

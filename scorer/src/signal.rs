@@ -83,6 +83,14 @@ pub enum Form {
         /// Bound in seconds; the smallest bucket bound at or above it is used, and named in the report.
         threshold_s: f64,
     },
+    /// The whole distribution of a cumulative histogram, judged by its ridits: how probable it is that an observation
+    /// is larger than one of the baseline. One value a sample is its median.
+    Distribution {
+        /// Bucket series (`le` labels).
+        buckets: Selector,
+        /// One metric per value of these labels.
+        group_by: Vec<String>,
+    },
     /// Values as they are, summed over the matching series of a group.
     Gauge {
         /// Series.

@@ -34,6 +34,8 @@ pub enum FormKind {
     Ratio,
     /// Share above a bound.
     Latency,
+    /// A whole histogram: how probable it is that an observation is larger than one of the baseline.
+    Distribution,
     /// Values as they are.
     Gauge,
     /// Increments a second or per another counter.
@@ -94,7 +96,7 @@ pub struct SignalSpec {
     /// ratio: selector of all events.
     #[serde(default)]
     pub total: Option<String>,
-    /// latency: selector of the histogram's buckets.
+    /// latency, distribution: selector of the histogram's buckets.
     #[serde(default)]
     pub buckets: Option<String>,
     /// latency: the bound.
@@ -106,7 +108,7 @@ pub struct SignalSpec {
     /// rate: counter to divide by.
     #[serde(default)]
     pub per: Option<String>,
-    /// gauge, rate, count: one metric per value of these labels.
+    /// distribution, gauge, rate, count: one metric per value of these labels.
     #[serde(default)]
     pub group_by: Vec<String>,
     /// Component that it speaks of.
@@ -118,7 +120,7 @@ pub struct SignalSpec {
     /// Dimension.
     #[serde(default)]
     pub dimension: DimensionSpec,
-    /// Direction that is worse; ratio: down, latency and count: up, gauge: either, rate: either.
+    /// Direction that is worse; ratio: down, latency, distribution and count: up, gauge: either, rate: either.
     #[serde(default)]
     pub worse: Option<WorseSpec>,
     /// How much worse it may get, in its own unit: write "1pp", "10%", "4MB", "250ms" or a number in quotes.
@@ -253,6 +255,11 @@ impl Reader<'_> {
                     ));
                 }
                 Some((Form::Latency { buckets: buckets?, threshold_s: s.threshold?.0.as_secs_f64() }, Worse::Up))
+            }
+            FormKind::Distribution => {
+                self.strangers(&["buckets", "groupBy"]);
+                let buckets = self.selector("buckets", s.buckets.as_ref())?;
+                Some((Form::Distribution { buckets, group_by: s.group_by.clone() }, Worse::Up))
             }
             FormKind::Gauge => {
                 self.strangers(&["series", "groupBy"]);

@@ -180,7 +180,7 @@ pub fn undeclared<'a>(declared: &[Signal], runs: impl Iterator<Item = &'a FileRu
 fn names(signal: &Signal) -> Vec<&str> {
     match &signal.form {
         Form::Ratio { good, total } => vec![&good.name, &total.name],
-        Form::Latency { buckets, .. } => vec![&buckets.name],
+        Form::Latency { buckets, .. } | Form::Distribution { buckets, .. } => vec![&buckets.name],
         Form::Gauge { series, .. } | Form::Count { series, .. } => vec![&series.name],
         Form::Rate { series, per, .. } => std::iter::once(series).chain(per).map(|s| s.name.as_str()).collect(),
     }

@@ -67,8 +67,10 @@ impl Watch {
                 Reads::Latency { buckets: select(buckets)?, threshold_s: *threshold_s }
             }
             Form::Gauge { series, .. } => Reads::Value(select(series)?),
-            Form::Rate { .. } | Form::Count { .. } => {
-                return Err(format!("guard: signal `{name}` is a rate or count; guard a ratio, latency or gauge"));
+            Form::Distribution { .. } | Form::Rate { .. } | Form::Count { .. } => {
+                return Err(format!(
+                    "guard: signal `{name}` is a distribution, rate or count; guard a ratio, latency or gauge"
+                ));
             }
         };
         let bound = Bound { below: guard.below, above: guard.above };

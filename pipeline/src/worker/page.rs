@@ -154,7 +154,11 @@ fn charts(
             values: points.iter().map(|p| p.value.map(rounded)).collect(),
             low: points.iter().map(|p| p.low.map(rounded)).collect(),
             high: points.iter().map(|p| p.high.map(rounded)).collect(),
-            allowed: report.and_then(|(_, r)| allowed(any.worse, &before, r.margin)).map(rounded),
+            // The margin of a distribution is not in the unit of its medians.
+            allowed: report
+                .filter(|(_, r)| r.unit == any.unit.name())
+                .and_then(|(_, r)| allowed(any.worse, &before, r.margin))
+                .map(rounded),
             objective: m.signals[any.signal].objective.map(|o| as_drawn(any.kind, o)),
         };
         let worse = report.is_some_and(|(_, r)| r.worse);
@@ -173,7 +177,7 @@ fn decides(signal: &Signal) -> bool {
 fn as_drawn(kind: Kind, objective: f64) -> f64 {
     match kind {
         Kind::Share | Kind::LatencyShare => rounded(1.0 - objective),
-        Kind::Gauge | Kind::Rate | Kind::Count => objective,
+        Kind::Gauge | Kind::Rate | Kind::Distribution | Kind::Count => objective,
     }
 }
 

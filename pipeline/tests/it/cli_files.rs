@@ -63,7 +63,7 @@ fn files_are_judged_alone() {
     assert!(good.code == 0 && good.stdout.starts_with("pass, score"), "{good:?}");
     let slow = judge(folder.path(), "slow.csv", &["--policy", "policy.yaml"]);
     assert!(slow.code == 10 && slow.stdout.starts_with("fail, score 6"), "{slow:?}");
-    assert!(slow.stdout.contains("- latency: 249 ms, 199 ms before"), "{slow:?}");
+    assert!(slow.stdout.contains("- latency: 249 ms, 200 ms before"), "{slow:?}");
     let json: Value =
         serde_json::from_str(&judge(folder.path(), "slow.csv", &["--policy", "policy.yaml", "-o", "json"]).stdout)
             .unwrap();

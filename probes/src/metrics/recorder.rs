@@ -57,7 +57,7 @@ impl RecorderConfig {
         for signal in signals {
             let selectors = match &signal.form {
                 Form::Ratio { good, total } => vec![good, total],
-                Form::Latency { buckets, .. } => vec![buckets],
+                Form::Latency { buckets, .. } | Form::Distribution { buckets, .. } => vec![buckets],
                 Form::Gauge { series, .. } | Form::Count { series, .. } => vec![series],
                 Form::Rate { series, per, .. } => std::iter::once(series).chain(per).collect(),
             };

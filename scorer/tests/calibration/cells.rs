@@ -125,8 +125,9 @@ impl Cell {
     }
 }
 
-/// Measures all cells of a theme on all cores, writes them to the table, and ends with every broken promise.
-pub(crate) fn hold(theme: &'static str, cells: &[Cell]) {
+/// Measures all cells of a theme on all cores, writes them to the table, and ends with every broken promise; the rates
+/// otherwise.
+pub(crate) fn hold(theme: &'static str, cells: &[Cell]) -> Vec<Rate> {
     let rates = measure(cells);
     table::add(theme, &rates);
     let mut broken = String::new();
@@ -144,6 +145,7 @@ pub(crate) fn hold(theme: &'static str, cells: &[Cell]) {
     }
     // The seeds of a cell are its name and the number of the repetition.
     assert!(broken.is_empty(), "promises broken ({theme}):\n{broken}");
+    rates
 }
 
 fn measure(cells: &[Cell]) -> Vec<Rate> {

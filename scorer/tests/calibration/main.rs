@@ -9,6 +9,7 @@ mod cells;
 mod changes;
 mod demo;
 mod demo_data;
+mod distribution;
 mod ever;
 mod invariants;
 mod pass;

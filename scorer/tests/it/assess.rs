@@ -54,7 +54,7 @@ fn exposure(repetition: u32) -> Exposure {
 }
 
 /// One soak: 10 s warm-up, 60 steady samples, then faults; `slow` is the share of slow requests.
-fn soak(tag: &str, seed: u64, slow: f64) -> Evidence {
+pub(crate) fn soak(tag: &str, seed: u64, slow: f64) -> Evidence {
     let mut e = Evidence::default();
     e.subject.tag = tag.into();
     e.subject.soak = format!("soak-{seed}");
@@ -137,7 +137,7 @@ fn signals() -> Vec<Signal> {
 pub(crate) struct Case {
     pub(crate) candidate: Evidence,
     pub(crate) runs: Vec<Evidence>,
-    signals: Vec<Signal>,
+    pub(crate) signals: Vec<Signal>,
     policy: Policy,
     ended: Ended,
     first: bool,

@@ -7,8 +7,12 @@ use scorer::evidence::Evidence;
 use scorer::judge::{JudgeInput, Numbers, judge};
 use scorer::metric::{Kind, Metric, Samples};
 use scorer::policy::Policy;
-use scorer::signal::Worse;
+use scorer::signal::{Tier, Worse};
+use scorer::verdict::{MetricReport, ReasonSeverity};
 use scorer::{Judgement, Verdict};
+
+/// Flags of a gate metric with which no tag may pass.
+const BLOCKING: [&str; 3] = ["no_evidence", "coverage", "signal_vanished"];
 
 /// Numbers that break arithmetic.
 const HOSTILE: &[f64] = &[
@@ -151,7 +155,16 @@ fn earned(judgement: &Judgement) -> Result<(), TestCaseError> {
     if let Some(p) = judgement.tag_p {
         prop_assert!((0.0..=1.0).contains(&p), "tag p {p}");
     }
-    prop_assert!(judgement.verdict != Verdict::Pass || judgement.missing.is_empty(), "{judgement:#?}");
+    if judgement.verdict == Verdict::Pass {
+        let gates = || judgement.metrics.iter().filter(|m| m.tier == Tier::Gate);
+        // The case declares three gate metrics over 60 samples.
+        prop_assert_eq!(gates().count(), 3);
+        let earned = |m: &MetricReport| {
+            m.score_low >= 85.0 && m.n >= 48 && m.flags.iter().all(|f| !BLOCKING.contains(&f.as_str()))
+        };
+        prop_assert!(gates().all(earned), "{judgement:#?}");
+        prop_assert!(judgement.reasons.iter().all(|r| r.severity != ReasonSeverity::Error), "{judgement:#?}");
+    }
     for m in &judgement.metrics {
         prop_assert!([m.score, m.score_low, m.score_high].iter().all(|v| (0.0..=100.0).contains(v)), "{m:?}");
     }

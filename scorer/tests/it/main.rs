@@ -4,6 +4,7 @@ mod assess;
 mod changed;
 mod exact;
 mod forming;
+mod histograms;
 mod hostile;
 mod interim;
 mod noise;

@@ -46,6 +46,7 @@ impl Trace {
             samples: self.judged.clone(),
             unit: self.unit,
             bound_s: self.bound_s,
+            histograms: None,
             group: BTreeMap::new(),
         }
     }
