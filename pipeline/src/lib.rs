@@ -13,6 +13,7 @@ pub mod init;
 pub mod landscape;
 pub mod ledger;
 pub mod note;
+pub mod remedy;
 pub mod report;
 pub mod soak;
 pub mod store;

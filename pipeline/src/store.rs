@@ -2,6 +2,7 @@
 //!
 //! Every write is one transaction with `synchronous = FULL`: what was acknowledged survives a kill and a power cut.
 
+use crate::crash;
 use crate::soak::baseline::Run;
 use crate::soak::record::{Cause, Line, Subject};
 use crate::soak::{Soak, SoakId, State};
@@ -173,7 +174,7 @@ impl Store {
         let later = latest(&tx)?.map_or(now, |latest| now.max(latest + TICK));
         let soak = Soak::request(subject, cause, later);
         write_soak(&tx, &soak)?;
-        tx.commit()?;
+        crash::around("requested", || tx.commit())?;
         Ok(soak)
     }
 
@@ -191,7 +192,7 @@ impl Store {
             return Ok(false);
         }
         write_soak(&tx, soak)?;
-        tx.commit()?;
+        crash::around("replaced", || tx.commit())?;
         Ok(true)
     }
 
@@ -267,7 +268,9 @@ impl Store {
     /// # Errors
     /// As the disk says.
     pub fn put_run(&self, run: &Run) -> StoreResult<()> {
-        self.db().execute("INSERT OR REPLACE INTO run (soak, body) VALUES (?1, ?2)", params![run.soak, write(run)?])?;
+        let body = write(run)?;
+        let insert = "INSERT OR REPLACE INTO run (soak, body) VALUES (?1, ?2)";
+        crash::around("in the baseline", || self.db().execute(insert, params![run.soak, body]))?;
         Ok(())
     }
 
@@ -284,10 +287,8 @@ impl Store {
     /// # Errors
     /// As the disk says.
     pub fn queue(&self, soak: &SoakId, body: &str) -> StoreResult<String> {
-        self.db().execute(
-            "INSERT OR IGNORE INTO outbox (soak, body, tries) VALUES (?1, ?2, 0)",
-            params![soak.as_str(), body],
-        )?;
+        let insert = "INSERT OR IGNORE INTO outbox (soak, body, tries) VALUES (?1, ?2, 0)";
+        crash::around("queued", || self.db().execute(insert, params![soak.as_str(), body]))?;
         Ok(self.queued(soak)?.unwrap_or_else(|| body.to_owned()))
     }
 
@@ -328,7 +329,7 @@ impl Store {
         let tx = writing(&mut db)?;
         tx.execute("UPDATE outbox SET sent = 1 WHERE soak = ?1", [soak.as_str()])?;
         tx.execute("DELETE FROM outbox WHERE sent = 1 AND soak IN (SELECT id FROM soak WHERE ended = 1)", [])?;
-        tx.commit()?;
+        crash::around("sent", || tx.commit())?;
         Ok(())
     }
 
@@ -349,10 +350,9 @@ impl Store {
     /// # Errors
     /// As the disk says.
     pub fn put_fault(&self, id: &str, state: &str, body: &str, now: DateTime<Utc>) -> StoreResult<()> {
-        self.db().execute(
-            "INSERT OR REPLACE INTO fault (id, state, body, at) VALUES (?1, ?2, ?3, ?4)",
-            params![id, state, body, now.to_rfc3339()],
-        )?;
+        let insert = "INSERT OR REPLACE INTO fault (id, state, body, at) VALUES (?1, ?2, ?3, ?4)";
+        let write = || self.db().execute(insert, params![id, state, body, now.to_rfc3339()]);
+        crash::around(&format!("fault {state}"), write)?;
         Ok(())
     }
 

@@ -165,6 +165,9 @@ pub fn main() -> ExitCode {
 
 fn failed(error: &anyhow::Error) -> ExitCode {
     eprintln!("error: {error:#}");
+    for hint in crate::remedy::hints(error) {
+        eprintln!("  hint: {hint}");
+    }
     let usage = error.downcast_ref::<crate::worker::OpenError>().is_some()
         || error.chain().any(|cause| cause.is::<crate::documents::Problems>());
     ExitCode::from(if usage { Exit::Usage as u8 } else { Exit::Unexpected as u8 })

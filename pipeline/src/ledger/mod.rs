@@ -147,7 +147,10 @@ impl LedgerError {
                 vec!["allow the worker to push mettle/ledger and release/* (branch and tag protection)".to_owned()]
             }
             LedgerError::Conflict { .. } => {
-                vec!["run `mettle ledger verify`; a soak is published once".to_owned()]
+                vec![
+                    "a soak is published once and its entry stays: see `git log -p mettle/ledger`, and soak the tag anew"
+                        .to_owned(),
+                ]
             }
             LedgerError::Raced { .. } => {
                 vec!["the publication stays in the outbox and is tried again".to_owned()]

@@ -183,7 +183,7 @@ pub enum Event {
         /// What is broken.
         reason: String,
     },
-    /// A phase or a fault window began.
+    /// A phase of the programme began.
     PhaseBegan {
         /// Index in the programme.
         phase: usize,

@@ -13,7 +13,7 @@ use super::observe::{self, Observation};
 use super::session::{Begin, Session};
 use super::sources::{SourceError, Sources, Truth};
 use super::view::{Notice, View};
-use crate::crash::{self, Side};
+use crate::crash;
 use crate::landscape::deployment::Rollback;
 use crate::landscape::local::{Local, Release, Unchanged};
 use crate::soak::Soak;
@@ -134,9 +134,13 @@ impl Drive {
     }
 
     fn store(&mut self) -> anyhow::Result<()> {
-        crash::point(Side::Before, &self.soak.state);
-        self.installation.store.put_soak(&self.soak).context("cannot store the state of the soak")?;
-        crash::point(Side::After, &self.soak.state);
+        let state = &self.soak.state;
+        let phase = match state {
+            State::Soaking { label, .. } => format!("{} {label:?}", state.word()).to_lowercase(),
+            _ => String::new(),
+        };
+        let write = || crash::around(&phase, || self.installation.store.put_soak(&self.soak));
+        crash::around(state.word(), write).context("cannot store the state of the soak")?;
         self.tell_gate()
     }
 

@@ -61,8 +61,10 @@ fn settle(world: &World) {
 #[test]
 fn before_and_after_every_persisted_transition() {
     let world = World::new();
-    let ways: [(&str, &[&str]); 3] = [
-        ("1.0", &["planned", "deploying", "warming up", "soaking", "undoing", "judging", "publishing", "ended"]),
+    let ways: [(&str, &[&str]); 5] = [
+        ("1.0", &["requested", "planned", "deploying", "warming up", "soaking"]),
+        ("1.1", &["soaking steady", "soaking fault", "fault intent", "fault injected", "fault undone"]),
+        ("1.2", &["undoing", "judging", "publishing", "queued", "sent", "in the baseline", "ended"]),
         // Its last look lacks evidence, so that the declared extension runs.
         ("8.0", &["extending"]),
         // It exits at once.

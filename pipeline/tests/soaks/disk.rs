@@ -44,7 +44,8 @@ fn a_full_disk_ends_the_worker_cleanly_and_loses_nothing() {
         let status = up.wait();
         assert_eq!(status.code(), Some(1), "{}", up.said());
         until("nothing is left", || leftovers::processes(world.path()).is_empty());
-        // There was no room for its words either, where they go to the same disk; what there is must name the remedy.
+        // What it says goes to another disk than the full one.
+        assert!(up.said().contains("free space"), "names the remedy: {}", up.said());
         drop(file);
         fs::remove_file(&ballast).unwrap();
         let mut up = world.up(&[]).ready();

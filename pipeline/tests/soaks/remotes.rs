@@ -13,6 +13,7 @@ fn an_unreachable_remote_loses_nothing_and_doubles_nothing() {
     fs::rename(&there, &away).unwrap();
     until("it ended all the same", || world.soaks().iter().all(|s| s.ended()));
     until("the push failed and is told", || up.said().contains("it stays in the outbox"));
+    assert!(up.said().contains("run `git ls-remote"), "names what to do: {}", up.said());
     assert_eq!(world.store().outgoing().unwrap().len(), 1);
     // Killed meanwhile: the outbox is on the disk.
     up.kill();

@@ -138,6 +138,8 @@ idle: rest
 /// The world; ends what is left of its processes when it is dropped, so that a failed test leaks nothing.
 pub struct World {
     dir: tempfile::TempDir,
+    /// What the workers say; not on the installation's disk, which may be full.
+    log: tempfile::NamedTempFile,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -151,7 +153,8 @@ impl World {
     pub fn new_in(folder: &Path) -> Self {
         let dir = tempfile::tempdir_in(folder).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let world = World { dir, runtime };
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let world = World { dir, log, runtime };
         fs::write(world.path().join("server.py"), SERVER).unwrap();
         fs::write(world.path().join("mettle.yaml"), SETTINGS).unwrap();
         world.commit("staging.git", &[("landscape.yaml", LANDSCAPE_FILE), ("processes.yaml", PROCESSES)], None);
@@ -238,9 +241,9 @@ impl World {
         document.unwrap().value.signals().unwrap()
     }
 
-    /// Starts `mettle up`; its words go to `log` beside the installation.
+    /// Starts `mettle up`.
     pub fn up(&self, environment: &[(&str, &str)]) -> Up {
-        let log = self.path().join("up.log");
+        let log = self.log.path().to_owned();
         let starts = fs::read_to_string(&log).unwrap_or_default().matches(ANSWERS).count();
         let stderr = File::options().create(true).append(true).open(&log).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_mettle"));
@@ -271,7 +274,7 @@ impl World {
 impl Drop for World {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            println!("the worker said:\n{}", fs::read_to_string(self.path().join("up.log")).unwrap_or_default());
+            println!("the worker said:\n{}", fs::read_to_string(self.log.path()).unwrap_or_default());
         }
         leftovers::end_all(self.path());
     }

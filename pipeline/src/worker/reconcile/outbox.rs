@@ -3,6 +3,7 @@
 use super::super::publish;
 use crate::git::GitError;
 use crate::ledger::LedgerError;
+use crate::remedy::told;
 use crate::store::{Store, StoreError};
 use crate::worker::installation::Installation;
 use crate::worker::sources::Sources;
@@ -113,7 +114,7 @@ impl Sender {
                 }
                 Err(error) => {
                     self.store.not_sent(&outgoing.soak, &format!("{error:#}"))?;
-                    self.complain(format!("the ledger is not pushed, it stays in the outbox: {error:#}"));
+                    self.complain(format!("the ledger is not pushed, it stays in the outbox: {}", told(&error)));
                     if after(&error) == Next::Waits {
                         return Ok(Next::Waits);
                     }

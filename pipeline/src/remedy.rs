@@ -1,0 +1,36 @@
+//! What a person can do about an error, from whatever caused it.
+
+use crate::git::GitError;
+use crate::ledger::LedgerError;
+
+/// Hints of the first cause that has some, one sentence each.
+pub fn hints(error: &anyhow::Error) -> Vec<String> {
+    let of = |cause: &(dyn std::error::Error + 'static)| {
+        let ledger = cause.downcast_ref::<LedgerError>().map(LedgerError::hints);
+        ledger.or_else(|| cause.downcast_ref::<GitError>().map(GitError::hints)).filter(|hints| !hints.is_empty())
+    };
+    error.chain().find_map(of).unwrap_or_default()
+}
+
+/// The error with its causes and, after a semicolon, what can be done about it.
+pub fn told(error: &anyhow::Error) -> String {
+    let hints = hints(error);
+    if hints.is_empty() { format!("{error:#}") } else { format!("{error:#}; {}", hints.join("; ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context as _;
+
+    #[test]
+    fn causes_are_asked_for_a_remedy() {
+        let missing = || GitError::NoSuchRef { place: "shop.git".into(), name: "v1.0.0".into() };
+        let error = Err::<(), _>(missing()).context("cannot plan").unwrap_err();
+        assert_eq!(hints(&error), ["push v1.0.0 to shop.git, or correct the name"]);
+        assert!(told(&error).starts_with("cannot plan: ") && told(&error).ends_with("or correct the name"));
+        let of_ledger = anyhow::Error::from(LedgerError::Git { operation: "fetch", source: missing() });
+        assert_eq!(hints(&of_ledger), hints(&error));
+        assert_eq!(told(&anyhow::anyhow!("nothing helps")), "nothing helps");
+    }
+}
