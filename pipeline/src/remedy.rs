@@ -2,14 +2,28 @@
 
 use crate::git::GitError;
 use crate::ledger::LedgerError;
+use std::io::ErrorKind;
 
 /// Hints of the first cause that has some, one sentence each.
 pub fn hints(error: &anyhow::Error) -> Vec<String> {
     let of = |cause: &(dyn std::error::Error + 'static)| {
-        let ledger = cause.downcast_ref::<LedgerError>().map(LedgerError::hints);
-        ledger.or_else(|| cause.downcast_ref::<GitError>().map(GitError::hints)).filter(|hints| !hints.is_empty())
+        let ledger = || cause.downcast_ref::<LedgerError>().map(LedgerError::hints);
+        let git = || cause.downcast_ref::<GitError>().map(GitError::hints);
+        let disk = || cause.downcast_ref::<std::io::Error>().map(of_disk);
+        ledger().or_else(git).or_else(disk).filter(|hints| !hints.is_empty())
     };
     error.chain().find_map(of).unwrap_or_default()
+}
+
+fn of_disk(error: &std::io::Error) -> Vec<String> {
+    let hint = match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            "free space and start again: nothing that was stored is lost"
+        }
+        ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => "make the folder writable",
+        _ => return Vec::new(),
+    };
+    vec![hint.to_owned()]
 }
 
 /// The error with its causes and, after a semicolon, what can be done about it.
@@ -31,6 +45,8 @@ mod tests {
         assert!(told(&error).starts_with("cannot plan: ") && told(&error).ends_with("or correct the name"));
         let of_ledger = anyhow::Error::from(LedgerError::Git { operation: "fetch", source: missing() });
         assert_eq!(hints(&of_ledger), hints(&error));
+        let full = Err::<(), _>(std::io::Error::from(ErrorKind::StorageFull)).context("cannot keep it").unwrap_err();
+        assert!(hints(&full)[0].starts_with("free space"));
         assert_eq!(told(&anyhow::anyhow!("nothing helps")), "nothing helps");
     }
 }
