@@ -4,8 +4,9 @@
 //! into `insufficient`; nothing ever turns a gap into a pass.
 
 use crate::combine::benjamini_hochberg;
+use crate::comparable::load_was_late;
 use crate::evidence::Evidence;
-use crate::explain::{DECIDED, Judged, Weighed, changed, odds, ordered, resilience};
+use crate::explain::{DECIDED, Judged, Weighed, changed, ordered};
 use crate::facts::Facts;
 use crate::form::FormedMetric;
 use crate::gaps;
@@ -14,8 +15,9 @@ use crate::metric::Metric;
 use crate::onset::change;
 use crate::pairing::Pair;
 use crate::policy::Policy;
-use crate::quantity::{Unit, digits};
+use crate::quantity::Unit;
 use crate::reading::{MetricReading, Reading, Shown, read};
+use crate::reasons::{decades, open, reasons};
 use crate::recording::Recording;
 use crate::resilience::Resilience;
 use crate::signal::{Dimension, Signal, Tier};
@@ -23,7 +25,7 @@ use crate::verdict::{Basis, DimensionScore, Judgement, Reason, ReasonSeverity, V
 use std::collections::{BTreeMap, BTreeSet};
 
 /// False discovery rate of the list of metrics that got worse.
-const WORSE_RATE: f64 = 0.05;
+pub(crate) const WORSE_RATE: f64 = 0.05;
 
 /// Baseline runs below which statistics only warn and a pass is provisional.
 pub const PROVISIONAL_BELOW: usize = 3;
@@ -169,6 +171,8 @@ fn by_baseline(input: &Assessment<'_>, facts: Facts<'_>) -> Judgement {
     let pairs: Vec<&Pair<'_>> = gate.iter().chain(&watch).map(|(pair, _)| *pair).collect();
     let judged = judged(&pairs, &reading, &facts.grid, input.look);
     let verdict = match reading.outcome {
+        // Numbers of a late generator prove nothing; a rule that is left needs none.
+        Shown::Worse if rules.is_empty() && load_was_late(&input.candidate.context) => Verdict::Insufficient,
         Shown::Worse => Verdict::Fail,
         Shown::NotWorse if facts.gaps.is_empty() && rules.is_empty() => Verdict::Pass,
         Shown::NotWorse | Shown::Warning | Shown::Neither => Verdict::Insufficient,
@@ -291,17 +295,6 @@ fn dimensions(reading: &Reading, judged: &[Judged<'_, '_>]) -> Vec<DimensionScor
     scores.into_values().collect()
 }
 
-/// Gate metrics that were not shown to be within their margins.
-fn open<'j, 'p, 'a>(input: &Assessment<'_>, judged: &'j [Judged<'p, 'a>]) -> impl Iterator<Item = &'j Judged<'p, 'a>> {
-    let kpi = input.policy.kpi;
-    judged.iter().filter(move |j| j.pair.tier() == Tier::Gate && below(j.reading.low, kpi))
-}
-
-/// Whether a score does not reach the KPI; one that is not a number does not.
-fn below(score: f64, kpi: f64) -> bool {
-    score.is_nan() || score < kpi
-}
-
 fn remaining(input: &Assessment<'_>, elapsed: usize) -> Option<usize> {
     Some(input.policy.programme.saturating_sub(elapsed)).filter(|rest| *rest > 0)
 }
@@ -321,59 +314,6 @@ fn extra(input: &Assessment<'_>, judged: &[Judged<'_, '_>], facts: &Facts<'_>, v
 
 fn missing(input: &Assessment<'_>, judged: &[Judged<'_, '_>], verdict: Verdict) -> Vec<String> {
     if verdict == Verdict::Insufficient { open(input, judged).map(Judged::short).collect() } else { Vec::new() }
-}
-
-/// Weight of a p: its decades.
-fn decades(p: f64) -> f64 {
-    -p.max(1e-300).log10()
-}
-
-fn reasons(input: &Assessment<'_>, reading: &Reading, judged: &[Judged<'_, '_>], verdict: Verdict) -> Vec<Weighed> {
-    let severity = if verdict == Verdict::Fail { ReasonSeverity::Error } else { ReasonSeverity::Warn };
-    let got_worse = |j: &Judged<'_, '_>| Weighed {
-        reason: j.got_worse(input.look, severity, reading.level),
-        weight: decades(j.p()),
-    };
-    let mut found: Vec<Weighed> = judged.iter().filter(|j| j.worse).map(got_worse).collect();
-    if verdict == Verdict::Fail && reading.tag_p <= reading.level && found.is_empty() {
-        // The tag failed by many small changes: name the largest of them.
-        found.extend(judged.iter().min_by(|a, b| a.p().total_cmp(&b.p())).map(got_worse));
-    }
-    if verdict == Verdict::Fail && reading.tag_p <= reading.level {
-        found.push(Weighed { reason: odds(reading.tag_p), weight: 0.0 });
-    }
-    if verdict == Verdict::Insufficient {
-        found.extend(
-            open(input, judged).map(|j| Weighed { reason: j.not_shown(input), weight: 100.0 - j.reading.low.max(0.0) }),
-        );
-    }
-    if let Some(r) = reading.resilience.filter(|r| r.p_fail <= WORSE_RATE || below(r.low, input.policy.kpi)) {
-        let severity = if verdict == Verdict::Pass { ReasonSeverity::Info } else { ReasonSeverity::Error };
-        found.push(Weighed { reason: resilience(r, severity), weight: decades(r.p_fail) });
-    }
-    if reading.outcome == Shown::Warning {
-        let text = format!(
-            "The numbers look worse than the baseline (p {}), but fewer than {PROVISIONAL_BELOW} baseline runs cannot show it.",
-            digits(reading.tag_p)
-        );
-        let note = gaps::reason(
-            "worse_than_baseline",
-            ReasonSeverity::Warn,
-            text,
-            &digits(reading.tag_p),
-            &digits(reading.level),
-        );
-        found.push(Weighed { reason: note, weight: decades(reading.tag_p) });
-    }
-    if verdict == Verdict::Pass {
-        let (low, kpi) = (digits(reading.low), digits(input.policy.kpi));
-        let text = format!("Shown not worse than its baseline: score at least {low}, {kpi} is needed.");
-        found.push(Weighed {
-            reason: gaps::reason("score_met", ReasonSeverity::Info, text, &low, &kpi),
-            weight: DECIDED,
-        });
-    }
-    found
 }
 
 /// Puts gaps, hard rules and notes beside the weighed reasons, in reading order.

@@ -58,6 +58,11 @@ pub fn load_problem(context: &Context) -> Option<&'static str> {
     }
 }
 
+/// Whether the load generator is known to have been late: what it measured proves nothing in either direction.
+pub fn load_was_late(context: &Context) -> bool {
+    context.load_valid == Some(false)
+}
+
 fn load_difference(candidate: &Context, baseline: &Context) -> Option<Difference> {
     let text = |load: Option<f64>| load.map_or("none".to_owned(), |load| format!("{load:.1}/s"));
     let same = match (candidate.load_per_s, baseline.load_per_s) {

@@ -1,7 +1,7 @@
 //! Everything that is found out before the numbers: what was formed, what may be compared, what is missing.
 
 use crate::assess::{Assessment, Ended, Reference};
-use crate::comparable::differences;
+use crate::comparable::{differences, load_was_late};
 use crate::evidence::Evidence;
 use crate::gaps::{self, Gap};
 use crate::grid::Grid;
@@ -46,7 +46,11 @@ impl<'a> Facts<'a> {
                 base_shares.entry(experiment).or_default().extend(values);
             }
         }
-        let rules = gaps::hard_rules(input, &pairs, &offsets, &recoveries);
+        // Objectives and recoveries are read from what a late generator measured: told, and no ground for a fail.
+        let late = load_was_late(&input.candidate.context);
+        let rules = gaps::hard_rules(input, &pairs, &offsets, &recoveries).into_iter();
+        let (rules, moot): (Vec<_>, Vec<_>) = rules.partition(|(_, rule)| !late || rule.code == gaps::FINDING_OPEN);
+        notes.extend(moot.into_iter().map(|(_, rule)| Reason { severity: ReasonSeverity::Warn, ..rule }));
         let mut gaps = gaps::of_the_run(input, elapsed);
         if matches!(input.reference, Reference::Runs(_)) && runs.is_empty() {
             gaps.push(gaps::no_baseline(input.reference.runs().len()));

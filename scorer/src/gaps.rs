@@ -13,6 +13,9 @@ use crate::signal::{Dimension, Signal, Tier};
 use crate::verdict::{Reason, ReasonSeverity};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// A critical finding that the baseline does not have.
+pub(crate) const FINDING_OPEN: &str = "finding_open";
+
 /// A reason with the short form for the list of what is missing.
 pub(crate) struct Gap {
     pub(crate) reason: Reason,
@@ -263,7 +266,7 @@ pub(crate) fn hard_rules(
     for finding in &input.candidate.findings {
         if finding.severity == Severity::Critical && !known.contains(finding.fingerprint.as_str()) {
             let text = format!("{}: {}. {}", finding.component, finding.title.trim_end_matches('.'), finding.remedy);
-            let found = reason("finding_open", ReasonSeverity::Error, text, &finding.detail, "no critical finding");
+            let found = reason(FINDING_OPEN, ReasonSeverity::Error, text, &finding.detail, "no critical finding");
             let component = Some(finding.component.clone());
             let found = Reason { component, dimension: Some(Dimension::Security), ..found };
             rules.push((format!("finding_open:{}", finding.fingerprint), found));

@@ -23,6 +23,7 @@ mod pairing;
 pub mod policy;
 pub mod quantity;
 mod reading;
+mod reasons;
 pub mod recording;
 pub mod resilience_input;
 pub mod selector;

@@ -138,9 +138,9 @@ pub(crate) struct Case {
     pub(crate) candidate: Evidence,
     pub(crate) runs: Vec<Evidence>,
     pub(crate) signals: Vec<Signal>,
-    policy: Policy,
-    ended: Ended,
-    first: bool,
+    pub(crate) policy: Policy,
+    pub(crate) ended: Ended,
+    pub(crate) first: bool,
 }
 
 pub(crate) fn case() -> Case {
@@ -168,7 +168,7 @@ pub(crate) fn judged(case: &Case) -> Judgement {
     })
 }
 
-fn codes(judgement: &Judgement) -> Vec<&str> {
+pub(crate) fn codes(judgement: &Judgement) -> Vec<&str> {
     judgement.reasons.iter().map(|r| r.code.as_str()).collect()
 }
 
@@ -199,10 +199,8 @@ fn a_slower_tag_fails_and_says_so() {
     );
 }
 
-#[test]
-fn hard_rules_fail_without_statistics() {
-    let mut found = case();
-    let finding = Finding {
+pub(crate) fn critical() -> Finding {
+    Finding {
         fingerprint: "f".into(),
         check: "exposure.git".into(),
         severity: Severity::Critical,
@@ -210,23 +208,32 @@ fn hard_rules_fail_without_statistics() {
         title: "/.git is served".into(),
         detail: "200".into(),
         remedy: "Do not serve it.".into(),
-    };
-    found.candidate.findings = vec![finding.clone()];
+    }
+}
+
+pub(crate) fn late_recovery(case: &mut Case) {
+    for series in case.candidate.series.iter_mut().filter(|s| s.labels.get("code").is_some_and(|c| c == "500")) {
+        (75..100).for_each(|i| series.values[i] += 100.0 * (i - 74) as f64);
+    }
+}
+
+#[test]
+fn hard_rules_fail_without_statistics() {
+    let mut found = case();
+    found.candidate.findings = vec![critical()];
     assert_eq!((judged(&found).verdict, codes(&judged(&found))[0]), (Verdict::Fail, "finding_open"));
-    found.runs[0].findings = vec![finding];
+    found.runs[0].findings = vec![critical()];
     assert_eq!(judged(&found).verdict, Verdict::Pass, "standing findings are debt");
     let mut broken = case();
     broken.signals[1].objective = Some(0.999);
     assert_eq!((judged(&broken).verdict, codes(&judged(&broken))[0]), (Verdict::Fail, "objective_broken"));
     let mut late = case();
-    for series in late.candidate.series.iter_mut().filter(|s| s.labels.get("code").is_some_and(|c| c == "500")) {
-        (75..100).for_each(|i| series.values[i] += 100.0 * (i - 74) as f64);
-    }
+    late_recovery(&mut late);
     assert!(codes(&judged(&late)).contains(&"recovery_late"), "{:#?}", judged(&late).reasons);
     assert_eq!(judged(&late).verdict, Verdict::Fail);
 }
 
-type Removal = (&'static str, fn(&mut Case));
+pub(crate) type Removal = (&'static str, fn(&mut Case));
 
 const REMOVALS: &[Removal] = &[
     ("all series", |c| c.candidate.series.clear()),

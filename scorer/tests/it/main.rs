@@ -12,3 +12,4 @@ mod properties;
 mod selectors;
 mod stories;
 mod vectors;
+mod worth;
