@@ -302,19 +302,24 @@ fn recovery_late(input: &Assessment<'_>, all: &[Recovery], experiment: &str, (la
     Reason { dimension: Some(Dimension::Resilience), component: target, ..found }
 }
 
-/// First tag: every declared objective must be held over the whole run, and there must be one on a gate signal.
+/// First tag: every declared objective must be held over the whole run, also that of a watch signal, and there
+/// must be one on a gate signal.
 pub(crate) fn of_objectives(pairs: &[Pair<'_>], look: usize) -> Vec<Gap> {
     let mut gaps = Vec::new();
     let mut gated = 0;
     for pair in pairs.iter().filter(|p| p.signal.objective.is_some()) {
-        let Some(metric) = &pair.candidate else { continue };
-        gated += usize::from(pair.signal.tier == Tier::Gate);
-        let objective = metric.unit.level(pair.signal.objective.unwrap_or(f64::NAN));
+        let gate = pair.signal.tier == Tier::Gate;
+        if gate && pair.candidate.is_none() {
+            // A gate signal without samples is a gap already, with or without an objective.
+            continue;
+        }
+        gated += usize::from(gate);
+        let objective = pair.unit().level(pair.signal.objective.unwrap_or(f64::NAN));
         let name = &pair.name;
-        let found = match held(&pair.signal, metric, look) {
+        let found = match pair.candidate.as_ref().map_or(Held::Unknown, |metric| held(&pair.signal, metric, look)) {
             Held::Yes(_) => continue,
             Held::No(value) => {
-                let value = metric.unit.level(value);
+                let value = pair.unit().level(value);
                 let text = format!("{name}: {value} over the whole soak, the objective is {objective}.");
                 gap("objective_broken", format!("{name}: {value}, objective {objective}"), text, &value, &objective)
             }

@@ -3,6 +3,7 @@
 use crate::assess::{Case, Removal, case, codes, critical, judged, late_recovery, soak};
 use scorer::Verdict;
 use scorer::assess::Ended;
+use scorer::signal::{Form, Selector, Signal, Tier};
 use scorer::verdict::ReasonSeverity;
 
 /// Everything by which a tag can fail while its load is on.
@@ -37,5 +38,20 @@ fn a_late_load_generator_proves_nothing_in_either_direction() {
             let errors = judgement.reasons.iter().filter(|r| r.severity == ReasonSeverity::Error);
             assert!(errors.map(|r| r.code.as_str()).all(|code| code == "finding_open"), "{what}: {judgement:#?}");
         }
+    }
+}
+
+#[test]
+fn an_objective_that_nothing_was_measured_for_is_no_pass_of_a_first_tag() {
+    for tier in [Tier::Gate, Tier::Watch] {
+        let mut case = Case { first: true, ..case() };
+        let form = Form::Gauge { series: Selector::parse("queue_depth").expect("legal"), group_by: vec![] };
+        case.signals.push(Signal { name: "queue".into(), tier, form, margin: None, ..case.signals[2].clone() });
+        let judgement = judged(&case);
+        assert_eq!(judgement.verdict, Verdict::Insufficient, "{tier:?}: {judgement:#?}");
+        let gaps = judgement.reasons.iter().filter(|r| r.metric.as_deref() == Some("queue"));
+        assert_eq!(gaps.map(|r| r.code.as_str()).collect::<Vec<_>>(), ["no_evidence"], "{tier:?}");
+        case.signals[3].objective = None;
+        assert_eq!(judged(&case).verdict == Verdict::Pass, tier == Tier::Watch, "a watch signal alone is not needed");
     }
 }
