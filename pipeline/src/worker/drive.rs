@@ -296,7 +296,7 @@ impl Drive {
         }
         if event == Event::LookFailed {
             // Kept before the state that rests on it: a fail that was seen survives a kill.
-            let evidence = session.evidence();
+            let evidence = session.evidence().await;
             self.keep(evidence).await?;
         }
         self.session = Some(session);

@@ -4,6 +4,7 @@ use super::bundle::{Bundle, SuiteDocument};
 use super::suites::{self, Running};
 use crate::landscape::local::Local;
 use probes::clock::RunClock;
+use probes::load::LoadReport;
 use probes::metrics::registry::Registry;
 use probes::metrics::selection::Selection;
 use probes::metrics::{Recorder, RecorderConfig, Target};
@@ -147,13 +148,16 @@ impl Session {
         self.exposures.extend(exposures);
     }
 
-    /// The evidence so far.
-    pub fn evidence(&self) -> Evidence {
+    /// The evidence so far, with what the load generator says of itself by now.
+    pub async fn evidence(&self) -> Evidence {
+        self.recorded(self.running.load_valid().await)
+    }
+
+    fn recorded(&self, load_valid: Option<bool>) -> Evidence {
         let mut context = self.context.clone();
         if self.running.has_load() {
             context.load_per_s = self.load_in_steady();
-            // Known only at the end; until then a look can end the observation, never decide the verdict.
-            context.load_valid = Some(true);
+            context.load_valid = load_valid;
         }
         let mut events = self.events.clone();
         events.extend(self.recorder.events());
@@ -194,8 +198,7 @@ impl Session {
     pub async fn end(mut self) -> Evidence {
         self.follow();
         let load = self.running.stop().await;
-        let mut evidence = self.evidence();
-        evidence.context.load_valid = self.running.has_load().then_some(load.as_ref().is_some_and(|l| l.is_valid()));
+        let mut evidence = self.recorded(Some(load.as_ref().is_some_and(LoadReport::is_valid)));
         if let Some(load) = load {
             let detail = serde_json::to_string(&load).unwrap_or_default();
             evidence.events.push(Event {

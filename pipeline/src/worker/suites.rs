@@ -5,7 +5,7 @@ use crate::landscape::local::Local;
 use crate::landscape::processes::Check;
 use probes::business::{self, BusinessConfig};
 use probes::clock::RunClock;
-use probes::load::{Engine, LoadReport, Targets};
+use probes::load::{Engine, LoadReport, Targets, Validity};
 use probes::metrics::registry::Registry;
 use probes::reach::{self, ReachProbe, ReachTarget};
 use probes::security::{ScanContext, scan};
@@ -217,6 +217,14 @@ impl Running {
     /// Whether a load was declared.
     pub fn has_load(&self) -> bool {
         !matches!(self.load, Load::None)
+    }
+
+    /// Whether the load counts so far; none without a load, and while nobody knows.
+    pub async fn load_valid(&self) -> Option<bool> {
+        match &self.load {
+            Load::Running(engine) => engine.validity().await.map(|validity| validity == Validity::Valid),
+            Load::None | Load::Over => None,
+        }
     }
 
     /// Changes the rate of the load.

@@ -1,16 +1,19 @@
 //! Missing evidence never becomes a pass: on recorded evidence, and in a real soak.
 
 use crate::world::{METRICS_SIGNALS, World, until};
+use nix::sys::signal::Signal;
+use pipeline::soak::{Soak, State};
 use pipeline::worker::verdict_of;
 use scorer::Verdict;
 use scorer::assess::{Assessment, Ended, Reference, assess, elapsed};
-use scorer::evidence::Evidence;
-use scorer::{Policy, Signal};
+use scorer::evidence::{Evidence, PhaseLabel};
+use scorer::{Policy, Signal as Judged};
+use std::time::Duration;
 
 /// Everything a judgement of the small product needs.
 struct Recorded {
     candidate: Evidence,
-    signals: Vec<Signal>,
+    signals: Vec<Judged>,
     policy: Policy,
 }
 
@@ -101,6 +104,67 @@ fn a_metric_that_vanishes_during_a_soak_is_not_a_pass() {
     assert_eq!(world.gate("v7.0.0").0, 11, "insufficient is no yes");
     assert_eq!(up.interrupt(), 130);
 }
+
+/// What a late generator measured can fail no tag, and a fail that is stopped early does not say that it was on time.
+#[test]
+fn a_load_generator_that_was_held_up_is_seen_at_the_first_look() {
+    let world = World::new();
+    world.set_landscape("processes.yaml", |text| text.replace("    reaches:", "    metrics: /metrics\n    reaches:"));
+    let files = [
+        ("mettle/programme.yaml", LOADED),
+        ("mettle/signals.yaml", HOPELESS_SIGNALS),
+        ("mettle/suites/knock.yaml", KNOCK),
+    ];
+    world.push_with("1.0.0", &files);
+    let mut up = world.up(&[]).ready();
+    let warms_up = |s: &Soak| matches!(&s.state, State::Soaking { label: PhaseLabel::Warmup, .. });
+    until("it warms up under load", || world.soaks().iter().any(warms_up));
+    up.signal(Signal::SIGSTOP);
+    // Not a wait for something: this long the generator cannot keep its schedule.
+    std::thread::sleep(Duration::from_millis(1500));
+    up.signal(Signal::SIGCONT);
+    until("the soak is over", || world.soaks().first().is_some_and(|s| s.ended()));
+    assert_eq!(up.interrupt(), 130);
+    let soak = world.soaks().remove(0);
+    let store = datasets::EvidenceStore::open(&world.path().join("evidence")).unwrap();
+    let evidence = store.get(&soak.evidence().unwrap().parse().unwrap()).unwrap();
+    assert_eq!(evidence.context.load_valid, Some(false), "{:?}", evidence.context);
+    assert_eq!(verdict_of(&soak), Verdict::Insufficient, "{soak:?}");
+    let judgement = soak.judgement.unwrap();
+    assert_eq!(judgement.reasons[0].code, "not_comparable", "{judgement:?}");
+    assert!(judgement.reasons.iter().any(|r| r.code == "objective_broken"), "it is told all the same: {judgement:?}");
+}
+
+const LOADED: &str = r#"
+apiVersion: mettle/v1
+kind: Programme
+metadata: {name: loaded}
+interval: 100ms
+load: {suite: knock}
+phases:
+  - {name: warmup, samples: 40}
+  - {name: steady, samples: 20}
+looks: {first: 10}
+"#;
+
+const KNOCK: &str = r#"
+apiVersion: mettle/v1
+kind: Suite
+class: performance
+name: knock
+load:
+  rate: 100/s
+  limitMs: 250
+  requests: [{name: knock, component: front, path: /healthz}]
+"#;
+
+/// No version holds it.
+const HOPELESS_SIGNALS: &str = r#"
+apiVersion: mettle/v1
+kind: Signals
+signals:
+  - {name: level, kind: gauge, series: 'tiny_level{job="front"}', component: front, tier: gate, dimension: performance, worse: up, objective: 1, margin: 50%}
+"#;
 
 /// Without faults.
 const PLAIN: &str = r#"

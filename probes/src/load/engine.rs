@@ -3,7 +3,7 @@
 use super::document::Load;
 use super::mix::Mix;
 use super::pool::{self, Host, Job, Queued, Shared, Template};
-use super::report::LoadReport;
+use super::report::{LoadReport, Validity};
 use super::schedule::Schedule;
 use super::tally::Tally;
 use super::timer::Timer;
@@ -16,13 +16,16 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::LocalSet;
 use tokio_util::sync::CancellationToken;
 
 /// Shortest sleep of the pacer; requests due within it start in one burst. A hundredth of the shortest response limit
 /// that the documents allow would be shorter than the kernel's own wake-up.
 const SHORTEST_SLEEP: Duration = Duration::from_micros(100);
+
+/// A generator that does not answer within this time says nothing of itself.
+const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 
 /// Least room of a queue: a burst at a low rate must find some.
 const SMALLEST_ROOM: usize = 1024;
@@ -60,10 +63,14 @@ pub enum LoadError {
     Ended,
 }
 
+/// Whether the run counts so far; the answer is none while it is too short to tell.
+type Question = oneshot::Sender<Option<Validity>>;
+
 /// A running load. Dropping it stops the load without a report.
 #[derive(Debug)]
 pub struct Engine {
     rate: watch::Sender<f64>,
+    questions: mpsc::Sender<Question>,
     stop: CancellationToken,
     thread: Option<JoinHandle<Result<LoadReport, LoadError>>>,
 }
@@ -82,6 +89,7 @@ impl Engine {
     ) -> Result<Self, LoadError> {
         let templates = load.requests.iter().map(|r| template(r, targets)).collect::<Result<Vec<_>, _>>()?;
         let (sender, rates) = watch::channel(rate.unwrap_or_else(|| load.rate.value()));
+        let (questions, asked) = mpsc::channel(1);
         let stop = CancellationToken::new();
         let schedule = match (rate, load.steps.is_empty()) {
             (None, false) => Schedule::steps(
@@ -96,19 +104,31 @@ impl Engine {
             templates,
             schedule,
             rates,
+            asked,
             stop: stop.clone(),
         };
         let thread = std::thread::Builder::new()
             .name("mettle-load".into())
             .spawn(move || run.run())
             .map_err(LoadError::Start)?;
-        Ok(Self { rate: sender, stop, thread: Some(thread) })
+        Ok(Self { rate: sender, questions, stop, thread: Some(thread) })
     }
 
     /// Changes the rate from now on, requests a second.
     pub fn set_rate(&self, per_second: f64) {
         // The thread ends only after `stop`; a rate for a stopped run has no reader.
         let _ = self.rate.send(per_second);
+    }
+
+    /// Whether the generator kept its schedule so far. None: nobody knows, because the run is too short to tell or the
+    /// generator does not answer.
+    pub async fn validity(&self) -> Option<Validity> {
+        let (question, answer) = oneshot::channel();
+        let asked = async {
+            self.questions.send(question).await.ok()?;
+            answer.await.ok()?
+        };
+        tokio::time::timeout(ANSWER_WITHIN, asked).await.ok()?
     }
 
     /// Stops the load and reports. Requests under way are given up and not counted.
@@ -157,6 +177,7 @@ struct Run {
     templates: Vec<Template>,
     schedule: Schedule,
     rates: watch::Receiver<f64>,
+    asked: mpsc::Receiver<Question>,
     stop: CancellationToken,
 }
 
@@ -194,7 +215,7 @@ impl Run {
             mix: Mix::new(self.load.requests.iter().map(|r| r.weight)),
             number: 0,
         };
-        let mut rates = self.rates;
+        let (mut rates, mut asked) = (self.rates, self.asked);
         loop {
             let sleep = pacer.issue(&by_step, &shared);
             tokio::select! {
@@ -206,6 +227,12 @@ impl Run {
                     pacer.schedule.set_rate(rate, start.elapsed());
                 } else {
                     break;
+                },
+                Some(question) = asked.recv() => {
+                    let (length, cpu) = (start.elapsed(), thread_cpu().saturating_sub(cpu));
+                    let so_far = LoadReport::so_far(&shared.tally.borrow(), length, cpu, self.load.limit());
+                    // Whoever asked may have given up.
+                    let _ = question.send(so_far);
                 },
                 waited = timer.sleep(sleep) => waited.map_err(LoadError::Start)?,
             }

@@ -97,6 +97,11 @@ impl LoadReport {
         }
     }
 
+    /// Whether the run counts so far; none while it is too short to tell.
+    pub(super) fn so_far(tally: &Tally, length: Duration, cpu: Duration, limit: Duration) -> Option<Validity> {
+        (length >= SHORTEST).then(|| Self::new(tally, length, cpu, limit).validity)
+    }
+
     /// Whether the run counts.
     pub fn is_valid(&self) -> bool {
         self.validity == Validity::Valid
@@ -141,6 +146,20 @@ fn percentiles(h: &Histogram<u64>) -> Percentiles {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::registry::Registry;
+
+    #[test]
+    fn a_running_generator_is_valid_or_not_only_when_that_can_be_told() {
+        let load = serde_json::from_str(r#"{"rate":"1/s","requests":[{"name":"a","component":"web","path":"/"}]}"#);
+        let mut tally = Tally::new(&Registry::new(), "s", &load.expect("a load document"));
+        let (second, limit) = (Duration::from_secs(1), Duration::from_millis(250));
+        let so_far = |tally: &Tally, length| LoadReport::so_far(tally, length, Duration::ZERO, limit);
+        tally.schedule(Duration::from_millis(1));
+        assert_eq!(so_far(&tally, second / 2), None);
+        assert_eq!(so_far(&tally, second), Some(Validity::Valid));
+        tally.schedule(Duration::from_millis(500));
+        assert!(matches!(so_far(&tally, second), Some(Validity::Invalid { reason }) if reason.contains("late")));
+    }
 
     #[test]
     fn a_late_or_busy_generator_is_invalid() {

@@ -76,6 +76,26 @@ async fn every_scheduled_request_is_accounted_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whether_it_counts_is_known_while_it_runs_and_not_at_once() {
+    let server = server().await;
+    let targets = Targets::from([("web".to_owned(), server.address)]);
+    let engine = Engine::start("s", &load(OK, ""), None, &targets, &Registry::new()).expect("starts");
+    assert_eq!(engine.validity().await, None, "it has hardly begun");
+    let known = tokio::time::timeout(Duration::from_secs(60), async {
+        loop {
+            match engine.validity().await {
+                Some(known) => return known,
+                None => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+    });
+    let known = known.await.expect("after a while it is known");
+    assert!(!format!("{known:?}").contains("ran "), "a run that is too short is not known, not invalid: {known:?}");
+    let report = engine.stop().await.expect("reports");
+    assert!(report.seconds >= 1.0 && report.sent > 0, "being asked ends nothing: {report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stuck_server_does_not_stop_the_schedule() {
     let server = server().await;
     let never = r#"{"name":"never","component":"web","path":"/never"}"#;

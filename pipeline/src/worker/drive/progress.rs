@@ -37,7 +37,7 @@ impl Driver for Drive {
     }
 
     async fn look(&mut self, session: &Session, samples: usize, ended: Ended) -> Judgement {
-        let evidence = session.evidence();
+        let evidence = session.evidence().await;
         let bench = self.bench.clone().expect("a bench is loaded before the observation begins");
         let judged = tokio::task::spawn_blocking(move || bench.judge(&evidence, samples, ended)).await;
         let judgement = judged.expect("the judge does not panic on any evidence");
