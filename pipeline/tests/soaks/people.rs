@@ -1,10 +1,11 @@
 //! What people do while a soak runs.
 
-use crate::world::{World, leftovers, soaking, until};
+use crate::world::{EXPERIMENT, PROGRAMME, SIGNALS, World, leftovers, soaking, until};
 use nix::sys::signal::Signal;
 use pipeline::git::Oid;
 use pipeline::soak::Outcome;
 use pipeline::soak::State;
+use scorer::evidence::Ended;
 use std::net::TcpListener;
 use std::process::Command;
 
@@ -31,6 +32,37 @@ fn interrupted_once_it_undoes_publishes_and_exits_130() {
     let (exit, body) = world.gate("v1.0.0");
     assert!([10, 11].contains(&exit), "an aborted soak is no yes: {exit} {body}");
     assert_eq!((body["allow"].as_bool(), body["outcome"].as_str()), (Some(false), Some("aborted")));
+}
+
+#[test]
+fn interrupted_while_a_fault_is_in_it_takes_it_out() {
+    let world = World::new();
+    let longer = PROGRAMME.replace("hold: 600ms", "hold: 5m");
+    assert_ne!(longer, PROGRAMME);
+    let files = [
+        ("mettle/experiments/back-slow.yaml", EXPERIMENT),
+        ("mettle/programme.yaml", longer.as_str()),
+        ("mettle/signals.yaml", SIGNALS),
+    ];
+    world.push_with("1.0.0", &files);
+    let mut up = world.up(&[]).ready();
+    // Of a fault that is in and was measured the journal holds the time; of one that is only meant, the intent.
+    let open = || world.store().faults_not("undone").unwrap();
+    until("a fault is in", || open().iter().any(|(_, body)| body.parse::<i64>().is_ok()));
+    assert_eq!(up.interrupt(), 130, "{}", up.said());
+    assert_eq!(open(), [], "the journal knows that it is out");
+    nothing_runs(&world);
+    let soak = world.soaks().remove(0);
+    assert!(
+        matches!(&soak.state, State::Ended { outcome: Outcome::Aborted { reason } } if reason == "interrupted"),
+        "a residue would have tainted it: {soak:?}"
+    );
+    let store = datasets::EvidenceStore::open(&world.path().join("evidence")).unwrap();
+    let evidence = store.get(&soak.evidence().unwrap().parse().unwrap()).unwrap();
+    let [exposure] = evidence.exposures.as_slice() else { panic!("{:?}", evidence.exposures) };
+    assert_eq!((exposure.ended, exposure.verified), (Ended::Aborted, true), "{exposure:?}");
+    assert!((1..300_000).contains(&(exposure.end_ms - exposure.start_ms)), "{exposure:?}");
+    assert_eq!(world.ledger().get(soak.id.as_str()), Some(&1), "what is known is in the ledger");
 }
 
 #[test]

@@ -92,7 +92,8 @@ phases:
 looks: {first: 10}
 "#;
 
-const EXPERIMENT: &str = r#"
+/// The fault: the back answers late.
+pub const EXPERIMENT: &str = r#"
 apiVersion: mettle/v1
 kind: Experiment
 metadata: {name: back-slow}
