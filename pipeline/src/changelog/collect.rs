@@ -68,7 +68,7 @@ pub async fn collect(git: &Git, folder: &Path, request: &ChangelogRequest<'_>) -
             log_unavailable: None,
             hidden: 0,
         };
-        if let (Some(from), Some(to)) = (from, to) {
+        if let Some(to) = to {
             let read = read(git, folder, from, to).await;
             change.hidden = read.hidden;
             change.log_unavailable = read.unavailable;
@@ -97,14 +97,19 @@ struct Read {
     unavailable: Option<String>,
 }
 
-async fn read(git: &Git, folder: &Path, from: &ComponentVersion, to: &ComponentVersion) -> Read {
+async fn read(git: &Git, folder: &Path, from: Option<&ComponentVersion>, to: &ComponentVersion) -> Read {
     match try_read(git, folder, from, to).await {
         Ok(read) => read,
         Err(error) => Read { unavailable: Some(error.to_string()), ..Read::default() },
     }
 }
 
-async fn try_read(git: &Git, folder: &Path, from: &ComponentVersion, to: &ComponentVersion) -> Result<Read, GitError> {
+async fn try_read(
+    git: &Git,
+    folder: &Path,
+    from: Option<&ComponentVersion>,
+    to: &ComponentVersion,
+) -> Result<Read, GitError> {
     let mirror = Mirror::open(git, folder, &to.name, to.repo.clone()).await?;
     mirror.fetch().await?;
     let commit = async |tag: String| -> Result<_, GitError> {
@@ -113,7 +118,10 @@ async fn try_read(git: &Git, folder: &Path, from: &ComponentVersion, to: &Compon
             .map(|tag| tag.commit)
             .ok_or_else(|| GitError::NoSuchRef { place: to.repo.to_string(), name: format!("tag {tag}") })
     };
-    let history = mirror.history(&commit(from.tag()).await?, &commit(to.tag()).await?).await?;
+    let new = commit(to.tag()).await?;
+    // A component that is new brings all of its history; that its version is there must be known all the same.
+    let Some(from) = from else { return Ok(Read::default()) };
+    let history = mirror.history(&commit(from.tag()).await?, &new).await?;
     let sifted = sift(&to.name, &history.commits);
     let unavailable = history.truncated.then(|| format!("only the newest {} commits were read", history.commits.len()));
     Ok(Read { entries: sifted.entries, hidden: sifted.hidden, unavailable })

@@ -84,3 +84,24 @@ async fn a_missing_repository_makes_the_changelog_incomplete_and_says_why() {
     assert!(changelog.incomplete);
     assert!(changelog.components[0].log_unavailable.is_some(), "{changelog:?}");
 }
+
+#[tokio::test]
+async fn a_new_component_is_looked_for_as_well() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("checkout.git");
+    repository(&path, &[("feat: carts", Some("1.0.0"))]).await;
+    let added = async |path: &Path, version: &str, from: Option<&str>| {
+        let (mirrors, new) = (tempfile::tempdir().unwrap(), [component(path, version)]);
+        let request = ChangelogRequest { product: "shop", from, to: "v1.1.0", old: &[], new: &new };
+        collect(&Git::default(), mirrors.path(), &request).await
+    };
+    for from in [None, Some("v1.0.0")] {
+        let there = added(&path, "1.0.0", from).await;
+        assert!(!there.incomplete && there.components[0].log_unavailable.is_none(), "{there:?}");
+        let no_repository = added(&dir.path().join("gone.git"), "1.0.0", from).await;
+        assert!(no_repository.incomplete && no_repository.components[0].log_unavailable.is_some(), "{no_repository:?}");
+        let no_version = added(&path, "1.0.1", from).await;
+        let why = no_version.components[0].log_unavailable.clone().unwrap_or_default();
+        assert!(no_version.incomplete && why.contains("tag v1.0.1"), "{no_version:?}");
+    }
+}
