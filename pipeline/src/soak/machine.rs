@@ -391,7 +391,7 @@ fn taint(state: State, residue: String) -> (State, Vec<Effect>) {
         State::WarmingUp | State::Soaking { .. } | State::Extending => {
             (State::Undoing { ending: Ending::Tainted { residue } }, vec![Effect::Undo])
         }
-        State::Undoing { .. } => (State::Judging { ending: Ending::Tainted { residue } }, vec![Effect::Judge]),
+        // What a fault leaves is found when it is undone, which is before the observation ends.
         other => (other, vec![]),
     }
 }
