@@ -111,7 +111,8 @@ fn tainted(soaks: &[&SoakFact]) -> Option<Decision> {
         return None;
     }
     let detail = ended.detail.as_deref().unwrap_or("nobody can vouch for the environment");
-    let text = format!("the soak is tainted: {detail}; a person or a later clean soak resolves it");
+    let text =
+        format!("the soak is tainted: {detail}; a person (mettle soak resolve) or a later clean soak resolves it");
     let reason = Reason::error("tainted", text).seen("tainted", "a clean environment");
     let mut decision = Decision::wait(reason, RETRY_DEFAULT_S);
     decision.outcome = Some(Outcome::Tainted);

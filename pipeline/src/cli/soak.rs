@@ -6,6 +6,7 @@ use super::soak_view::{self, Standing};
 use super::{Dir, Exit};
 use crate::soak::machine::{Outcome, State};
 use crate::soak::{Soak, SoakId};
+use crate::worker::resolve::resolve;
 use crate::worker::sources::Sources;
 use crate::worker::{AskError, Asked, Installation, Notice, OpenError, View, Worker, abort_mark, ask, verdict_of};
 use chrono::Utc;
@@ -47,6 +48,20 @@ pub(super) enum SoakCommand {
         dir: Dir,
         /// Soak id, or the beginning of it.
         id: String,
+    },
+    /// Says that the taint of a tag's soak is dealt with; the gate answers by its other soaks again.
+    #[command(
+        after_help = "Example:\n  mettle soak resolve --tag v1.2.0 --reason 'the rule was removed by hand, host checked' --dir soak"
+    )]
+    Resolve {
+        #[command(flatten)]
+        dir: Dir,
+        /// Tag of the product.
+        #[arg(long)]
+        tag: String,
+        /// What was left and how it was cleared, at least 20 characters.
+        #[arg(long)]
+        reason: String,
     },
     /// Lists soaks, oldest first.
     #[command(
@@ -102,6 +117,7 @@ pub(super) async fn run(command: SoakCommand) -> anyhow::Result<u8> {
             Ok(Exit::Ok as u8)
         }
         SoakCommand::Abort { dir, id } => abort(&Installation::open(&dir.dir)?, &id),
+        SoakCommand::Resolve { dir, tag, reason } => taint_resolved(&Installation::open(&dir.dir)?, &tag, &reason),
         SoakCommand::List { dir, product, tag, output } => {
             let installation = Installation::open(&dir.dir)?;
             let mut soaks = installation.store.every_soak()?;
@@ -219,6 +235,21 @@ fn abort(installation: &Installation, id: &str) -> anyhow::Result<u8> {
         (false, _) => "no worker runs; it ends when one is started",
     };
     eprintln!("asked soak {} of {} to end; {when}", soak.id, soak.tag);
+    Ok(Exit::Ok as u8)
+}
+
+fn taint_resolved(installation: &Installation, tag: &str, reason: &str) -> anyhow::Result<u8> {
+    let (who, now) = (who(), Utc::now());
+    let resolved = match resolve(installation, tag, (&who, reason), now)? {
+        Ok(resolved) => resolved,
+        Err(refusal) => return usage(&refusal),
+    };
+    let (soak, word) = (resolved.soak, resolved.word);
+    if word.at == now {
+        eprintln!("the taint of soak {soak} of {tag} is resolved; if nothing else speaks for the tag, soak it again");
+    } else {
+        eprintln!("the taint of soak {soak} was resolved already by {}: {}; nothing was changed", word.by, word.reason);
+    }
     Ok(Exit::Ok as u8)
 }
 

@@ -9,8 +9,8 @@ use crate::soak::triggers::Outlook;
 use crate::soak::{Soak, State};
 use chrono::{DateTime, Utc};
 use gate_api::facts::{
-    Changelog, Deployed, Ended, LandscapeFact, Look, Outcome, PolicyFact, Provisional, Running, Schedule, ScheduleFact,
-    SoakFact, SoakState, TagFact,
+    Changelog, Deployed, Ended, LandscapeFact, Look, Outcome, PolicyFact, Provisional, Resolution, Running, Schedule,
+    ScheduleFact, SoakFact, SoakState, TagFact,
 };
 use gate_api::store::Act;
 use gate_api::{GateStore, SqliteStore, StoreError};
@@ -222,6 +222,27 @@ pub fn put_soak(
     gate.put_soak(&fact, Act { by: WORKER, at: now })
 }
 
+/// Keeps a person's word that the taint of a soak is dealt with; the first word stays. The word that is kept, or none
+/// when the gate knows no taint of this soak.
+///
+/// # Errors
+/// As the store says.
+pub fn resolve_taint(
+    gate: &dyn GateStore,
+    soak: &Soak,
+    resolution: Resolution,
+) -> Result<Option<Resolution>, StoreError> {
+    let Some(fact) = known(gate, soak)?.filter(|fact| fact.outcome() == Some(Outcome::Tainted)) else {
+        return Ok(None);
+    };
+    if fact.taint_resolved.is_some() {
+        return Ok(fact.taint_resolved);
+    }
+    let (by, at) = (resolution.by.clone(), resolution.at);
+    gate.put_soak(&SoakFact { taint_resolved: Some(resolution.clone()), ..fact }, Act { by: &by, at })?;
+    Ok(Some(resolution))
+}
+
 /// What the gate knows of a soak.
 fn known(gate: &dyn GateStore, soak: &Soak) -> Result<Option<SoakFact>, StoreError> {
     let facts = gate.facts(&soak.product, &soak.landscape, &soak.tag)?;
@@ -274,7 +295,6 @@ fn ended(outcome: &SoakOutcome, at: DateTime<Utc>) -> Ended {
 mod tests {
     use super::*;
     use crate::soak::record::Subject;
-    use gate_api::facts::Resolution;
 
     fn ended_soak(outcome: SoakOutcome) -> Soak {
         let subject = Subject { product: "p".into(), tag: "v1.0.0".into(), commit: "c".into(), landscape: "l".into() };
@@ -302,14 +322,19 @@ mod tests {
     fn a_taint_that_a_person_resolved_stays_resolved() {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let gate = SqliteStore::open(&dir.path().join("store.db")).expect("opens");
-        let soak = ended_soak(SoakOutcome::Tainted { residue: "a rule".into() });
-        let put = || put_soak(&gate, &soak, "here", &Progress::default(), Utc::now()).expect("writes");
-        put();
-        let mut fact = known(&gate, &soak).expect("reads").expect("is there");
-        assert_eq!(fact.taint_resolved, None);
-        fact.taint_resolved = Some(Resolution { by: "ann".into(), at: Utc::now(), reason: "rebooted it".into() });
-        gate.put_soak(&fact, Act { by: "ann", at: Utc::now() }).expect("writes");
-        put();
-        assert_eq!(known(&gate, &soak).expect("reads"), Some(fact));
+        let tainted = ended_soak(SoakOutcome::Tainted { residue: "a rule".into() });
+        let put = |soak| put_soak(&gate, soak, "here", &Progress::default(), Utc::now()).expect("writes");
+        let word = |by: &str| Resolution { by: by.into(), at: Utc::now(), reason: "rebooted it".into() };
+        let resolve = |soak, word| resolve_taint(&gate, soak, word).expect("writes");
+        assert_eq!(resolve(&tainted, word("ann")), None, "the gate knows nothing of it");
+        put(&tainted);
+        let first = word("ann");
+        assert_eq!(resolve(&tainted, first.clone()), Some(first.clone()));
+        assert_eq!(resolve(&tainted, word("bob")), Some(first.clone()), "the first word stays");
+        put(&tainted);
+        assert_eq!(known(&gate, &tainted).expect("reads").and_then(|fact| fact.taint_resolved), Some(first));
+        let done = ended_soak(SoakOutcome::Done);
+        put(&done);
+        assert_eq!(resolve(&done, word("ann")), None, "it is not tainted");
     }
 }

@@ -17,6 +17,7 @@ mod observe;
 mod page;
 mod publish;
 mod reconcile;
+pub mod resolve;
 mod session;
 pub mod sources;
 mod suites;

@@ -1,6 +1,11 @@
 //! `mettle soak` and `mettle evidence` on a real installation.
 
 use crate::cli_support::{Installed, git};
+use gate_api::facts::{Ended, Outcome as GateOutcome, SoakFact, SoakState};
+use gate_api::store::{Act, AuditCheck};
+use gate_api::{GateStore as _, SqliteStore};
+use pipeline::soak::{Outcome, State};
+use pipeline::store::Store;
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Stdio};
@@ -152,4 +157,45 @@ fn a_running_worker_takes_the_request_and_ends_it_when_asked() {
     let ended = wait_for(&|soak| soak["state"] == "ended");
     assert_eq!(ended["outcome"], "aborted", "{ended}");
     drop(up);
+}
+
+#[test]
+fn a_person_resolves_a_taint_once_and_with_a_reason() {
+    let installed = Installed::new();
+    let ran = installed.mettle(&["soak", "run", "--tag", "v1.0.0", "--dir", "i"]);
+    assert_eq!(ran.code, 11, "{ran:?}");
+    let resolve =
+        |reason: &str| installed.mettle(&["soak", "resolve", "--tag", "v1.0.0", "--reason", reason, "--dir", "i"]);
+    let reason = "the stray process was ended by hand";
+    let nothing = resolve(reason);
+    assert!(nothing.code == 2 && nothing.stderr.contains("no soak of v1.0.0 ended tainted"), "{nothing:?}");
+
+    // As a soak ends whose fault could not be taken out.
+    let path = installed.path("store.db");
+    let (store, gate) = (Store::open(&path).unwrap(), SqliteStore::open(&path).unwrap());
+    let mut soak = store.every_soak().unwrap().remove(0);
+    soak.state = State::Ended { outcome: Outcome::Tainted { residue: "a delay of checkout".into() } };
+    store.put_soak(&soak).unwrap();
+    let untold = resolve(reason);
+    assert!(untold.code == 2 && untold.stderr.contains("start `mettle up`"), "{untold:?}");
+    let known = || gate.facts(&soak.product, &soak.landscape, &soak.tag).unwrap().soaks.remove(0);
+    let ended = Ended { outcome: GateOutcome::Tainted, at: soak.ended_at.unwrap(), superseded_by: None, detail: None };
+    let told = SoakFact { state: SoakState::Ended(ended), ..known() };
+    gate.put_soak(&told, Act { by: "worker", at: soak.ended_at.unwrap() }).unwrap();
+
+    let asked = || {
+        let subject = ["--product", "shop", "--tag", "v1.0.0", "--landscape", "staging", "-o", "json", "--dir", "i"];
+        let ran = installed.mettle(&[&["gate", "check", "release"], subject.as_slice()].concat());
+        serde_json::from_str::<Value>(&ran.stdout).unwrap()["reasons"][0]["code"].clone()
+    };
+    assert_eq!(asked(), "tainted");
+    let short = resolve("fine now");
+    assert!(short.code == 2 && short.stderr.contains("at least 20 are needed"), "{short:?}");
+    let done = resolve(reason);
+    assert!(done.code == 0 && done.stderr.contains("is resolved"), "{done:?}");
+    assert_ne!(asked(), "tainted");
+    let again = resolve("somebody else says it again");
+    assert!(again.code == 0 && again.stderr.contains("was resolved already by"), "{again:?}");
+    assert_eq!(known().taint_resolved.map(|word| word.reason).as_deref(), Some(reason));
+    assert!(matches!(gate.check_audit().unwrap(), AuditCheck::Intact { .. }));
 }
