@@ -10,7 +10,8 @@ use crate::question::Question;
 use chrono::{DateTime, TimeDelta, Utc};
 use scorer::Verdict;
 
-/// Silence of a worker after which a waiting caller is told: it writes at every sample, seconds apart.
+/// Silence of a worker after which a waiting caller is told. A soak may say nothing new for longer, while it waits or a
+/// fault is in; the worker itself says several times a minute that it is there.
 const WORKER_SILENT: TimeDelta = TimeDelta::minutes(2);
 
 type Subject<'a> = (&'a TagFact, &'a LandscapeFact);
@@ -184,9 +185,10 @@ fn pending(soaks: &[&SoakFact], facts: &Facts, now: DateTime<Utc>) -> Option<Dec
     }
     // A running soak says more than a requested one, and the newest more than an older one.
     let (soak, mut decision) = found.into_iter().max_by_key(|(_, decision)| decision.progress.is_some())?;
-    if now - soak.updated_at > WORKER_SILENT {
+    let heard = facts.worker_seen.map_or(soak.updated_at, |seen| seen.max(soak.updated_at));
+    if now - heard > WORKER_SILENT {
         let text = "the worker has not written for a while; is it running?";
-        let silent = super::objection::duration_text(super::seconds_until(now, soak.updated_at));
+        let silent = super::objection::duration_text(super::seconds_until(now, heard));
         decision.reasons.push(Reason::warn("worker_silent", text).seen(silent, "2 min"));
     }
     Some(Decision { soak: Some(soak.id.clone()), ..decision })

@@ -14,9 +14,13 @@ pub use soak::{Ended, Look, Outcome, Resolution, Running, SoakFact, SoakState};
 pub use tag::{Changelog, GONE, Schedule, ScheduleFact, TagFact};
 pub use verdict::{EvidenceRef, VerdictRecord};
 
+use chrono::{DateTime, Utc};
+
 /// Everything that is known about one tag in one landscape, read in one transaction.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Facts {
+    /// When the worker of the landscape last said that it is there.
+    pub worker_seen: Option<DateTime<Utc>>,
     /// The landscape, if it was ever described.
     pub landscape: Option<LandscapeFact>,
     /// The tag, if it was ever seen.

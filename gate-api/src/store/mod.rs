@@ -166,6 +166,11 @@ pub trait GateStore: Send + Sync {
     /// # Errors
     /// [`StoreError::Conflict`] for another record of the same soak; else as [`GateStore::put_landscape`].
     fn put_verdict(&self, record: &VerdictRecord, act: Act<'_>) -> Result<(), StoreError>;
+    /// The worker of a landscape says that it is there. Only its first word is audited.
+    ///
+    /// # Errors
+    /// As [`GateStore::put_landscape`].
+    fn put_heartbeat(&self, product: &str, landscape: &str, act: Act<'_>) -> Result<(), StoreError>;
     /// Everything about a tag in a landscape, read in one transaction.
     ///
     /// # Errors

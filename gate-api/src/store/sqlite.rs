@@ -20,6 +20,9 @@ use std::time::Duration;
 /// Waits this long for another process's write; below the 5 s in which an answer must be there.
 const BUSY: Duration = Duration::from_secs(3);
 
+/// Kind of the fact that says when a worker was last heard of.
+const HEARTBEAT: &str = "heartbeat";
+
 /// Steps of the schema; the version is how many were applied. Steps are only ever appended.
 const MIGRATIONS: &[&str] = &[
     "
@@ -239,6 +242,7 @@ fn bodies<T: DeserializeOwned>(read: &Transaction<'_>, kind: &str, place: [&str;
 fn facts_of(read: &Transaction<'_>, [product, landscape, tag]: [&str; 3]) -> Result<Facts, StoreError> {
     let place = [product, landscape, tag];
     Ok(Facts {
+        worker_seen: bodies(read, HEARTBEAT, [product, landscape, ""])?.pop(),
         landscape: bodies(read, "landscape", [product, landscape, ""])?.pop(),
         tag: bodies(read, "tag", [product, "", tag])?.pop(),
         schedule: bodies(read, "schedule", place)?.pop(),
@@ -274,6 +278,12 @@ impl GateStore for SqliteStore {
         let place = [record.product.as_str(), &record.landscape, &record.tag];
         let sort = sortable(record.evaluated_at);
         self.put(&Row { kind: "verdict", place, id: &record.soak, sort, state: String::new() }, record, act)
+    }
+
+    fn put_heartbeat(&self, product: &str, landscape: &str, act: Act<'_>) -> Result<(), StoreError> {
+        // Its state never changes, so that what comes again and again is not audited again and again.
+        let (place, state) = ([product, landscape, ""], "alive".to_owned());
+        self.put(&Row { kind: HEARTBEAT, place, id: "", sort: String::new(), state }, &act.at, act)
     }
 
     fn facts(&self, product: &str, landscape: &str, tag: &str) -> Result<Facts, StoreError> {

@@ -73,6 +73,25 @@ fn a_tag_that_was_taken_away_is_denied_in_words_that_fit() {
 }
 
 #[test]
+fn only_a_worker_that_says_nothing_at_all_is_doubted() {
+    let told = |state: SoakState, seen: Option<i64>| {
+        let mut facts = good();
+        facts.soaks[0] = SoakFact { state, ..soak("s1", 0, None) };
+        facts.worker_seen = seen.map(at);
+        // The soak itself was last written at minute 10.
+        let decision = decide(&release(), &facts, at(20));
+        assert_eq!(decision.status, Status::Wait);
+        decision.reasons.iter().find(|r| r.code == "worker_silent").map(|r| r.observed.clone())
+    };
+    for state in [SoakState::Requested, soak("s1", 0, None).state] {
+        assert_eq!(told(state.clone(), Some(19)), None, "it waits, or a fault is in: {state:?}");
+        assert_eq!(told(state.clone(), Some(15)).as_deref(), Some("5 min"), "{state:?}");
+        assert_eq!(told(state.clone(), Some(5)).as_deref(), Some("10 min"), "the soak was the last word: {state:?}");
+        assert_eq!(told(state.clone(), None).as_deref(), Some("10 min"), "{state:?}");
+    }
+}
+
+#[test]
 fn a_further_soak_takes_a_pass_back_only_by_failing() {
     for outcome in [None, Some(Outcome::Aborted), Some(Outcome::Superseded)] {
         let mut facts = good();

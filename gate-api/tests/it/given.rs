@@ -90,6 +90,7 @@ pub fn verdict(id: &str, minute: i64, verdict: Verdict) -> VerdictRecord {
 /// Facts that allow a release.
 pub fn good() -> Facts {
     Facts {
+        worker_seen: None,
         landscape: Some(landscape()),
         tag: Some(tag()),
         schedule: None,

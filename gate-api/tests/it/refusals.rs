@@ -205,6 +205,10 @@ impl GateStore for Sick {
         self.fail()
     }
 
+    fn put_heartbeat(&self, _: &str, _: &str, _: Act<'_>) -> Result<(), StoreError> {
+        self.fail()
+    }
+
     fn facts(&self, _: &str, _: &str, _: &str) -> Result<Facts, StoreError> {
         self.fail()
     }

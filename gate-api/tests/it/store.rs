@@ -49,6 +49,20 @@ fn a_store_that_is_opened_to_read_answers_and_refuses_writes() {
 }
 
 #[test]
+fn a_heartbeat_is_known_to_every_tag_of_its_landscape_and_audited_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&folder.path().join("store.db")).unwrap();
+    let seen = |landscape, tag| store.facts("shop", landscape, tag).unwrap().worker_seen;
+    assert_eq!(seen("staging", "v1.0.0"), None);
+    for minute in [1, 2, 3] {
+        store.put_heartbeat("shop", "staging", Act { by: "worker", at: at(minute) }).unwrap();
+    }
+    assert_eq!((seen("staging", "v1.0.0"), seen("staging", "v9.9.9")), (Some(at(3)), Some(at(3))));
+    assert_eq!(seen("other", "v1.0.0"), None);
+    assert_eq!(store.check_audit().unwrap(), AuditCheck::Intact { rows: 1 });
+}
+
+#[test]
 fn a_page_replaces_the_former_and_is_bounded() {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(&folder.path().join("store.db")).unwrap();

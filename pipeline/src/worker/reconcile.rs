@@ -1,5 +1,6 @@
 //! The worker's loop: read the truth, wish soaks, run one at a time, send what waits.
 
+mod beat;
 mod outbox;
 mod person;
 mod ready;
@@ -23,6 +24,7 @@ use crate::soak::record::{Cause, Line};
 use crate::soak::triggers::{History, Outlook};
 use crate::soak::{Soak, SoakId};
 use anyhow::Context as _;
+use beat::Beat;
 use chrono::Utc;
 use outbox::Outbox;
 use ready::{frozen, frozen_text, misrecorded, waits};
@@ -48,6 +50,7 @@ pub struct Worker {
     outbox: Outbox,
     // What the gate was told, by landscape and tag: it is computed at every turn and changes hardly ever.
     told: Mutex<BTreeMap<(String, String), Outlook>>,
+    beat: Beat,
     _lock: Lock,
 }
 
@@ -92,7 +95,8 @@ impl Worker {
         let sources = Sources::open(&installation).await?;
         let outbox = Outbox::new(&installation, &sources, &view);
         let (local, last_error, told) = (None, String::new(), Mutex::default());
-        Ok(Worker { installation, sources, view, mettle, local, last_error, outbox, told, _lock: lock })
+        let beat = Beat::start(installation.gate.clone(), beat::EVERY);
+        Ok(Worker { installation, sources, view, mettle, local, last_error, outbox, told, beat, _lock: lock })
     }
 
     /// Works until `stop`: then the running soak is aborted, its faults undone, and everything is ended.

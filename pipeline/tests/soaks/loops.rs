@@ -174,6 +174,9 @@ fn in_a_freeze_no_soak_starts_and_it_is_told_once() {
     until("it is told", || up.said().contains("no soak starts until 2100-01-01"));
     assert_eq!(soak_of(&world, "v1.0.0").map(|s| s.state), Some(State::Requested));
     assert_eq!(world.gate("v1.0.0").0, 11, "the gate waits as for every soak that is requested");
+    let gate = SqliteStore::open(&world.path().join("store.db")).unwrap();
+    let seen = || gate.facts(PRODUCT, LANDSCAPE, "v1.0.0").unwrap().worker_seen;
+    until("the worker says that it is there", || seen().is_some());
     world.commit("staging.git", &[("landscape.yaml", &before)], None);
     until("it is soaked after the freeze", || ended(&world, "v1.0.0"));
     assert_eq!(up.said().matches("no soak starts").count(), 1, "{}", up.said());

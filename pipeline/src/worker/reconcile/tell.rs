@@ -18,6 +18,7 @@ impl Worker {
     pub(super) fn tell(&self, truth: &Truth, lines: &[Arc<Line>]) -> anyhow::Result<()> {
         let (now, store, gate) = (Utc::now(), &self.installation.store, self.installation.gate.as_ref());
         let product = &truth.landscape.metadata.product;
+        self.beat.works_for(product, &truth.landscape.metadata.name);
         let soaks = lines.iter().map(|line| &line.soak);
         facts::put_landscape(gate, &truth.landscape, deployed(soaks), now)?;
         let mut first = store.tags(product)?;
