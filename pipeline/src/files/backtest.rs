@@ -1,6 +1,6 @@
 //! Every judge against every labelled case.
 
-use super::labelled::{CaseMetric, metrics, runs, scored};
+use super::labelled::FormedCase;
 use datasets::{Label, LabelledCase};
 use scorer::backtest::{Answer, Rates, Truth, native};
 use scorer::compat::kayenta::{self, CanaryClass, CanaryResult, Control};
@@ -34,17 +34,26 @@ impl JudgeName {
         }
     }
 
-    /// Judges the metrics of a case.
-    pub fn answer(self, metrics: &[CaseMetric], aligned: bool, false_block: f64) -> Answer {
-        let samples = metrics.iter().map(|m| m.candidate.len()).max().unwrap_or(0);
-        if metrics.is_empty() {
+    /// Judges a case.
+    pub fn answer(self, case: &FormedCase, false_block: f64) -> Answer {
+        let runs = case.runs();
+        if runs.is_empty() || case.samples == 0 {
             return Answer { verdict: Verdict::Insufficient, score: None, p: None };
         }
         match self {
-            JudgeName::Native => native(&scored(metrics, aligned), samples, false_block),
-            JudgeName::KayentaCompat => of_kayenta(&kayenta::judge_runs(&runs(metrics), Control::AllRuns)),
-            JudgeName::KeptnCompat => of_keptn(&keptn::judge_runs(&runs(metrics))),
+            JudgeName::Native => of_native(case, false_block),
+            JudgeName::KayentaCompat => of_kayenta(&kayenta::judge_runs(&runs, Control::AllRuns)),
+            JudgeName::KeptnCompat => of_keptn(&keptn::judge_runs(&runs)),
         }
+    }
+}
+
+/// The numbers judge what is there; what is missing keeps a case from a pass and excuses no fail.
+fn of_native(case: &FormedCase, false_block: f64) -> Answer {
+    let answer = native(&case.scored(), case.samples, false_block);
+    match answer.verdict {
+        Verdict::Pass if !case.missing.is_empty() => Answer { verdict: Verdict::Insufficient, ..answer },
+        _ => answer,
     }
 }
 
@@ -82,6 +91,9 @@ pub struct CaseAnswer {
     /// The answer.
     #[serde(flatten)]
     pub answer: Answer,
+    /// Metrics without which the native judge passes nothing; the others ask for none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
     #[serde(skip)]
     truth: Truth,
 }
@@ -136,14 +148,15 @@ pub struct Backtest {
 pub fn backtest(cases: &[LabelledCase], judges: &[JudgeName], false_block: f64, mut done: impl FnMut()) -> Backtest {
     let mut answers = Vec::with_capacity(cases.len() * judges.len());
     for case in cases {
-        let metrics = metrics(case);
+        let formed = FormedCase::of(case);
         for &judge in judges {
             answers.push(CaseAnswer {
                 case_id: case.case_id.clone(),
                 dataset: case.dataset.clone(),
                 source: case.source.clone(),
                 judge,
-                answer: judge.answer(&metrics, case.aligned, false_block),
+                answer: judge.answer(&formed, false_block),
+                missing: if judge == JudgeName::Native { formed.missing.clone() } else { Vec::new() },
                 truth: match case.label {
                     Label::Stable => Truth::Stable,
                     Label::Unstable => Truth::Unstable,

@@ -1,77 +1,149 @@
-//! A labelled case as the judges read it.
+//! A labelled case as the judges read it: its samples are formed and placed as `mettle judge` does with the same rows.
 
-use datasets::{LabelledCase, LongSeries};
+use super::recorded::{FileRun, Side, by_run, undeclared};
+use datasets::LabelledCase;
+use scorer::Policy;
+use scorer::assess::{PROVISIONAL_BELOW, formed};
 use scorer::compat::MetricRuns;
-use scorer::metric::{Kind, Metric, Samples};
-use scorer::signal::Worse;
+use scorer::form::FormedMetric;
+use scorer::metric::Metric;
+use scorer::signal::{Signal, Worse};
 use std::collections::BTreeMap;
+use std::path::Path;
 
-/// Finite samples below which a run says nothing.
+/// Samples below which a run says nothing.
 const FEWEST: usize = 3;
 
-/// Samples of one metric of a case, by position; a sample that is absent is NaN.
+/// One metric of a case.
+#[derive(Clone, Debug)]
 pub struct CaseMetric {
     /// Name.
     pub name: String,
-    /// Kind, as the table calls it.
-    pub kind: String,
-    /// Baseline runs.
-    pub baselines: Vec<Vec<f64>>,
-    /// Candidate.
-    pub candidate: Vec<f64>,
+    /// Baseline runs that have enough of its samples.
+    pub baselines: Vec<FormedMetric>,
+    /// Candidate; `None`: it has not one sample.
+    pub candidate: Option<FormedMetric>,
 }
 
-/// Metrics of a case that both sides have, by name. Runs with fewer than three samples are left out.
-pub fn metrics(case: &LabelledCase) -> Vec<CaseMetric> {
-    let mut by_name: BTreeMap<&str, (Vec<&LongSeries>, Vec<&LongSeries>)> = BTreeMap::new();
-    for series in &case.series {
-        let sides = by_name.entry(&series.metric).or_default();
-        if series.role == "candidate" { sides.1.push(series) } else { sides.0.push(series) }
+/// A case as the judges read it.
+#[derive(Clone, Debug)]
+pub struct FormedCase {
+    /// Every metric that either side has, by name.
+    pub metrics: Vec<CaseMetric>,
+    /// Samples from the candidate's first to its last.
+    pub samples: usize,
+    /// Whether sample i of every run is at the same phase.
+    pub aligned: bool,
+    /// What keeps the case from a pass whatever its numbers say: metrics that vanished, that lack samples, or that too
+    /// few baseline runs have.
+    pub missing: Vec<String>,
+}
+
+impl FormedCase {
+    /// Places every sample of a case by its time.
+    pub fn of(case: &LabelledCase) -> FormedCase {
+        let path = Path::new(&case.case_id);
+        let side = |side: Side| {
+            let own = case.series.iter().filter(|s| (s.role == "candidate") == (side == Side::Candidate));
+            by_run(path, own.cloned(), side)
+        };
+        let (baselines, candidate) = (side(Side::Baseline), side(Side::Candidate).into_iter().next());
+        let mut formed_case =
+            FormedCase { metrics: Vec::new(), samples: 0, aligned: case.aligned, missing: Vec::new() };
+        let mut everyone = candidate.iter().chain(&baselines);
+        let Some(interval_ms) = everyone.find_map(|run| run.interval_ms().ok()) else {
+            formed_case.missing.push("no run has two samples".to_owned());
+            return formed_case;
+        };
+        let samples = candidate.as_ref().map_or(0, |run| run.samples(interval_ms));
+        let signals = undeclared(&[], baselines.iter().chain(&candidate));
+        // Runs that are compared place by place are cut to the candidate; others count whole.
+        let place = |run: &FileRun| {
+            let whole = if case.aligned { samples } else { run.samples(interval_ms) };
+            by_name(&signals, run, interval_ms, whole)
+        };
+        let mut here = candidate.as_ref().map(place).unwrap_or_default();
+        let mut there: Vec<_> = baselines.iter().map(place).collect();
+        let runs = there.len();
+        formed_case.samples = samples;
+        for signal in &signals {
+            let metric = CaseMetric {
+                name: signal.name.clone(),
+                baselines: there.iter_mut().filter_map(|run| run.remove(&signal.name)).filter(enough).collect(),
+                candidate: here.remove(&signal.name).filter(|m| m.present(samples) > 0),
+            };
+            formed_case.missing.extend(metric.missing(samples, runs));
+            formed_case.metrics.push(metric);
+        }
+        formed_case
     }
-    let usable = |s: &&LongSeries| s.values.iter().filter(|v| v.is_finite()).count() >= FEWEST;
-    let mut out = Vec::new();
-    for (name, (mut baselines, candidates)) in by_name {
-        baselines.retain(usable);
-        baselines.sort_by_key(|s| s.run);
-        let Some(candidate) = candidates.first().copied().filter(usable) else { continue };
-        if !baselines.is_empty() {
-            out.push(CaseMetric {
-                name: name.to_owned(),
-                kind: candidate.kind.clone(),
-                baselines: baselines.iter().map(|s| s.values.clone()).collect(),
-                candidate: candidate.values.clone(),
-            });
+
+    /// The metrics that both sides have, for the scorer: any change is worse, margins are the method's defaults.
+    pub fn scored(&self) -> Vec<Metric> {
+        let one = |m: &CaseMetric| {
+            let candidate = m.candidate.as_ref().filter(|_| !m.baselines.is_empty())?;
+            Some(Metric {
+                name: m.name.clone(),
+                kind: candidate.kind,
+                worse: Worse::Either,
+                baselines: m.baselines.iter().map(|run| run.samples.clone()).collect(),
+                candidate: candidate.samples.clone(),
+                by: None,
+                rise: None,
+                relative: false,
+                aligned: self.aligned,
+                offsets: None,
+            })
+        };
+        self.metrics.iter().filter_map(one).collect()
+    }
+
+    /// The metrics of the baseline for the compatibility judges: any change is worse. What a metric without samples is
+    /// worth is theirs to say.
+    pub fn runs(&self) -> Vec<MetricRuns> {
+        let one = |m: &CaseMetric| MetricRuns {
+            name: m.name.clone(),
+            worse: Worse::Either,
+            baselines: m.baselines.iter().map(present).collect(),
+            candidate: m.candidate.as_ref().map(present).unwrap_or_default(),
+        };
+        self.metrics.iter().filter(|m| !m.baselines.is_empty()).map(one).collect()
+    }
+}
+
+impl CaseMetric {
+    /// What `mettle judge` misses of a gate metric, short.
+    fn missing(&self, samples: usize, runs: usize) -> Option<String> {
+        let (name, usable) = (&self.name, self.baselines.len());
+        let seen = self.candidate.as_ref().map_or(0, |m| m.present(samples));
+        if seen == 0 {
+            Some(format!("{name}: vanished"))
+        } else if (seen as f64) < coverage() * samples as f64 {
+            Some(format!("{name}: {seen} of {samples} samples"))
+        } else if usable == 0 || usable < runs.min(PROVISIONAL_BELOW) {
+            Some(format!("{name}: enough samples in {usable} of {runs} baseline runs only"))
+        } else {
+            None
         }
     }
-    out
 }
 
-/// The metrics of a case for the scorer: any change is worse, margins are the method's defaults.
-pub fn scored(metrics: &[CaseMetric], aligned: bool) -> Vec<Metric> {
-    let even = |m: &CaseMetric| m.baselines.iter().all(|b| b.len() == m.candidate.len());
-    let aligned = aligned && metrics.iter().all(even);
-    let one = |m: &CaseMetric| Metric {
-        name: m.name.clone(),
-        kind: if m.kind == "rate" { Kind::Rate } else { Kind::Gauge },
-        worse: Worse::Either,
-        baselines: m.baselines.iter().cloned().map(Samples::Values).collect(),
-        candidate: Samples::Values(m.candidate.clone()),
-        by: None,
-        rise: None,
-        relative: false,
-        aligned,
-        offsets: None,
-    };
-    metrics.iter().map(one).collect()
+/// Share of the samples that a metric needs.
+fn coverage() -> f64 {
+    Policy::new(0, 0).coverage
 }
 
-/// The metrics of a case for the compatibility judges: any change is worse.
-pub fn runs(metrics: &[CaseMetric]) -> Vec<MetricRuns> {
-    let one = |m: &CaseMetric| MetricRuns {
-        name: m.name.clone(),
-        worse: Worse::Either,
-        baselines: m.baselines.clone(),
-        candidate: m.candidate.clone(),
-    };
-    metrics.iter().map(one).collect()
+fn enough(metric: &FormedMetric) -> bool {
+    let present = metric.present(metric.len());
+    present >= FEWEST && present as f64 >= coverage() * metric.len() as f64
+}
+
+fn by_name(signals: &[Signal], run: &FileRun, interval_ms: i64, samples: usize) -> BTreeMap<String, FormedMetric> {
+    let evidence = run.evidence(interval_ms, samples);
+    formed(signals, &evidence).into_iter().map(|(signal, metric)| (signal.name.clone(), metric)).collect()
+}
+
+/// Values that are there.
+fn present(metric: &FormedMetric) -> Vec<f64> {
+    (0..metric.len()).map(|i| metric.value(i)).filter(|v| v.is_finite()).collect()
 }

@@ -56,18 +56,23 @@ pub fn runs(path: &Path, side: Side) -> anyhow::Result<Vec<FileRun>> {
         bail!("{} holds {} cases; judge one at a time, or use `mettle backtest`", path.display(), cases.len());
     }
     series.retain(|s| s.role.is_empty() || s.role == side.name());
-    let mut by_run: BTreeMap<i64, Vec<LongSeries>> = BTreeMap::new();
-    for one in series {
-        by_run.entry(one.run).or_default().push(one);
-    }
-    match (by_run.len(), side) {
+    let runs = by_run(path, series.into_iter(), side);
+    match (runs.len(), side) {
         (0, _) => bail!("{} has no sample of a {}", path.display(), side.name()),
         (more, Side::Candidate) if more > 1 => {
             bail!("{} holds {more} runs; a candidate is one run: name the others with --baseline", path.display())
         }
-        _ => {}
+        _ => Ok(runs),
     }
-    Ok(by_run.into_iter().map(|(run, series)| FileRun { path: path.to_owned(), run, side, series }).collect())
+}
+
+/// Series run by run.
+pub(super) fn by_run(path: &Path, series: impl Iterator<Item = LongSeries>, side: Side) -> Vec<FileRun> {
+    let mut by_run: BTreeMap<i64, Vec<LongSeries>> = BTreeMap::new();
+    for one in series {
+        by_run.entry(one.run).or_default().push(one);
+    }
+    by_run.into_iter().map(|(run, series)| FileRun { path: path.to_owned(), run, side, series }).collect()
 }
 
 impl FileRun {

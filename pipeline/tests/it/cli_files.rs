@@ -7,10 +7,10 @@ use std::fs;
 use std::path::Path;
 
 /// Noise that is the same at every run: SplitMix64, about normal.
-struct Noise(u64);
+pub(crate) struct Noise(pub(crate) u64);
 
 impl Noise {
-    fn next(&mut self) -> f64 {
+    pub(crate) fn next(&mut self) -> f64 {
         let mut uniform = || {
             self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
             let mut z = self.0;

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)] // a failed step of a test fails the test; helpers outside of #[test] are tests too
 
 mod changelog;
+mod cli_backtest;
 mod cli_baseline;
 mod cli_chaos;
 mod cli_documents;
