@@ -6,3 +6,4 @@ pub mod labelled;
 pub mod power;
 pub mod recorded;
 pub mod terms;
+pub mod twins;

@@ -76,6 +76,12 @@ pub(super) fn by_run(path: &Path, series: impl Iterator<Item = LongSeries>, side
 }
 
 impl FileRun {
+    /// `baseline b1.csv`, or `baseline all.csv, run 3`.
+    pub fn label(&self) -> String {
+        let run = if self.run == 0 { String::new() } else { format!(", run {}", self.run) };
+        format!("{} {}{run}", self.side.name(), self.path.display())
+    }
+
     /// First sample of any series.
     fn start_ms(&self) -> Option<i64> {
         self.series.iter().filter_map(|s| s.times_ms.first()).min().copied()

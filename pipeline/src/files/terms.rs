@@ -1,12 +1,14 @@
 //! How runs in files are judged: signals, policy, and the grid that they share.
 
 use super::recorded::{FileRun, Side, runs, undeclared};
+use super::twins::twins;
 use crate::documents::judge_policy::JudgePolicy;
 use crate::documents::read_file;
 use scorer::assess::formed;
 use scorer::margin::usual;
 use scorer::signal::{Margin, Signal, Tier};
 use scorer::{Evidence, Policy};
+use anyhow::bail;
 use std::path::{Path, PathBuf};
 
 /// Baseline runs and how others are judged against them.
@@ -31,6 +33,11 @@ impl Terms {
         let declared = policy.map(document).transpose()?;
         let files =
             baseline.iter().map(|path| runs(path, Side::Baseline)).collect::<anyhow::Result<Vec<_>>>()?.concat();
+        let everyone: Vec<&FileRun> = candidate.into_iter().chain(&files).collect();
+        let same = twins(&everyone);
+        if !same.is_empty() {
+            bail!("{}", same.join("\nerror: "));
+        }
         let interval_ms = match declared.as_ref().and_then(|(document, _)| document.interval) {
             Some(span) => span.ms().max(1),
             None => candidate.unwrap_or(&files[0]).interval_ms()?,

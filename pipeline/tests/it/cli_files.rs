@@ -100,6 +100,21 @@ fn wrong_files_are_told_whole() {
 }
 
 #[test]
+fn a_run_is_not_compared_with_itself() {
+    let folder = folder();
+    fs::copy(folder.path().join("b2.csv"), folder.path().join("copy.csv")).unwrap();
+    let own = judge(folder.path(), "./b2.csv", &["--policy", "policy.yaml"]);
+    let told = "candidate ./b2.csv and baseline b2.csv are the same file, sample for sample";
+    assert!(own.code == 2 && own.stderr.contains(told) && own.stderr.contains("take it out"), "{own:?}");
+    let copy = judge(folder.path(), "copy.csv", &[]);
+    let told = "candidate copy.csv and baseline b2.csv hold the same run, sample for sample";
+    assert!(copy.code == 2 && copy.stderr.contains(told), "{copy:?}");
+    let args = ["judge", "--candidate", "good.csv", "--baseline", "b1.csv", "b2.csv", "copy.csv"];
+    let twice = mettle(folder.path(), &args);
+    assert!(twice.code == 2 && twice.stderr.contains("a run counts once"), "{twice:?}");
+}
+
+#[test]
 fn longer_soaks_find_smaller_changes() {
     let folder = folder();
     let args = ["power", "--baseline", "b1.csv", "b2.csv", "b3.csv", "b4.csv", "--policy", "policy.yaml"];
