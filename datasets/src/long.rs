@@ -1,8 +1,8 @@
 //! The long layout: one row per sample, as labelled cases and people's own exports lie on the disk. Parquet or CSV.
 //!
-//! Columns: `metric`, `timestamp` (Unix seconds, or RFC 3339 text) and `value`; optional `case_id`, `role`, `run`,
-//! `kind` and `total` (then `value` counts bad events of that total). Other columns are left alone. An empty value is a
-//! sample that is absent.
+//! Columns: `metric`, `timestamp` (Unix seconds, or RFC 3339 text, of the years 2000 to 2100) and `value`; optional
+//! `case_id`, `role`, `run`, `kind` and `total` (then `value` counts bad events of that total). Other columns are left
+//! alone. An empty value is a sample that is absent.
 
 use crate::table::{Cells, TableError, read_table};
 use chrono::DateTime;
@@ -29,6 +29,10 @@ pub struct LongSeries {
     /// Totals of which the values are events; empty where the table has no such column.
     pub totals: Vec<f64>,
 }
+
+/// Times that a sample can have: the years 2000 to 2100. A time outside of them is one in another unit, or a slip, and a
+/// single one makes a run of centuries.
+const TIMES_MS: std::ops::Range<f64> = 946_684_800_000.0..4_102_444_800_000.0;
 
 /// Columns that tell whose series a row belongs to, beside the run.
 const OWNERS: [&str; 4] = ["case_id", "role", "metric", "kind"];
@@ -65,9 +69,12 @@ pub fn read_long(path: &Path) -> Result<Vec<LongSeries>, TableError> {
                 continue;
             }
         };
-        let Some(time) = table.column("timestamp").and_then(|c| time_ms(c, row)) else {
-            problems.push(complain("timestamp", "Unix seconds or RFC 3339"));
-            continue;
+        let time = match table.column("timestamp").map(|c| time_ms(c, row)) {
+            Some(Ok(time)) => time,
+            wrong => {
+                problems.push(complain("timestamp", &wrong.and_then(Result::err).unwrap_or_default()));
+                continue;
+            }
         };
         let number = |name: &str| table.column(name).map(|c| c.number_or_absent(row));
         let Some(Some(value)) = number("value") else {
@@ -99,12 +106,22 @@ pub fn read_long(path: &Path) -> Result<Vec<LongSeries>, TableError> {
     if problems.is_empty() { Ok(out) } else { Err(TableError::Problems { path: path.to_owned(), problems }) }
 }
 
-fn time_ms(column: &Cells, row: usize) -> Option<i64> {
-    if let Some(seconds) = column.number(row) {
-        let ms = seconds * 1000.0;
-        return (ms.is_finite() && ms.abs() < 1e17).then_some(ms.round() as i64);
+/// Time of a sample, or what it should have been.
+fn time_ms(column: &Cells, row: usize) -> Result<i64, String> {
+    let written = || DateTime::parse_from_rfc3339(&column.text(row)?).ok().map(|at| at.timestamp_millis() as f64);
+    let seconds = column.number(row).filter(|seconds| seconds.is_finite());
+    let time_ms = seconds.map(|seconds| seconds * 1000.0).or_else(written).ok_or("Unix seconds or RFC 3339")?;
+    let wanted = || format!("of the years 2000 to 2100; {}", remedy(time_ms));
+    TIMES_MS.contains(&time_ms).then_some(time_ms.round() as i64).ok_or_else(wanted)
+}
+
+/// What to do about a time that no sample can have.
+fn remedy(time_ms: f64) -> String {
+    let units = [("milliseconds", 1e3), ("microseconds", 1e6), ("nanoseconds", 1e9)];
+    match units.iter().find(|(_, parts)| TIMES_MS.contains(&(time_ms / parts))) {
+        Some((unit, parts)) => format!("it looks like {unit}: divide by {parts}"),
+        None => "correct it, or leave the row out".to_owned(),
     }
-    DateTime::parse_from_rfc3339(&column.text(row)?).ok().map(|at| at.timestamp_millis())
 }
 
 /// Sorts a series by time and forgets totals that are all absent; two samples of one time are a problem, not a choice.

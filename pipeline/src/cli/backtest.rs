@@ -3,6 +3,7 @@
 use super::Exit;
 use super::output::{Output, table};
 use crate::files::backtest::{Backtest, JudgeName, Row, backtest};
+use crate::files::labelled::problems;
 use anyhow::Context as _;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -60,6 +61,11 @@ pub(super) fn run(asked: &Backtesting) -> anyhow::Result<u8> {
     cases.retain(|c| asked.sources.is_empty() || asked.sources.iter().any(|s| c.source.contains(s)));
     if cases.is_empty() {
         eprintln!("error: no case in {} is of the data sets and sources that were asked for", asked.folder.display());
+        return Ok(Exit::Usage as u8);
+    }
+    let problems: Vec<String> = cases.iter().flat_map(problems).collect();
+    if !problems.is_empty() {
+        problems.iter().for_each(|problem| eprintln!("error: {problem}"));
         return Ok(Exit::Usage as u8);
     }
     let judges = if asked.judges.is_empty() { JudgeName::ALL.to_vec() } else { asked.judges.clone() };

@@ -39,19 +39,40 @@ pub struct FormedCase {
     pub missing: Vec<String>,
 }
 
-impl FormedCase {
-    /// Places every sample of a case by its time.
-    pub fn of(case: &LabelledCase) -> FormedCase {
+/// Runs of a case and the time between two samples, `None` where no run has two.
+struct Sides {
+    candidate: Option<FileRun>,
+    baselines: Vec<FileRun>,
+    interval_ms: Option<i64>,
+}
+
+impl Sides {
+    fn of(case: &LabelledCase) -> Sides {
         let path = Path::new(&case.case_id);
         let side = |side: Side| {
             let own = case.series.iter().filter(|s| (s.role == "candidate") == (side == Side::Candidate));
             by_run(path, own.cloned(), side)
         };
         let (baselines, candidate) = (side(Side::Baseline), side(Side::Candidate).into_iter().next());
+        let interval_ms = candidate.iter().chain(&baselines).find_map(|run| run.interval_ms().ok());
+        Sides { candidate, baselines, interval_ms }
+    }
+}
+
+/// What keeps the runs of a case from being laid on one time axis.
+pub fn problems(case: &LabelledCase) -> Vec<String> {
+    let Sides { candidate, baselines, interval_ms } = Sides::of(case);
+    let everyone = candidate.iter().chain(&baselines);
+    interval_ms.map_or_else(Vec::new, |interval_ms| everyone.filter_map(|run| run.too_long(interval_ms)).collect())
+}
+
+impl FormedCase {
+    /// Places every sample of a case by its time.
+    pub fn of(case: &LabelledCase) -> FormedCase {
+        let Sides { candidate, baselines, interval_ms } = Sides::of(case);
         let mut formed_case =
             FormedCase { metrics: Vec::new(), samples: 0, aligned: case.aligned, missing: Vec::new() };
-        let mut everyone = candidate.iter().chain(&baselines);
-        let Some(interval_ms) = everyone.find_map(|run| run.interval_ms().ok()) else {
+        let Some(interval_ms) = interval_ms else {
             formed_case.missing.push("no run has two samples".to_owned());
             return formed_case;
         };

@@ -5,8 +5,10 @@
 
 use anyhow::{Context as _, bail};
 use datasets::{LongSeries, read_long};
+use chrono::DateTime;
 use scorer::Evidence;
 use scorer::evidence::{Context, Phase, PhaseLabel, RawSeries, Subject};
+use scorer::grid::MAX_SAMPLES;
 use scorer::signal::{Dimension, Form, Labels, MatchOp, Matcher, Selector, Signal, Tier, Worse};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -105,6 +107,28 @@ impl FileRun {
             Some((start, end)) => ((end - start + interval_ms / 2) / interval_ms) as usize + 1,
             None => 0,
         }
+    }
+
+    /// What is wrong with the length of the run, if anything.
+    pub fn too_long(&self, interval_ms: i64) -> Option<String> {
+        let samples = self.samples(interval_ms);
+        let mut all: Vec<(i64, &str)> =
+            self.series.iter().flat_map(|s| s.times_ms.iter().map(|time| (*time, s.metric.as_str()))).collect();
+        all.sort_unstable();
+        // The widest hole cuts off what does not belong: the smaller side of it.
+        let hole = (1..all.len()).max_by_key(|&i| all[i].0 - all[i - 1].0).filter(|_| samples > MAX_SAMPLES)?;
+        let stray = if hole <= all.len() / 2 { &all[..hole] } else { &all[hole..] };
+        let (time_ms, metric) = stray[0];
+        let (far, at) = (stray.len(), DateTime::from_timestamp_millis(time_ms)?.format("%Y-%m-%dT%H:%M:%SZ"));
+        Some(format!(
+            "{}: metric {metric}, timestamp = {} ({at}): {far} of {} rows lie far from the others, so that the run would \
+             have {samples} samples of {} s; {MAX_SAMPLES} are the most: correct these times, leave the rows out, or \
+             declare a longer interval in a policy",
+            self.label(),
+            time_ms as f64 / 1000.0,
+            all.len(),
+            interval_ms as f64 / 1000.0,
+        ))
     }
 
     /// The run as evidence of one steady phase of `samples` declared samples.

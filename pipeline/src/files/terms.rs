@@ -42,6 +42,10 @@ impl Terms {
             Some(span) => span.ms().max(1),
             None => candidate.unwrap_or(&files[0]).interval_ms()?,
         };
+        let long: Vec<String> = everyone.iter().filter_map(|run| run.too_long(interval_ms)).collect();
+        if !long.is_empty() {
+            bail!("{}", long.join("\nerror: "));
+        }
         let longest = || files.iter().map(|run| run.samples(interval_ms)).max().unwrap_or(0);
         let samples = candidate.map_or_else(longest, |run| run.samples(interval_ms));
         let (policy, mut signals) = match declared {

@@ -81,7 +81,7 @@ fn files_are_judged_alone() {
 #[test]
 fn wrong_files_are_told_whole() {
     let folder = folder();
-    let wrong = "metric,timestamp,value\nm,1,x\nm,yesterday,2\nm,3,1\nm,3,2\n";
+    let wrong = "metric,timestamp,value\nm,1700000001,x\nm,yesterday,2\nm,1700000003,1\nm,1700000003,2\n";
     fs::write(folder.path().join("wrong.csv"), wrong).unwrap();
     let ran = judge(folder.path(), "wrong.csv", &[]);
     assert_eq!(ran.code, 2, "{ran:?}");
@@ -97,6 +97,36 @@ fn wrong_files_are_told_whole() {
     fs::write(folder.path().join("bad.yaml"), POLICY.replace("margin: 20ms", "margn: 20ms")).unwrap();
     let ran = judge(folder.path(), "good.csv", &["--policy", "bad.yaml"]);
     assert!(ran.code == 2 && ran.stderr.contains("margn") && ran.stderr.contains("bad.yaml:4"), "{ran:?}");
+}
+
+#[test]
+fn times_that_no_sample_can_have_are_refused() {
+    let folder = folder();
+    let write = |name: &str, rows: &str| {
+        let good = fs::read_to_string(folder.path().join("good.csv")).unwrap();
+        fs::write(folder.path().join(name), good + rows).unwrap();
+    };
+    // Another unit, the epoch, beyond what a calendar knows, a year that does not exist yet: all at once, with line.
+    let latest = 1_700_950_400_000_i64;
+    write("odd.csv", &format!("m,{latest},1,\nm,0,1,\nm,9e13,1,\nm,2150-01-01T00:00:00Z,1,\nm,{latest}000000,1,\n"));
+    let ran = judge(folder.path(), "odd.csv", &[]);
+    assert!(ran.code == 2 && ran.stderr.contains("odd.csv: 5 problems"), "{ran:?}");
+    for told in [
+        "line 482: timestamp = \"1700950400000\" is not of the years 2000 to 2100; it looks like milliseconds: divide by 1000",
+        "line 483: timestamp = \"0\" is not of the years",
+        "line 484: timestamp = \"9e13\" is not of the years",
+        "line 485: timestamp = \"2150-01-01T00:00:00Z\" is not of the years",
+        "line 486: timestamp = \"1700950400000000000\" is not of the years 2000 to 2100; it looks like nanoseconds",
+    ] {
+        assert!(ran.stderr.contains(told), "{told}: {}", ran.stderr);
+    }
+    // A slip within those years: not a run of twenty years.
+    write("slip.csv", "latency_seconds,1000000000,1,\n");
+    let ran = judge(folder.path(), "slip.csv", &[]);
+    let told = "candidate slip.csv: metric latency_seconds, timestamp = 1000000000 (2001-09-09T01:46:40Z): 1 of 481 rows";
+    assert!(ran.code == 2 && ran.stderr.contains(told) && ran.stderr.contains("1048576 are the most"), "{ran:?}");
+    let power = mettle(folder.path(), &["power", "--baseline", "b1.csv", "slip.csv"]);
+    assert!(power.code == 2 && power.stderr.contains("baseline slip.csv: metric latency_seconds"), "{power:?}");
 }
 
 #[test]
