@@ -1,7 +1,7 @@
 //! `mettle chaos`: experiments without a soak.
 
 use super::chaos_run::{self, Replay, Run};
-use super::output::{Output, table};
+use super::output::{Output, table, write_line, write_out};
 use super::{Dir, Exit};
 use crate::documents::{Complaint, Problems, read_file};
 use crate::landscape::faults::inventory;
@@ -110,12 +110,12 @@ pub(super) async fn run(command: Chaos) -> anyhow::Result<u8> {
                 eprintln!("error: `{kind}` is not a kind of fault; known: {}", known.join(", "));
                 return Ok(Exit::Usage as u8);
             };
-            print!("{text}");
+            write_out(&text)?;
         }
         Chaos::Validate { files } => {
             let found = files.iter().filter_map(|file| read_experiment(file).err()).flat_map(|p| p.0).collect();
             Problems(found).or(())?;
-            files.iter().for_each(|file| println!("{}: no problems", file.display()));
+            files.iter().try_for_each(|file| write_line(format!("{}: no problems", file.display())))?;
         }
         Chaos::Plan(plan) => return show_plan(plan).await,
         Chaos::Run(run) => return chaos_run::run(run).await,

@@ -1,6 +1,7 @@
 //! `mettle schema` and `mettle validate`: documents without an installation.
 
 use super::Exit;
+use super::output::write_line;
 use crate::documents::Problems;
 use crate::documents::folder::check;
 use crate::documents::kind::Kind;
@@ -30,7 +31,7 @@ pub(super) struct Validate {
 }
 
 pub(super) fn schema(schema: &Schema) -> anyhow::Result<u8> {
-    println!("{}", serde_json::to_string_pretty(&schema.kind.schema())?);
+    write_line(serde_json::to_string_pretty(&schema.kind.schema())?)?;
     Ok(Exit::Ok as u8)
 }
 
@@ -43,6 +44,6 @@ pub(super) fn validate(validate: &Validate) -> anyhow::Result<u8> {
         problems.extend(checked.problems);
     }
     Problems(problems).or(())?;
-    files.iter().for_each(|file| println!("{}: no problems", file.display()));
+    files.iter().try_for_each(|file| write_line(format!("{}: no problems", file.display())))?;
     Ok(Exit::Ok as u8)
 }

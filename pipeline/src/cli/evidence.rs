@@ -1,6 +1,6 @@
 //! `mettle evidence`: what was recorded.
 
-use super::output::{Output, table};
+use super::output::{Output, table, write_line};
 use super::soak_view::span;
 use super::{Dir, Exit};
 use crate::worker::Installation;
@@ -101,7 +101,7 @@ pub(super) fn run(command: EvidenceCommand) -> anyhow::Result<u8> {
                 let hints: Vec<String> = error.hints().into_iter().map(|hint| hint.0).collect();
                 anyhow::bail!("{:#}; {}", anyhow::Error::from(error), hints.join("; "));
             }
-            println!("{}", target.display());
+            write_line(target.display())?;
         }
     }
     Ok(Exit::Ok as u8)

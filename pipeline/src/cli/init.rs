@@ -1,6 +1,7 @@
 //! `mettle init`: the documents of a product from flags, answers or a Compose file.
 
 use super::Exit;
+use super::output::write_line;
 use crate::git::Git;
 use crate::init::questions::Talk;
 use crate::init::{Flags, Sketch, compose, make};
@@ -84,7 +85,7 @@ pub(super) async fn run(init: Init) -> anyhow::Result<u8> {
             return Ok(Exit::Usage as u8);
         }
     };
-    made.written.iter().for_each(|path| println!("{}", path.display()));
+    made.written.iter().try_for_each(|path| write_line(path.display()))?;
     sketch.notes.iter().for_each(|note| eprintln!("note: {note}"));
     next(&init.dir, &sketch, &made.tag);
     Ok(Exit::Ok as u8)

@@ -2,7 +2,7 @@
 
 use super::Exit;
 use super::junit::{Case, suite};
-use super::output::{Format, table};
+use super::output::{Format, table, write_out};
 use crate::files::judge::{Loaded, judge, load};
 use crate::worker::score_text;
 use clap::Args;
@@ -68,10 +68,10 @@ pub(super) fn run(asked: &Judging) -> anyhow::Result<u8> {
     };
     let judgement = judge(&loaded);
     match asked.format {
-        ReportFormat::Text => print!("{}", text(&judgement, &loaded)),
+        ReportFormat::Text => write_out(&text(&judgement, &loaded))?,
         ReportFormat::Json => Format::Json.print(&judgement, String::new)?,
         ReportFormat::Yaml => Format::Yaml.print(&judgement, String::new)?,
-        ReportFormat::Junit => print!("{}", suite("mettle judge", &cases(&judgement, loaded.terms.policy.kpi))),
+        ReportFormat::Junit => write_out(&suite("mettle judge", &cases(&judgement, loaded.terms.policy.kpi)))?,
     }
     Ok(match judgement.verdict {
         Verdict::Pass => Exit::Ok,

@@ -1,4 +1,7 @@
 //! The commands of the binary. stdout is data, stderr is narrative.
+//!
+//! Invariant: data is written by `output` alone, which neither panics nor hides that it was not written.
+#![deny(clippy::print_stdout)]
 
 mod backtest;
 mod baseline;
@@ -125,7 +128,7 @@ pub fn main() -> ExitCode {
         .and_then(|m| Cli::from_arg_matches(&m))
     {
         Ok(cli) => cli,
-        Err(error) => error.exit(),
+        Err(error) => return described(&error),
     };
     let filter = tracing_subscriber::EnvFilter::try_from_env("METTLE_LOG").unwrap_or_else(|_| "warn".into());
     tracing_subscriber::fmt()
@@ -159,6 +162,14 @@ pub fn main() -> ExitCode {
     });
     match result {
         Ok(code) => ExitCode::from(code),
+        Err(error) => failed(&error),
+    }
+}
+
+/// Prints help, the version or what is wrong with the arguments.
+fn described(asked: &clap::Error) -> ExitCode {
+    match output::settled(asked.print()) {
+        Ok(()) => ExitCode::from(u8::try_from(asked.exit_code()).unwrap_or(Exit::Usage as u8)),
         Err(error) => failed(&error),
     }
 }

@@ -1,7 +1,10 @@
 //! Output of a command: for people, or for programs.
 
+use anyhow::Context as _;
 use saphyr::{LoadableYamlNode as _, Yaml, YamlEmitter};
 use serde::Serialize;
+use std::fmt::Display;
+use std::io::{ErrorKind, Write as _};
 
 /// How a command writes its answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -34,11 +37,33 @@ impl Format {
     /// Prints `value`, or its `text` for people.
     pub(super) fn print(self, value: &impl Serialize, text: impl FnOnce() -> String) -> anyhow::Result<()> {
         match self {
-            Format::Text => print!("{}", text()),
-            Format::Json => println!("{}", serde_json::to_string_pretty(value)?),
-            Format::Yaml => println!("{}", yaml(&serde_json::to_string(value)?)?),
+            Format::Text => write_out(&text()),
+            Format::Json => write_line(serde_json::to_string_pretty(value)?),
+            Format::Yaml => write_line(yaml(&serde_json::to_string(value)?)?),
         }
-        Ok(())
+    }
+}
+
+/// Writes data to stdout.
+///
+/// A reader that went away, as `head` does, has what it wanted: that is no failure, the command goes on and ends with the
+/// exit code of its answer. Everything else that keeps the data from being written is an error, because what a caller
+/// finds in the file is not the answer.
+pub(super) fn write_out(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    settled(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+}
+
+/// Writes one line of data to stdout.
+pub(super) fn write_line(line: impl Display) -> anyhow::Result<()> {
+    write_out(&format!("{line}\n"))
+}
+
+/// What became of a write to stdout.
+pub(super) fn settled(written: std::io::Result<()>) -> anyhow::Result<()> {
+    match written {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        other => other.context("failed to write the answer to stdout"),
     }
 }
 

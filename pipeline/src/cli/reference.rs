@@ -1,5 +1,6 @@
 //! The command line described: completions, manual page, and the reference in docs/cli.md.
 
+use super::output::write_out;
 use super::{Cli, Exit};
 use clap::builder::StyledStr;
 use clap::{Args, ColorChoice, Command, CommandFactory as _};
@@ -24,14 +25,14 @@ pub(super) struct Completions {
 pub(super) fn completions(completions: &Completions) -> anyhow::Result<u8> {
     let mut text = Vec::new();
     clap_complete::generate(completions.shell, &mut Cli::command(), "mettle", &mut text);
-    print!("{}", String::from_utf8(text)?);
+    write_out(&String::from_utf8(text)?)?;
     Ok(Exit::Ok as u8)
 }
 
 pub(super) fn man() -> anyhow::Result<u8> {
     let mut text = Vec::new();
     clap_mangen::Man::new(Cli::command()).render(&mut text)?;
-    print!("{}", String::from_utf8(text)?);
+    write_out(&String::from_utf8(text)?)?;
     Ok(Exit::Ok as u8)
 }
 
@@ -63,7 +64,8 @@ pub fn reference() -> String {
     root.build();
     let mut text = String::from(
         "# Command line\n\nGenerated from the program; a test rewrites it with `UPDATE=1`.\n\
-         stdout is data, stderr is narrative. `NO_COLOR` and `--color` decide about colours.\n",
+         stdout is data, stderr is narrative. `NO_COLOR` and `--color` decide about colours. A reader of stdout that goes\n\
+         away, as `head` does, changes no exit code; data that cannot be written for another reason is exit 1.\n",
     );
     describe(&root, &mut text);
     text

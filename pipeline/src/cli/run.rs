@@ -1,5 +1,6 @@
 //! `demo`, `up`, `serve`: the long-running commands.
 
+use super::output::write_line;
 use super::{Dir, Exit};
 use crate::demo::story;
 use crate::worker::{Installation, Notice, OpenError, View, Worker};
@@ -97,7 +98,7 @@ pub(super) fn myself() -> anyhow::Result<PathBuf> {
 pub(super) async fn demo(args: Demo) -> anyhow::Result<u8> {
     story::prepare(&args.dir).await?;
     if args.init_only {
-        println!("{}", args.dir.display());
+        write_line(args.dir.display())?;
         return Ok(Exit::Ok as u8);
     }
     let installation = Installation::open(&args.dir)?;
@@ -112,7 +113,7 @@ pub(super) async fn demo(args: Demo) -> anyhow::Result<u8> {
         return Ok(Exit::Interrupted as u8);
     }
     let told = told?;
-    told.lines.iter().for_each(|line| println!("{line}"));
+    told.lines.iter().try_for_each(write_line)?;
     told.astray.iter().for_each(|line| eprintln!("not as told: {line}"));
     Ok(if told.astray.is_empty() { Exit::Ok as u8 } else { Exit::Unexpected as u8 })
 }

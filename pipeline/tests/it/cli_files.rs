@@ -40,7 +40,7 @@ signals:
   - {name: latency, kind: gauge, series: latency_seconds, tier: gate, worse: up, margin: 20ms}
 ";
 
-fn folder() -> tempfile::TempDir {
+pub(crate) fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for seed in 1..=4 {
         run(&folder.path().join(format!("b{seed}.csv")), seed, 0.0);
