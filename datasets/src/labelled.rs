@@ -5,7 +5,7 @@
 
 use crate::long::{LongSeries, read_long};
 use crate::table::{TableError, read_table};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// What is known of a case before it is judged.
@@ -37,7 +37,7 @@ pub struct LabelledCase {
 /// All cases of a folder, data sets by name, cases in the order of the list.
 ///
 /// # Errors
-/// A file cannot be read, a label is unknown, a data set or a case has no table or rows.
+/// A file cannot be read, a label is unknown, a data set or a case has no table or rows, a case has two candidates.
 pub fn read_cases(folder: &Path) -> Result<Vec<LabelledCase>, TableError> {
     let list = one_of(folder, "cases");
     let mut cases = read_list(&list)?;
@@ -52,13 +52,25 @@ pub fn read_cases(folder: &Path) -> Result<Vec<LabelledCase>, TableError> {
         }
         for case in cases.iter_mut().filter(|c| c.dataset == name) {
             match by_case.remove(&case.case_id) {
-                Some(series) => case.series = series,
+                Some(series) => {
+                    problems.extend(of_roles(&case.case_id, &series));
+                    case.series = series;
+                }
                 None => problems.push(format!("case {} has no rows in {name}", case.case_id)),
             }
         }
     }
     cases.sort_by(|a, b| a.dataset.cmp(&b.dataset));
     if problems.is_empty() { Ok(cases) } else { Err(TableError::Problems { path: list, problems }) }
+}
+
+/// A case has one candidate, and every row of it a role.
+fn of_roles(case: &str, series: &[LongSeries]) -> Option<String> {
+    if let Some(bare) = series.iter().find(|s| s.role.is_empty()) {
+        return Some(format!("case {case}: rows of metric {} have no role; write baseline or candidate", bare.metric));
+    }
+    let runs: BTreeSet<i64> = series.iter().filter(|s| s.role == "candidate").map(|s| s.run).collect();
+    (runs.len() > 1).then(|| format!("case {case}: {} runs are candidates; leave one, or make more cases", runs.len()))
 }
 
 /// The Parquet file of a name, or the CSV file where there is none.
@@ -91,16 +103,19 @@ fn read_list(path: &Path) -> Result<Vec<LabelledCase>, TableError> {
         if cases.iter().any(|c| c.case_id == case_id) {
             problems.push(format!("{}: case_id = {case_id:?} is given twice", table.place(row)));
         }
-        let aligned = match table.column("aligned") {
-            None => false,
-            Some(cells) => cells.flag(row).unwrap_or(false),
+        let aligned = match table.column("aligned").and_then(|cells| cells.text(row)).unwrap_or_default().trim() {
+            "" => Some(false),
+            _ => table.column("aligned").and_then(|cells| cells.flag(row)),
         };
+        if aligned.is_none() {
+            problems.push(format!("{}: aligned = {:?}; known: true, false", table.place(row), text("aligned")));
+        }
         cases.push(LabelledCase {
             case_id,
             dataset: text("dataset"),
             label,
             source: text("source"),
-            aligned,
+            aligned: aligned.unwrap_or(false),
             series: Vec::new(),
         });
     }

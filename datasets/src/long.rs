@@ -4,7 +4,7 @@
 //! `case_id`, `role`, `run`, `kind` and `total` (then `value` counts bad events of that total). Other columns are left
 //! alone. An empty value is a sample that is absent.
 
-use crate::table::{Cells, TableError, read_table};
+use crate::table::{Cells, Table, TableError, read_table};
 use chrono::DateTime;
 use std::collections::HashMap;
 use std::path::Path;
@@ -30,18 +30,21 @@ pub struct LongSeries {
     pub totals: Vec<f64>,
 }
 
-/// Times that a sample can have: the years 2000 to 2100. A time outside of them is one in another unit, or a slip, and a
-/// single one makes a run of centuries.
+/// Times that a sample can have: the years 2000 to 2100. A time outside of them is one in another unit, or a slip, and
+/// a single one makes a run of centuries.
 const TIMES_MS: std::ops::Range<f64> = 946_684_800_000.0..4_102_444_800_000.0;
 
 /// Columns that tell whose series a row belongs to, beside the run.
 const OWNERS: [&str; 4] = ["case_id", "role", "metric", "kind"];
 
+/// Columns that hold words, and the words that they may hold; none at all is fine.
+const WORDS: [(&str, &[&str]); 2] = [("role", &["baseline", "candidate"]), ("kind", &["gauge", "counter"])];
+
 /// Every series of a file, in order of its first row. `.csv` is read as CSV, everything else as Parquet.
 ///
 /// # Errors
-/// The file cannot be read, a column is missing, a cell is no number, or two rows of a series have the same time: all
-/// problems at once, with line or row.
+/// The file cannot be read, a column is missing, a cell is no number, a role or kind is unknown, or two rows of a
+/// series have the same time: all problems at once, with line or row.
 pub fn read_long(path: &Path) -> Result<Vec<LongSeries>, TableError> {
     let wanted = ["case_id", "role", "run", "metric", "kind", "timestamp", "value", "total"];
     let table = read_table(path, &wanted)?;
@@ -54,6 +57,7 @@ pub fn read_long(path: &Path) -> Result<Vec<LongSeries>, TableError> {
     if !problems.is_empty() {
         return Err(TableError::Problems { path: path.to_owned(), problems });
     }
+    problems.extend(WORDS.into_iter().flat_map(|(name, known)| unknown(&table, name, known)));
     let owners = OWNERS.map(|name| table.coded(name));
     let mut out: Vec<LongSeries> = Vec::new();
     let mut places: HashMap<([u32; 4], i64), usize> = HashMap::new();
@@ -104,6 +108,22 @@ pub fn read_long(path: &Path) -> Result<Vec<LongSeries>, TableError> {
         problems.extend(in_order(series));
     }
     if problems.is_empty() { Ok(out) } else { Err(TableError::Problems { path: path.to_owned(), problems }) }
+}
+
+/// Words of a column that are not known, each once.
+fn unknown(table: &Table, name: &str, known: &[&str]) -> Vec<String> {
+    let coded = table.coded(name);
+    let told = |(code, word): (usize, &String)| {
+        let rows = || coded.codes.iter().enumerate().filter(|(_, own)| **own as usize == code).map(|(row, _)| row);
+        let more = match rows().count() {
+            0 | 1 => String::new(),
+            rows => format!(" and {} more", rows - 1),
+        };
+        let place = rows().next().map_or_else(String::new, |row| table.place(row));
+        format!("{place}{more}: {name} = {word:?}; known: {}", known.join(", "))
+    };
+    let strange = |(_, word): &(usize, &String)| !word.is_empty() && !known.contains(&word.as_str());
+    coded.texts.iter().enumerate().filter(strange).map(told).collect()
 }
 
 /// Time of a sample, or what it should have been.

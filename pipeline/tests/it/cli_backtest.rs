@@ -9,9 +9,12 @@ use std::path::Path;
 
 const SAMPLES: usize = 60;
 
+/// Which samples are there.
+type Kept = fn(usize) -> bool;
+
 /// Rows of one case: three baseline runs and a candidate of `flat`, about 100, and `ramp`, 0 to 60; `kept` says which
 /// samples of `ramp` the candidate has.
-fn rows(case: &str, kept: fn(usize) -> bool) -> String {
+fn rows(case: &str, kept: Kept) -> String {
     let mut text = String::new();
     for run in 0..4 {
         let (role, mut noise) = (if run < 3 { "baseline" } else { "candidate" }, Noise(run + 1));
@@ -29,7 +32,7 @@ fn rows(case: &str, kept: fn(usize) -> bool) -> String {
 #[test]
 fn what_is_missing_is_never_a_pass() {
     let folder = tempfile::tempdir().unwrap();
-    let cases: [(&str, fn(usize) -> bool, &str); 5] = [
+    let cases: [(&str, Kept, &str); 5] = [
         ("whole", |_| true, "pass"),
         // 83 % of the samples, and the rest where they belong: by their time, not by their place in the file.
         ("late", |i| i >= 10, "pass"),
@@ -55,6 +58,24 @@ fn what_is_missing_is_never_a_pass() {
         assert_eq!(answer["missing"].is_array(), *verdict == "insufficient", "{answer}");
         assert_eq!(judged(folder.path(), &format!("{case}.csv")), *verdict, "{case}");
     }
+}
+
+#[test]
+fn wrong_cases_are_told_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let list = "case_id,dataset,label,aligned\na,own,stable,maybe\nb,own,fine,true\n";
+    fs::write(folder.path().join("cases.csv"), list).unwrap();
+    let ran = mettle(folder.path(), &["backtest", "."]);
+    assert!(ran.code == 2 && ran.stderr.contains("2 problems"), "{ran:?}");
+    for told in ["line 2: aligned = \"maybe\"; known: true, false", "line 3: label = \"fine\"; known: stable"] {
+        assert!(ran.stderr.contains(told), "{told}: {}", ran.stderr);
+    }
+    fs::write(folder.path().join("cases.csv"), "case_id,dataset,label\na,own,stable\nb,own,stable\n").unwrap();
+    let two = "a,candidate,1,m,1700000000,1\na,candidate,2,m,1700000000,1\nb,,1,m,1700000000,1\n";
+    fs::write(folder.path().join("own.csv"), format!("case_id,role,run,metric,timestamp,value\n{two}")).unwrap();
+    let ran = mettle(folder.path(), &["backtest", "."]);
+    assert!(ran.code == 2 && ran.stderr.contains("case a: 2 runs are candidates"), "{ran:?}");
+    assert!(ran.stderr.contains("case b: rows of metric m have no role"), "{ran:?}");
 }
 
 /// What `mettle judge` says of the same rows.

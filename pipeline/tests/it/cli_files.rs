@@ -100,6 +100,22 @@ fn wrong_files_are_told_whole() {
 }
 
 #[test]
+fn words_that_nobody_knows_are_told() {
+    let folder = folder();
+    let head = "metric,timestamp,value,kind,role\n";
+    let rows: String = (0..30).map(|i| format!("m,{},{i},Counter,canary\n", 1_700_000_000 + i)).collect();
+    fs::write(folder.path().join("odd.csv"), format!("{head}{rows}m,1700000030,1,gauge,candidate\n")).unwrap();
+    let ran = judge(folder.path(), "odd.csv", &[]);
+    assert!(ran.code == 2 && ran.stderr.contains("2 problems"), "{ran:?}");
+    for told in [
+        "line 2 and 29 more: kind = \"Counter\"; known: gauge, counter",
+        "line 2 and 29 more: role = \"canary\"; known: baseline, candidate",
+    ] {
+        assert!(ran.stderr.contains(told), "{told}: {}", ran.stderr);
+    }
+}
+
+#[test]
 fn times_that_no_sample_can_have_are_refused() {
     let folder = folder();
     let write = |name: &str, rows: &str| {
