@@ -77,6 +77,11 @@ fn yaml(json: &str) -> anyhow::Result<String> {
     Ok(text.trim_start_matches("---\n").to_owned())
 }
 
+/// `1 run`, `2 runs`.
+pub(super) fn counted(count: usize, of: &str) -> String {
+    format!("{count} {of}{}", if count == 1 { "" } else { "s" })
+}
+
 /// Lines with columns of equal width; the first row is the head.
 pub(super) fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or_default();

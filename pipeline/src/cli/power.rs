@@ -1,12 +1,15 @@
 //! `mettle power`: what a soak would find, before it runs.
 
 use super::Exit;
-use super::output::{Output, table};
+use super::output::{Output, counted, table};
 use crate::documents::quantity::Span;
 use crate::files::power::{Length, Row, lengths};
 use crate::files::terms::Terms;
 use clap::Args;
+use scorer::assess::PROVISIONAL_BELOW;
+use scorer::power::Findable;
 use scorer::quantity::Unit;
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -60,30 +63,56 @@ pub(super) fn run(asked: &Power) -> anyhow::Result<u8> {
         }
     };
     let lengths = lengths(&terms, &samples);
-    asked.output.print(&lengths, || text(&lengths))?;
+    asked.output.print(&lengths, || text(&lengths, terms.baselines.len()))?;
     Ok(Exit::Ok as u8)
 }
 
-fn text(lengths: &[Length]) -> String {
+fn text(lengths: &[Length], runs: usize) -> String {
     let mut heads = vec!["METRIC".to_owned(), "LEVEL".to_owned(), "TOLERATED".to_owned()];
-    heads.extend(lengths.iter().map(|l| Span(Duration::from_secs_f64(l.seconds)).to_string().to_uppercase()));
+    heads.extend(lengths.iter().map(|l| Span(Duration::from_secs_f64(l.seconds)).to_string()));
     heads.push("A LONGER SOAK".to_owned());
     let mut rows = vec![heads];
-    for (i, first) in lengths.first().map_or(&[][..], |l| &l.metrics).iter().enumerate() {
+    let metrics = lengths.first().map_or(&[][..], |l| &l.metrics);
+    for (i, first) in metrics.iter().enumerate() {
         let unit = Unit::named(&first.unit);
+        let known = |value: f64, text: String| if value.is_finite() { text } else { "?".to_owned() };
+        let Findable { metric, level, margin, longer_helps, .. } = &first.found;
         let mut row =
-            vec![first.found.metric.clone(), unit.level(first.found.level), unit.difference(first.found.margin)];
-        row.extend(lengths.iter().map(|l| cell(&l.metrics[i], unit)));
-        row.push(if first.found.longer_helps { "finds smaller" } else { "finds no smaller" }.to_owned());
+            vec![metric.clone(), known(*level, unit.level(*level)), known(*margin, unit.difference(*margin))];
+        row.extend(lengths.iter().map(|l| cell(l, &l.metrics[i], unit)));
+        let mut judged = lengths.iter().filter(|l| !l.too_short).peekable();
+        let blind = judged.peek().is_some() && judged.all(|l| l.metrics[i].found.change.is_none());
+        row.push(
+            match (blind, longer_helps) {
+                (true, _) => "finds nothing",
+                (false, true) => "finds smaller",
+                (false, false) => "finds no smaller",
+            }
+            .to_owned(),
+        );
         rows.push(row);
     }
-    table(&rows)
+    let mut out = String::new();
+    if runs < PROVISIONAL_BELOW {
+        let _ = writeln!(
+            out,
+            "With {} the judge fails no candidate: no change would be found, however large. It needs {PROVISIONAL_BELOW}.\n",
+            counted(runs, "baseline run")
+        );
+    }
+    out.push_str(&table(&rows));
+    let noted = metrics.iter().filter_map(|row| Some((&row.found.metric, row.note.as_ref()?)));
+    for (i, (metric, note)) in noted.enumerate() {
+        let _ = writeln!(out, "{}- {metric}: {note}", if i == 0 { "\n" } else { "" });
+    }
+    out
 }
 
-fn cell(row: &Row, unit: Unit) -> String {
+fn cell(length: &Length, row: &Row, unit: Unit) -> String {
     match (row.found.change, row.relative) {
         (Some(change), Some(relative)) => format!("{} ({:.2} %)", unit.difference(change), relative * 100.0),
         (Some(change), None) => unit.difference(change),
+        (None, _) if length.too_short => "too short".to_owned(),
         (None, _) => "nothing".to_owned(),
     }
 }

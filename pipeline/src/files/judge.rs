@@ -26,7 +26,7 @@ pub fn load(candidate: &Path, baseline: &[PathBuf], policy: Option<&Path>) -> an
 
 /// Judges at the last declared look that the candidate has reached.
 pub fn judge(loaded: &Loaded) -> Judgement {
-    let Terms { baselines, signals, policy, interval_ms } = &loaded.terms;
+    let Terms { baselines, signals, policy, interval_ms, .. } = &loaded.terms;
     let candidate = loaded.candidate.evidence(*interval_ms, policy.programme);
     let baselines: Vec<&Evidence> = baselines.iter().collect();
     let samples = loaded.candidate.samples(*interval_ms);

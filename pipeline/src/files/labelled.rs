@@ -54,7 +54,7 @@ impl Sides {
             by_run(path, own.cloned(), side)
         };
         let (baselines, candidate) = (side(Side::Baseline), side(Side::Candidate).into_iter().next());
-        let interval_ms = candidate.iter().chain(&baselines).find_map(|run| run.interval_ms().ok());
+        let interval_ms = candidate.iter().chain(&baselines).find_map(FileRun::interval_ms);
         Sides { candidate, baselines, interval_ms }
     }
 }

@@ -3,9 +3,9 @@
 //! Sample i of a run is i intervals after its first sample, whatever the clock said: runs of one programme are compared
 //! place by place.
 
-use anyhow::{Context as _, bail};
-use datasets::{LongSeries, read_long};
+use anyhow::bail;
 use chrono::DateTime;
+use datasets::{LongSeries, read_long};
 use scorer::Evidence;
 use scorer::evidence::{Context, Phase, PhaseLabel, RawSeries, Subject};
 use scorer::grid::MAX_SAMPLES;
@@ -78,26 +78,28 @@ pub(super) fn by_run(path: &Path, series: impl Iterator<Item = LongSeries>, side
 }
 
 impl FileRun {
-    /// `baseline b1.csv`, or `baseline all.csv, run 3`.
+    /// `b1.csv`, or `all.csv run 3`.
+    pub fn name(&self) -> String {
+        let run = if self.run == 0 { String::new() } else { format!(" run {}", self.run) };
+        format!("{}{run}", self.path.display())
+    }
+
+    /// `baseline b1.csv`.
     pub fn label(&self) -> String {
-        let run = if self.run == 0 { String::new() } else { format!(", run {}", self.run) };
-        format!("{} {}{run}", self.side.name(), self.path.display())
+        format!("{} {}", self.side.name(), self.name())
     }
 
     /// First sample of any series.
-    fn start_ms(&self) -> Option<i64> {
+    pub(super) fn start_ms(&self) -> Option<i64> {
         self.series.iter().filter_map(|s| s.times_ms.first()).min().copied()
     }
 
-    /// The usual distance between two samples.
-    ///
-    /// # Errors
-    /// No series has two samples.
-    pub fn interval_ms(&self) -> anyhow::Result<i64> {
+    /// The usual distance between two samples; `None` where no series has two.
+    pub fn interval_ms(&self) -> Option<i64> {
         let mut steps: Vec<i64> =
             self.series.iter().flat_map(|s| s.times_ms.windows(2).map(|pair| pair[1] - pair[0])).collect();
         steps.sort_unstable();
-        steps.get(steps.len() / 2).copied().with_context(|| format!("{} has no two samples", self.path.display()))
+        steps.get(steps.len() / 2).copied()
     }
 
     /// Samples from the first to the last.
@@ -121,8 +123,8 @@ impl FileRun {
         let (time_ms, metric) = stray[0];
         let (far, at) = (stray.len(), DateTime::from_timestamp_millis(time_ms)?.format("%Y-%m-%dT%H:%M:%SZ"));
         Some(format!(
-            "{}: metric {metric}, timestamp = {} ({at}): {far} of {} rows lie far from the others, so that the run would \
-             have {samples} samples of {} s; {MAX_SAMPLES} are the most: correct these times, leave the rows out, or \
+            "{}: metric {metric}, timestamp = {} ({at}): {far} of {} rows lie far from the others, so that the run \
+             would have {samples} samples of {} s; {MAX_SAMPLES} are the most: correct these times, leave the rows out, or \
              declare a longer interval in a policy",
             self.label(),
             time_ms as f64 / 1000.0,

@@ -8,13 +8,15 @@ use scorer::assess::formed;
 use scorer::margin::usual;
 use scorer::signal::{Margin, Signal, Tier};
 use scorer::{Evidence, Policy};
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use std::path::{Path, PathBuf};
 
 /// Baseline runs and how others are judged against them.
 pub struct Terms {
-    /// Baseline runs, of `policy.programme` samples.
+    /// Baseline runs, of `policy.programme` samples, in the order of their time.
     pub baselines: Vec<Evidence>,
+    /// File, and run where it has several, of every baseline run.
+    pub names: Vec<String>,
     /// Signals: declared ones first.
     pub signals: Vec<Signal>,
     /// Policy.
@@ -31,8 +33,10 @@ impl Terms {
     /// A file cannot be read, or the policy has problems.
     pub fn read(baseline: &[PathBuf], policy: Option<&Path>, candidate: Option<&FileRun>) -> anyhow::Result<Terms> {
         let declared = policy.map(document).transpose()?;
-        let files =
+        let mut files =
             baseline.iter().map(|path| runs(path, Side::Baseline)).collect::<anyhow::Result<Vec<_>>>()?.concat();
+        // Nothing may depend on the order in which a shell lists files.
+        files.sort_by(|a, b| (a.start_ms(), &a.path, a.run).cmp(&(b.start_ms(), &b.path, b.run)));
         let everyone: Vec<&FileRun> = candidate.into_iter().chain(&files).collect();
         let same = twins(&everyone);
         if !same.is_empty() {
@@ -40,7 +44,10 @@ impl Terms {
         }
         let interval_ms = match declared.as_ref().and_then(|(document, _)| document.interval) {
             Some(span) => span.ms().max(1),
-            None => candidate.unwrap_or(&files[0]).interval_ms()?,
+            None => everyone
+                .iter()
+                .find_map(|run| run.interval_ms())
+                .context("no run has two samples, so nobody knows how far apart they are: write `interval` in a policy")?,
         };
         let long: Vec<String> = everyone.iter().filter_map(|run| run.too_long(interval_ms)).collect();
         if !long.is_empty() {
@@ -62,7 +69,8 @@ impl Terms {
             others.iter_mut().for_each(|signal| decides(signal, &baselines));
         }
         signals.append(&mut others);
-        Ok(Terms { baselines, signals, policy, interval_ms })
+        let names = files.iter().map(FileRun::name).collect();
+        Ok(Terms { baselines, names, signals, policy, interval_ms })
     }
 }
 

@@ -182,6 +182,39 @@ fn longer_soaks_find_smaller_changes() {
 }
 
 #[test]
+fn what_a_soak_finds_depends_on_no_order_of_files() {
+    let folder = folder();
+    let at = |name: &str| folder.path().join(name);
+    let kept = |text: &str, metric: &str| -> String {
+        text.lines().filter(|l| l.starts_with("metric") || l.starts_with(metric)).map(|l| format!("{l}\n")).collect()
+    };
+    let first = fs::read_to_string(at("b1.csv")).unwrap();
+    // The first run lacks one metric, and another one is in a single sample of it only.
+    fs::write(at("b1.csv"), kept(&first, "latency") + "rare,1700086400,1,\n").unwrap();
+    let power = |files: &[&str], more: &[&str]| mettle(folder.path(), &[&["power", "--baseline"], files, more].concat());
+    let (there, back) = (["b1.csv", "b2.csv", "b3.csv", "b4.csv"], ["b4.csv", "b3.csv", "b2.csv", "b1.csv"]);
+    let text = power(&there, &["--length", "30m,15s,4h"]).stdout;
+    assert_eq!(text, power(&back, &["--length", "30m,15s,4h"]).stdout);
+    let line = |start: &str| text.lines().find(|l| l.starts_with(start)).unwrap().to_owned();
+    for head in ["30m  ", "15s  ", "4h  "] {
+        assert!(line("METRIC").contains(head), "{text}");
+    }
+    assert!(line("requests_failed").contains("pp") && line("requests_failed").contains("too short"), "{text}");
+    assert!(line("rare").ends_with("nothing"), "{text}");
+    assert!(text.contains("- rare: not judged: no baseline run has 80 % of 240 samples of it"), "{text}");
+    assert!(text.contains("- requests_failed: from 3 of 4 runs: b1.csv without 80 % of 240 samples of it"), "{text}");
+    // Two runs never fail a candidate.
+    let two = power(&["b2.csv", "b3.csv"], &[]);
+    assert!(two.code == 0 && two.stdout.contains("With 2 baseline runs the judge fails no candidate"), "{two:?}");
+    assert!(!two.stdout.contains(" %)") && two.stdout.contains("finds nothing"), "{two:?}");
+    let json: Value = serde_json::from_str(&power(&["b2.csv"], &["-o", "json"]).stdout).unwrap();
+    assert!(json[0]["metrics"][0]["change"].is_null(), "{json}");
+    fs::write(at("one.csv"), "metric,timestamp,value\nm,1700000000,1\n").unwrap();
+    let one = power(&["one.csv"], &[]);
+    assert!(one.code == 2 && one.stderr.contains("no run has two samples"), "{one:?}");
+}
+
+#[test]
 fn judges_are_tested_on_labelled_cases() {
     let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("../datasets/cases");
     let cases = cases.to_str().unwrap();
