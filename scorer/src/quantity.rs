@@ -105,13 +105,34 @@ pub fn duration_ms(value: i64) -> String {
     seconds(value as f64 / 1000.0)
 }
 
-/// About three digits: 1234, 123, 12.3, 1.23, 0.012; no trailing zeros, no minus before zero.
+/// Sizes that are written in plain digits; what is larger or smaller has an exponent.
+const PLAIN: std::ops::Range<f64> = 1e-9..1e15;
+
+/// About three digits: 1234, 123, 12.3, 1.23, 0.012, 1e300; no trailing zeros, no minus before zero.
 pub fn digits(value: f64) -> String {
     if value == 0.0 {
         return "0".to_owned();
+    }
+    if value.is_finite() && !PLAIN.contains(&value.abs()) {
+        let text = format!("{value:.2e}");
+        let (number, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+        return format!("{}e{exponent}", number.trim_end_matches('0').trim_end_matches('.'));
     }
     let places = (2 - value.abs().log10().floor() as i32).clamp(0, 9) as usize;
     let text = format!("{value:.places$}");
     let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
     if text.trim_start_matches(['-', '0', '.']).is_empty() { "0".to_owned() } else { text.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_beyond_all_units_have_an_exponent() {
+        let told = [1234.0, 0.012, 999e12, 1e300, -1.5e300, 1e-310, -1e-10, 0.0].map(digits);
+        assert_eq!(told, ["1234", "0.012", "999000000000000", "1e300", "-1.5e300", "1e-310", "-1e-10", "0"]);
+        assert_eq!(Unit::Plain.difference(1e-310), "+1e-310");
+        assert_eq!(Unit::Bytes.level(1e300), "1e291 GB");
+    }
 }
