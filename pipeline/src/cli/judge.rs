@@ -2,18 +2,29 @@
 
 use super::Exit;
 use super::junit::{Case, suite};
-use super::output::{Format, table, write_out};
+use super::output::{Format, counted, table, write_out};
 use crate::files::judge::{Loaded, judge, load};
 use crate::worker::score_text;
 use clap::Args;
-use scorer::quantity::Unit;
+use scorer::quantity::{Unit, digits};
 use scorer::signal::Tier;
-use scorer::verdict::{Judgement, MetricReport, ReasonSeverity, Verdict};
+use scorer::verdict::{Judgement, MetricReport, Reason, ReasonSeverity, Verdict};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
 /// Metrics that a text lists.
 const LISTED: usize = 20;
+
+/// Reasons that say that a metric could not be judged.
+const GAPS: [&str; 4] = ["coverage", "signal_vanished", "not_comparable", "no_evidence"];
+
+/// What the columns of the table are.
+const LEGEND: &str = "\
+TIER    gate: a pass needs it shown to be within ALLOWED; watch: it can fail a candidate, a pass does not need it
+CHANGE  against the baseline, + is worse (where any change is: + is up); LIMITS hold the true one in 95 of 100 soaks
+SCORE   100: not worse, 85: as much worse as is ALLOWED, 0: far beyond; in brackets, at the two ends of LIMITS
+P       how often a metric no worse than ALLOWED looks this bad by chance: 0.01 is 1 of 100
+";
 
 const EXAMPLES: &str = "Examples:
   mettle judge --candidate v2.parquet --baseline v1-a.parquet v1-b.parquet v1-c.parquet
@@ -91,21 +102,28 @@ fn verdict_word(verdict: Verdict) -> &'static str {
 fn text(judgement: &Judgement, loaded: &Loaded) -> String {
     let mut out = verdict_word(judgement.verdict).to_owned();
     if let Some(score) = score_text(judgement) {
-        let _ = write!(out, ", score {score}");
+        let _ = write!(out, ", score {score} of 100, {} is needed", digits(loaded.terms.policy.kpi));
     }
     let _ = writeln!(
         out,
-        ": {} samples against {} baseline runs{}",
-        judgement.look,
-        judgement.baseline_runs,
+        ": {} against {}{}",
+        counted(judgement.look, "sample"),
+        counted(judgement.baseline_runs, "baseline run"),
         if judgement.provisional { " (fewer than three: statistics only warn)" } else { "" }
     );
     for reason in judgement.reasons.iter().filter(|r| r.severity != ReasonSeverity::Info) {
         let _ = writeln!(out, "- {} ({})", reason.text, reason.code);
     }
+    for odds in judgement.reasons.iter().filter(|r| r.code == "odds") {
+        let _ = writeln!(out, "{}", odds.text);
+    }
+    if !judgement.missing.is_empty() {
+        let _ = writeln!(out, "Missing for a pass:");
+        judgement.missing.iter().for_each(|one| out.push_str(&format!("- {one}\n")));
+    }
     if let Some(extra) = judgement.extra_samples {
         let hours = extra as f64 * loaded.terms.interval_ms as f64 / 3.6e6;
-        let _ = writeln!(out, "{extra} more samples ({hours:.1} h) would decide");
+        let _ = writeln!(out, "{} ({hours:.1} h) would decide", counted(extra, "more sample"));
     }
     let heads = ["METRIC", "TIER", "CHANGE", "LIMITS", "ALLOWED", "SCORE", "P"];
     let mut rows = vec![heads.map(str::to_owned).to_vec()];
@@ -116,7 +134,24 @@ fn text(judgement: &Judgement, loaded: &Loaded) -> String {
     if metrics.len() > LISTED {
         let _ = writeln!(out, "and {} more; -o json has all", metrics.len() - LISTED);
     }
+    if !metrics.is_empty() {
+        let _ = write!(out, "\n{LEGEND}");
+    }
     out
+}
+
+/// A probability for people: how often, in plain digits while they can be counted.
+fn chance(p: f64) -> String {
+    match p {
+        p if p.is_nan() => "?".to_owned(),
+        p if p < 1e-12 => "<1e-12".to_owned(),
+        p if p < 1e-4 => format!("{p:.0e}"),
+        p => {
+            let places = (1 - p.log10().floor() as i32).clamp(0, 5) as usize;
+            let text = format!("{p:.places$}");
+            text.trim_end_matches('0').trim_end_matches('.').to_owned()
+        }
+    }
 }
 
 fn row(metric: &MetricReport) -> Vec<String> {
@@ -129,31 +164,63 @@ fn row(metric: &MetricReport) -> Vec<String> {
         format!("{} to {}", known(metric.effect_low), known(metric.effect_high)),
         unit.difference(metric.margin),
         format!("{:.0} ({:.0}..{:.0})", metric.score, metric.score_low, metric.score_high),
-        format!("{:.2e}", metric.p_fail.min(metric.p_peak)),
+        chance(metric.p_fail.min(metric.p_peak)),
     ]
 }
 
-/// What is not shown to be good is a failure: a caller of JUnit knows nothing in between.
+/// What is not shown to be good is a failure: a caller of JUnit knows nothing in between. Metrics that could not be
+/// judged have cases, too.
 fn cases(judgement: &Judgement, kpi: f64) -> Vec<Case> {
-    let reasons = |metric: Option<&str>| -> Vec<String> {
-        let own = judgement.reasons.iter().filter(|r| r.severity != ReasonSeverity::Info);
-        own.filter(|r| metric.is_none() || r.metric.as_deref() == metric).map(|r| r.text.clone()).collect()
-    };
-    let failed = |kind: &str, told: Vec<String>| Some((kind.to_owned(), told.join("\n")));
-    let verdict = match judgement.verdict {
+    let verdict = verdict_word(judgement.verdict);
+    let all = judgement.reasons.iter().filter(|r| r.severity != ReasonSeverity::Info).map(|r| r.text.as_str());
+    let told = all.collect::<Vec<_>>().join("\n");
+    let failure = match judgement.verdict {
         Verdict::Pass => None,
-        Verdict::Fail => failed("fail", reasons(None)),
-        Verdict::Insufficient | Verdict::None => failed("insufficient", reasons(None)),
+        Verdict::Fail => Some(("fail".to_owned(), told)),
+        Verdict::Insufficient | Verdict::None => Some(("insufficient".to_owned(), told)),
     };
-    let mut cases = vec![Case { name: "verdict".to_owned(), failure: verdict }];
-    for metric in &judgement.metrics {
-        let gate = metric.tier == Tier::Gate;
-        let failure = match () {
-            () if judgement.verdict == Verdict::Fail && metric.worse => failed("fail", reasons(Some(&metric.name))),
-            () if gate && metric.score_low < kpi => failed("insufficient", reasons(Some(&metric.name))),
-            () => None,
-        };
-        cases.push(Case { name: metric.name.clone(), failure });
+    let failure = failure.map(|(kind, told)| (kind, if told.is_empty() { verdict.to_owned() } else { told }));
+    let mut cases = vec![Case { name: "verdict".to_owned(), failure }];
+    let mut names: Vec<&str> = judgement.metrics.iter().map(|m| m.name.as_str()).collect();
+    for name in judgement.reasons.iter().filter_map(|r| r.metric.as_deref()) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
     }
+    cases.extend(names.into_iter().map(|name| Case { name: name.to_owned(), failure: unproven(judgement, kpi, name) }));
     cases
+}
+
+/// Why the case of a metric fails: it got worse, it could not be judged, or it was not shown to be good. Where the
+/// verdict is a pass no metric stands in its way.
+fn unproven(judgement: &Judgement, kpi: f64, name: &str) -> Option<(String, String)> {
+    let gap = |r: &Reason| GAPS.contains(&r.code.as_str());
+    let own = judgement.reasons.iter().filter(|r| r.metric.as_deref() == Some(name));
+    // Of a failed tag gaps are told for information; its metrics were not judged all the same.
+    let own: Vec<&Reason> = own.filter(|r| r.severity != ReasonSeverity::Info || gap(r)).collect();
+    let below = |m: &&MetricReport| m.name == name && m.tier == Tier::Gate && (m.score_low.is_nan() || m.score_low < kpi);
+    let below = judgement.metrics.iter().find(below);
+    if judgement.verdict == Verdict::Pass || own.is_empty() && below.is_none() {
+        return None;
+    }
+    let worse = judgement.verdict == Verdict::Fail && own.iter().any(|r| r.severity == ReasonSeverity::Error && !gap(r));
+    let texts: Vec<&str> = own.iter().map(|r| r.text.as_str()).collect();
+    let told = match below {
+        Some(metric) if texts.is_empty() => {
+            format!("{name}: its score is at least {}, {} is needed", digits(metric.score_low), digits(kpi))
+        }
+        _ => texts.join("\n"),
+    };
+    Some((if worse { "fail" } else { "insufficient" }.to_owned(), told))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chances_are_plain_numbers() {
+        let told = [1.0, 0.9504, 0.05, 0.012_34, 0.000_2, 0.000_032, 1e-12, 1e-40, f64::NAN].map(chance);
+        assert_eq!(told, ["1", "0.95", "0.05", "0.012", "0.0002", "3e-5", "1e-12", "<1e-12", "?"]);
+    }
 }

@@ -51,7 +51,7 @@ pub(crate) fn folder() -> tempfile::TempDir {
     folder
 }
 
-fn judge(folder: &Path, candidate: &str, more: &[&str]) -> Ran {
+pub(crate) fn judge(folder: &Path, candidate: &str, more: &[&str]) -> Ran {
     let args = ["judge", "--candidate", candidate, "--baseline", "b1.csv", "b2.csv", "b3.csv", "b4.csv"];
     mettle(folder, &[&args[..], more].concat())
 }

@@ -9,6 +9,7 @@ mod cli_documents;
 mod cli_files;
 mod cli_gate;
 mod cli_init;
+mod cli_judge;
 mod cli_output;
 mod cli_reference;
 mod cli_soak;
