@@ -37,17 +37,25 @@ pub struct LabelledCase {
 /// All cases of a folder, data sets by name, cases in the order of the list.
 ///
 /// # Errors
-/// A file cannot be read, a label is unknown, a data set or a case has no table or rows, a case has two candidates.
-pub fn read_cases(folder: &Path) -> Result<Vec<LabelledCase>, TableError> {
+/// What is wrong with any of the files: it cannot be read, a label is unknown, a data set or a case has no table or rows,
+/// a case has two candidates.
+pub fn read_cases(folder: &Path) -> Result<Vec<LabelledCase>, Vec<TableError>> {
     let list = one_of(folder, "cases");
-    let mut cases = read_list(&list)?;
-    let mut problems = Vec::new();
+    let mut cases = read_list(&list).map_err(|error| vec![error])?;
+    let (mut errors, mut problems) = (Vec::new(), Vec::new());
     let mut names: Vec<String> = cases.iter().map(|c| c.dataset.clone()).collect();
     names.sort_unstable();
     names.dedup();
     for name in names {
         let mut by_case: BTreeMap<String, Vec<LongSeries>> = BTreeMap::new();
-        for series in read_long(&one_of(folder, &name))? {
+        let series = match read_long(&one_of(folder, &name)) {
+            Ok(series) => series,
+            Err(error) => {
+                errors.push(error);
+                continue;
+            }
+        };
+        for series in series {
             by_case.entry(series.case_id.clone()).or_default().push(series);
         }
         for case in cases.iter_mut().filter(|c| c.dataset == name) {
@@ -61,7 +69,10 @@ pub fn read_cases(folder: &Path) -> Result<Vec<LabelledCase>, TableError> {
         }
     }
     cases.sort_by(|a, b| a.dataset.cmp(&b.dataset));
-    if problems.is_empty() { Ok(cases) } else { Err(TableError::Problems { path: list, problems }) }
+    if !problems.is_empty() {
+        errors.insert(0, TableError::Problems { path: list, problems });
+    }
+    if errors.is_empty() { Ok(cases) } else { Err(errors) }
 }
 
 /// A case has one candidate, and every row of it a role.

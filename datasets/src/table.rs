@@ -13,7 +13,7 @@ const TOLD: usize = 20;
 #[derive(Debug, thiserror::Error)]
 pub enum TableError {
     /// The file cannot be opened.
-    #[error("failed to open {}", path.display())]
+    #[error("failed to open {} (check the path, and that you may read it)", path.display())]
     Open {
         /// The file.
         path: PathBuf,

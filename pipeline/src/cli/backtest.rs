@@ -1,7 +1,7 @@
 //! `mettle backtest`: what the judges make of labelled cases.
 
 use super::Exit;
-use super::output::{Output, table};
+use super::output::{Output, table, unusable};
 use crate::files::backtest::{Backtest, JudgeName, Row, backtest};
 use crate::files::labelled::problems;
 use anyhow::Context as _;
@@ -52,10 +52,7 @@ fn rate(text: &str) -> Result<f64, String> {
 pub(super) fn run(asked: &Backtesting) -> anyhow::Result<u8> {
     let mut cases = match datasets::read_cases(&asked.folder) {
         Ok(cases) => cases,
-        Err(error) => {
-            eprintln!("error: {:#}", anyhow::Error::from(error));
-            return Ok(Exit::Usage as u8);
-        }
+        Err(errors) => return Ok(unusable(&errors.into_iter().map(anyhow::Error::from).collect::<Vec<_>>())),
     };
     cases.retain(|c| asked.datasets.is_empty() || asked.datasets.contains(&c.dataset));
     cases.retain(|c| asked.sources.is_empty() || asked.sources.iter().any(|s| c.source.contains(s)));
@@ -63,10 +60,9 @@ pub(super) fn run(asked: &Backtesting) -> anyhow::Result<u8> {
         eprintln!("error: no case in {} is of the data sets and sources that were asked for", asked.folder.display());
         return Ok(Exit::Usage as u8);
     }
-    let problems: Vec<String> = cases.iter().flat_map(problems).collect();
+    let problems: Vec<anyhow::Error> = cases.iter().flat_map(problems).map(anyhow::Error::msg).collect();
     if !problems.is_empty() {
-        problems.iter().for_each(|problem| eprintln!("error: {problem}"));
-        return Ok(Exit::Usage as u8);
+        return Ok(unusable(&problems));
     }
     let judges = if asked.judges.is_empty() { JudgeName::ALL.to_vec() } else { asked.judges.clone() };
     let bar = ProgressBar::new(cases.len() as u64);

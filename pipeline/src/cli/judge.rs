@@ -2,7 +2,7 @@
 
 use super::Exit;
 use super::junit::{Case, suite};
-use super::output::{Format, counted, table, write_out};
+use super::output::{Format, counted, table, unusable, write_out};
 use crate::files::judge::{Loaded, judge, load};
 use crate::worker::score_text;
 use clap::Args;
@@ -72,10 +72,7 @@ enum ReportFormat {
 pub(super) fn run(asked: &Judging) -> anyhow::Result<u8> {
     let loaded = match load(&asked.candidate, &asked.baseline, asked.policy.as_deref()) {
         Ok(loaded) => loaded,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            return Ok(Exit::Usage as u8);
-        }
+        Err(errors) => return Ok(unusable(&errors)),
     };
     let judgement = judge(&loaded);
     match asked.format {

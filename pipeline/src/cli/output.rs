@@ -1,5 +1,6 @@
 //! Output of a command: for people, or for programs.
 
+use super::Exit;
 use anyhow::Context as _;
 use saphyr::{LoadableYamlNode as _, Yaml, YamlEmitter};
 use serde::Serialize;
@@ -46,8 +47,8 @@ impl Format {
 
 /// Writes data to stdout.
 ///
-/// A reader that went away, as `head` does, has what it wanted: that is no failure, the command goes on and ends with the
-/// exit code of its answer. Everything else that keeps the data from being written is an error, because what a caller
+/// A reader that went away, as `head` does, has what it wanted: that is no failure, the command goes on and ends with
+/// the exit code of its answer. Everything else that keeps the data from being written is an error, because what a caller
 /// finds in the file is not the answer.
 pub(super) fn write_out(text: &str) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
@@ -75,6 +76,12 @@ fn yaml(json: &str) -> anyhow::Result<String> {
         YamlEmitter::new(&mut text).dump(document)?;
     }
     Ok(text.trim_start_matches("---\n").to_owned())
+}
+
+/// Says everything that is wrong with the files that a command was given; its exit code.
+pub(super) fn unusable(errors: &[anyhow::Error]) -> u8 {
+    errors.iter().for_each(|error| eprintln!("error: {error:#}"));
+    Exit::Usage as u8
 }
 
 /// `1 run`, `2 runs`.

@@ -1,10 +1,10 @@
 //! `mettle power`: what a soak would find, before it runs.
 
 use super::Exit;
-use super::output::{Output, counted, table};
+use super::output::{Output, counted, table, unusable};
 use crate::documents::quantity::Span;
 use crate::files::power::{Length, Row, lengths};
-use crate::files::terms::Terms;
+use crate::files::terms::{Files, Terms};
 use clap::Args;
 use scorer::assess::PROVISIONAL_BELOW;
 use scorer::power::Findable;
@@ -48,12 +48,10 @@ fn length(text: &str) -> Result<Duration, String> {
 }
 
 pub(super) fn run(asked: &Power) -> anyhow::Result<u8> {
-    let terms = match Terms::read(&asked.baseline, asked.policy.as_deref(), None) {
+    let read = Files::read(&asked.baseline, asked.policy.as_deref()).and_then(|files| Terms::of(files, None));
+    let terms = match read {
         Ok(terms) => terms,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            return Ok(Exit::Usage as u8);
-        }
+        Err(errors) => return Ok(unusable(&errors)),
     };
     let samples: Vec<usize> = match asked.length.is_empty() {
         true => [1, 4, 12].map(|times| times * terms.policy.programme).to_vec(),

@@ -1,7 +1,7 @@
 //! One candidate against baseline runs, all in files.
 
 use super::recorded::{FileRun, Side, runs};
-use super::terms::Terms;
+use super::terms::{Files, Terms};
 use scorer::Evidence;
 use scorer::assess::{Assessment, Ended, Reference, assess, due_look};
 use scorer::verdict::Judgement;
@@ -17,11 +17,13 @@ pub struct Loaded {
 /// Reads candidate, baseline and policy.
 ///
 /// # Errors
-/// A file cannot be read, or the policy has problems.
-pub fn load(candidate: &Path, baseline: &[PathBuf], policy: Option<&Path>) -> anyhow::Result<Loaded> {
-    let candidate = runs(candidate, Side::Candidate)?.remove(0);
-    let terms = Terms::read(baseline, policy, Some(&candidate))?;
-    Ok(Loaded { candidate, terms })
+/// Everything that is wrong with any of the files.
+pub fn load(candidate: &Path, baseline: &[PathBuf], policy: Option<&Path>) -> Result<Loaded, Vec<anyhow::Error>> {
+    let candidate = runs(candidate, Side::Candidate).map(|mut runs| runs.remove(0));
+    match (candidate, Files::read(baseline, policy)) {
+        (Ok(candidate), Ok(files)) => Ok(Loaded { terms: Terms::of(files, Some(&candidate))?, candidate }),
+        (candidate, files) => Err(candidate.err().into_iter().chain(files.err().unwrap_or_default()).collect()),
+    }
 }
 
 /// Judges at the last declared look that the candidate has reached.

@@ -4,11 +4,11 @@ use super::recorded::{FileRun, Side, runs, undeclared};
 use super::twins::twins;
 use crate::documents::judge_policy::JudgePolicy;
 use crate::documents::read_file;
+use anyhow::anyhow;
 use scorer::assess::formed;
 use scorer::margin::usual;
 use scorer::signal::{Margin, Signal, Tier};
 use scorer::{Evidence, Policy};
-use anyhow::{Context as _, bail};
 use std::path::{Path, PathBuf};
 
 /// Baseline runs and how others are judged against them.
@@ -25,33 +25,56 @@ pub struct Terms {
     pub interval_ms: i64,
 }
 
-impl Terms {
-    /// Reads baseline files and a policy. The candidate, or the longest baseline run where there is none, says how long
-    /// a run is and how far apart samples are, where the policy does not. Without a policy every metric decides.
+/// Baseline runs and policy as they were read.
+pub struct Files {
+    runs: Vec<FileRun>,
+    declared: Option<(JudgePolicy, Vec<Signal>)>,
+}
+
+impl Files {
+    /// Reads baseline files and a policy.
     ///
     /// # Errors
-    /// A file cannot be read, or the policy has problems.
-    pub fn read(baseline: &[PathBuf], policy: Option<&Path>, candidate: Option<&FileRun>) -> anyhow::Result<Terms> {
-        let declared = policy.map(document).transpose()?;
-        let mut files =
-            baseline.iter().map(|path| runs(path, Side::Baseline)).collect::<anyhow::Result<Vec<_>>>()?.concat();
-        // Nothing may depend on the order in which a shell lists files.
-        files.sort_by(|a, b| (a.start_ms(), &a.path, a.run).cmp(&(b.start_ms(), &b.path, b.run)));
-        let everyone: Vec<&FileRun> = candidate.into_iter().chain(&files).collect();
-        let same = twins(&everyone);
-        if !same.is_empty() {
-            bail!("{}", same.join("\nerror: "));
+    /// Everything that is wrong with any of them.
+    pub fn read(baseline: &[PathBuf], policy: Option<&Path>) -> Result<Files, Vec<anyhow::Error>> {
+        let (mut all, mut errors) = (Vec::new(), Vec::new());
+        for path in baseline {
+            match runs(path, Side::Baseline) {
+                Ok(mut runs) => all.append(&mut runs),
+                Err(error) => errors.push(error),
+            }
         }
-        let interval_ms = match declared.as_ref().and_then(|(document, _)| document.interval) {
-            Some(span) => span.ms().max(1),
-            None => everyone
-                .iter()
-                .find_map(|run| run.interval_ms())
-                .context("no run has two samples, so nobody knows how far apart they are: write `interval` in a policy")?,
+        let declared = policy.map(document).transpose().unwrap_or_else(|error| {
+            errors.push(error);
+            None
+        });
+        // Nothing may depend on the order in which a shell lists files.
+        all.sort_by(|a, b| (a.start_ms(), &a.path, a.run).cmp(&(b.start_ms(), &b.path, b.run)));
+        if errors.is_empty() { Ok(Files { runs: all, declared }) } else { Err(errors) }
+    }
+}
+
+impl Terms {
+    /// How runs are judged against those of `files`. The candidate, or the longest baseline run where there is none,
+    /// says how long a run is and how far apart samples are, where the policy does not. Without a policy every metric
+    /// decides.
+    ///
+    /// # Errors
+    /// Runs that are given twice, or that cannot be laid on one time axis.
+    pub fn of(files: Files, candidate: Option<&FileRun>) -> Result<Terms, Vec<anyhow::Error>> {
+        let Files { runs: files, declared } = files;
+        let everyone: Vec<&FileRun> = candidate.into_iter().chain(&files).collect();
+        let known = declared.as_ref().and_then(|(document, _)| document.interval).map(|span| span.ms().max(1));
+        let Some(interval_ms) = known.or_else(|| everyone.iter().find_map(|run| run.interval_ms())) else {
+            let names = everyone.iter().map(|run| run.label()).collect::<Vec<_>>().join(", ");
+            return Err(vec![anyhow!(
+                "no two samples in {names}: write how far apart they are as `interval` in a policy"
+            )]);
         };
-        let long: Vec<String> = everyone.iter().filter_map(|run| run.too_long(interval_ms)).collect();
-        if !long.is_empty() {
-            bail!("{}", long.join("\nerror: "));
+        let mut problems = twins(&everyone);
+        problems.extend(everyone.iter().filter_map(|run| run.too_long(interval_ms)));
+        if !problems.is_empty() {
+            return Err(problems.into_iter().map(anyhow::Error::msg).collect());
         }
         let longest = || files.iter().map(|run| run.samples(interval_ms)).max().unwrap_or(0);
         let samples = candidate.map_or_else(longest, |run| run.samples(interval_ms));
