@@ -13,9 +13,10 @@ const EXAMPLES: &str = "Examples:
   mettle backtest cases
   mettle backtest cases --dataset smd --judge native --false-block 0.05 -o json
 
-DIR holds cases.parquet (case_id, dataset, label: stable or unstable; optional source, aligned) and for each data set
-DATASET.parquet in the long layout (case_id, role: baseline or candidate, run, metric, timestamp, value). CSV files do as
-well. Shares have Wilson intervals at 95 %.
+FOLDER holds cases.parquet (case_id, dataset, label: stable or unstable; optional source, aligned:
+true or false) and for each data set DATASET.parquet in the long layout (case_id, role: baseline or
+candidate, run, metric, timestamp, value). CSV files do as well. Shares have Wilson intervals at
+95 %.
 
 Exit: 0 judged, 2 the cases cannot be read.";
 

@@ -20,16 +20,19 @@ const APPEARS: Duration = Duration::from_secs(60);
 
 const CHECK_EXAMPLES: &str = "Examples:
   mettle gate check release --product shop --tag v1.2.0 --landscape staging --dir soak
-  mettle gate check release --product shop --tag v1.2.0 --landscape staging --url http://127.0.0.1:7310
+  mettle gate check release --product shop --tag v1.2.0 --landscape staging \\
+    --url http://127.0.0.1:7310
 
-Exit: 0 allow, 10 deny (also expired), 11 wait, or denied for want of evidence, 2 unknown subject or wrong use,
-1 nobody could look (unreachable, unwell). Non-zero is always \"do not promote\".";
+Exit: 0 allow, 10 deny (also expired), 11 wait, or denied for want of evidence, 2 unknown subject
+or wrong use, 1 nobody could look (unreachable, unwell). Non-zero is always \"do not promote\".";
 
 const WAIT_EXAMPLES: &str = "Examples:
   mettle gate wait release --product shop --tag v1.2.0 --landscape staging --timeout 30m --dir soak
-  mettle gate wait release --product shop --tag v1.2.0 --landscape staging --timeout 6h --url http://127.0.0.1:7310
+  mettle gate wait release --product shop --tag v1.2.0 --landscape staging --timeout 6h \\
+    --url http://127.0.0.1:7310
 
-A tag that was just pushed may take a few seconds to be seen: it is waited for at most a minute, then it is unknown.
+A tag that was just pushed may take a few seconds to be seen: it is waited for at most a minute,
+then it is unknown.
 
 Exit: as `gate check`, and 12 when the time limit is reached.";
 

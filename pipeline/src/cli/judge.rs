@@ -30,11 +30,18 @@ const EXAMPLES: &str = "Examples:
   mettle judge --candidate v2.parquet --baseline v1-a.parquet v1-b.parquet v1-c.parquet
   mettle judge --candidate new.csv --baseline old.csv --policy policy.yaml -o junit > mettle.xml
 
-Files are Parquet, or CSV where the name ends in .csv, one row per sample: metric, timestamp (Unix seconds or RFC 3339),
-value; optional run, kind (gauge, or counter for values that only rise), total (then value counts bad events of it).
-A baseline file may hold several runs. Fewer than three runs only warn.
-`mettle schema judge-policy` describes the policy; without one every metric decides, any change is worse, and the margin
-is the larger of a quarter of the usual spread and 5 %.
+Files are Parquet, or CSV where the name ends in .csv, one row per sample: metric, timestamp (Unix
+seconds or RFC 3339), value; optional run, role (baseline or candidate), kind (gauge, or counter for
+values that only rise), total (then value counts bad events of it). A baseline file may hold several
+runs. Fewer than three runs only warn.
+
+A policy says how much worse which metric may get; `mettle schema judge-policy` describes it:
+  apiVersion: mettle/v1
+  kind: JudgePolicy
+  signals:
+    - {name: latency, kind: gauge, series: latency_seconds, tier: gate, worse: up, margin: 20ms}
+Metrics that it does not name only watch. Without a policy every metric decides, any change is
+worse, and the margin is the larger of a quarter of the usual spread and 5 %.
 
 Exit: 0 pass, 10 fail, 11 not decided, 2 the files or the policy cannot be read.";
 
@@ -99,7 +106,7 @@ fn verdict_word(verdict: Verdict) -> &'static str {
 fn text(judgement: &Judgement, loaded: &Loaded) -> String {
     let mut out = verdict_word(judgement.verdict).to_owned();
     if let Some(score) = score_text(judgement) {
-        let _ = write!(out, ", score {score} of 100, {} is needed", digits(loaded.terms.policy.kpi));
+        let _ = write!(out, ", score {score} of 100, its lower end must reach {}", digits(loaded.terms.policy.kpi));
     }
     let _ = writeln!(
         out,
@@ -195,12 +202,14 @@ fn unproven(judgement: &Judgement, kpi: f64, name: &str) -> Option<(String, Stri
     let own = judgement.reasons.iter().filter(|r| r.metric.as_deref() == Some(name));
     // Of a failed tag gaps are told for information; its metrics were not judged all the same.
     let own: Vec<&Reason> = own.filter(|r| r.severity != ReasonSeverity::Info || gap(r)).collect();
-    let below = |m: &&MetricReport| m.name == name && m.tier == Tier::Gate && (m.score_low.is_nan() || m.score_low < kpi);
+    let below =
+        |m: &&MetricReport| m.name == name && m.tier == Tier::Gate && (m.score_low.is_nan() || m.score_low < kpi);
     let below = judgement.metrics.iter().find(below);
     if judgement.verdict == Verdict::Pass || own.is_empty() && below.is_none() {
         return None;
     }
-    let worse = judgement.verdict == Verdict::Fail && own.iter().any(|r| r.severity == ReasonSeverity::Error && !gap(r));
+    let worse =
+        judgement.verdict == Verdict::Fail && own.iter().any(|r| r.severity == ReasonSeverity::Error && !gap(r));
     let texts: Vec<&str> = own.iter().map(|r| r.text.as_str()).collect();
     let told = match below {
         Some(metric) if texts.is_empty() => {

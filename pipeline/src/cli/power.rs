@@ -17,9 +17,10 @@ const EXAMPLES: &str = "Examples:
   mettle power --baseline v1-a.parquet v1-b.parquet v1-c.parquet --length 1h,4h,12h
   mettle power --baseline old.csv --policy policy.yaml -o json
 
-Each cell is the smallest change towards worse that a soak of that length finds in 80 of 100 cases, at the declared rate of
-failing a harmless candidate; margins count as tolerated. Where runs differ more than samples, a longer soak finds no
-smaller one: more baseline runs would.
+Each cell is the smallest change towards worse that a soak of that length finds in 80 of 100 cases,
+at the declared rate of failing a harmless candidate; margins count as tolerated. Where runs differ
+more than samples, a longer soak finds no smaller one: more baseline runs would. With fewer than
+three of them no candidate fails, so nothing is found.
 
 Exit: 0 printed, 2 the files or the policy cannot be read.";
 
@@ -75,8 +76,7 @@ fn text(lengths: &[Length], runs: usize) -> String {
         let unit = Unit::named(&first.unit);
         let known = |value: f64, text: String| if value.is_finite() { text } else { "?".to_owned() };
         let Findable { metric, level, margin, longer_helps, .. } = &first.found;
-        let mut row =
-            vec![metric.clone(), known(*level, unit.level(*level)), known(*margin, unit.difference(*margin))];
+        let mut row = vec![metric.clone(), known(*level, unit.level(*level)), known(*margin, unit.difference(*margin))];
         row.extend(lengths.iter().map(|l| cell(l, &l.metrics[i], unit)));
         let mut judged = lengths.iter().filter(|l| !l.too_short).peekable();
         let blind = judged.peek().is_some() && judged.all(|l| l.metrics[i].found.change.is_none());
@@ -94,7 +94,7 @@ fn text(lengths: &[Length], runs: usize) -> String {
     if runs < PROVISIONAL_BELOW {
         let _ = writeln!(
             out,
-            "With {} the judge fails no candidate: no change would be found, however large. It needs {PROVISIONAL_BELOW}.\n",
+            "With {} the judge fails no candidate, so no change is found; it needs {PROVISIONAL_BELOW}.\n",
             counted(runs, "baseline run")
         );
     }

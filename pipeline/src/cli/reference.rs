@@ -64,8 +64,9 @@ pub fn reference() -> String {
     root.build();
     let mut text = String::from(
         "# Command line\n\nGenerated from the program; a test rewrites it with `UPDATE=1`.\n\
-         stdout is data, stderr is narrative. `NO_COLOR` and `--color` decide about colours. A reader of stdout that goes\n\
-         away, as `head` does, changes no exit code; data that cannot be written for another reason is exit 1.\n",
+         stdout is data, stderr is narrative. `NO_COLOR` and `--color` decide about colours.\n\
+         A reader of stdout that goes away, as `head` does, changes no exit code; data that cannot be written for another\n\
+         reason is exit 1.\n",
     );
     describe(&root, &mut text);
     text
@@ -86,6 +87,19 @@ pub fn without_example() -> Vec<String> {
     let mut names = Vec::new();
     collect(&root, &mut names);
     names
+}
+
+/// Lines of examples and explanations that a terminal of the usual width would break.
+pub fn too_wide() -> Vec<String> {
+    let wide = |c: &Command| -> Vec<String> {
+        let text = c.get_after_help().map(ToString::to_string).unwrap_or_default();
+        text.lines().filter(|line| line.chars().count() > WIDTH).map(str::to_owned).collect()
+    };
+    Cli::command()
+        .get_subcommands()
+        .flat_map(|c| std::iter::once(c).chain(c.get_subcommands()))
+        .flat_map(wide)
+        .collect()
 }
 
 fn collect(command: &Command, names: &mut Vec<String>) {

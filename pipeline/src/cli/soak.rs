@@ -18,10 +18,11 @@ use std::time::Duration;
 const TURN: Duration = Duration::from_millis(500);
 
 const RUN_EXAMPLES: &str = "Examples:
-  mettle soak run --tag v1.2.0 --dir soak          with `mettle up` running: it begins within seconds
+  mettle soak run --tag v1.2.0 --dir soak          with `mettle up` running: begins within seconds
   mettle soak run --tag v1.2.0 --wait --dir soak   and comes back with the verdict
 
-Exit: 0 pass (or requested), 10 fail, 11 not decided, 13 aborted, 14 something could not be undone, 2 unknown tag.";
+Exit: 0 pass (or requested), 10 fail, 11 not decided, 13 aborted, 14 something could not be undone,
+2 unknown tag.";
 
 /// Soaks of an installation.
 #[derive(Debug, Subcommand)]

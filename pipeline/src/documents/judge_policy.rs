@@ -8,6 +8,9 @@ use schemars::JsonSchema;
 use scorer::{Policy, Signal};
 use serde::{Deserialize, Serialize};
 
+/// Coverage that can be asked for: below half of its samples a run says nothing about the rest of it.
+const COVERAGE: std::ops::RangeInclusive<f64> = 0.5..=1.0;
+
 /// The document.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -24,7 +27,7 @@ pub struct JudgePolicy {
     #[serde(default = "false_block")]
     #[schemars(range(min = 0.0001, max = 0.2))]
     pub false_block: f64,
-    /// Share of samples that every gate metric needs.
+    /// Share of samples that every gate metric needs, 50% to 100%.
     #[serde(default = "coverage")]
     pub coverage: Percent,
     /// Time between two samples; the usual distance in the candidate's file when absent.
@@ -35,7 +38,8 @@ pub struct JudgePolicy {
     #[serde(default)]
     #[schemars(range(min = 1, max = 1_000_000))]
     pub samples: Option<u32>,
-    /// Samples at the first of the looks that this programme declares; one look at the end when absent.
+    /// Samples at the first of the looks that this programme declares, at most `samples`; one look at the end when
+    /// absent.
     #[serde(default)]
     #[schemars(range(min = 10))]
     pub first_look: Option<u32>,
@@ -63,12 +67,32 @@ fn coverage() -> Percent {
 }
 
 impl JudgePolicy {
-    /// The domain signals, or everything that is wrong with them.
+    /// The domain signals, or everything that is wrong with the document's own rules.
     ///
     /// # Errors
     /// All complaints.
     pub fn signals(&self) -> Result<Vec<Signal>, Vec<Complaint>> {
-        signals_of(&self.signals)
+        let mut complaints = Vec::new();
+        if !COVERAGE.contains(&self.coverage.0) {
+            let message = "says nothing about a metric that is mostly absent";
+            complaints.push(Complaint::new("coverage", self.coverage, message, "write 50% to 100%, such as 80%"));
+        }
+        if let (Some(first), Some(samples)) = (self.first_look, self.samples)
+            && first > samples
+        {
+            let message = format!("is after the last of {samples} samples");
+            complaints.push(Complaint::new(
+                "firstLook",
+                first,
+                message,
+                format!("write at most {samples}, or leave it out"),
+            ));
+        }
+        match signals_of(&self.signals) {
+            Ok(signals) if complaints.is_empty() => Ok(signals),
+            Ok(_) => Err(complaints),
+            Err(others) => Err(complaints.into_iter().chain(others).collect()),
+        }
     }
 
     /// The policy of the scorer for a programme of `samples` samples.

@@ -48,6 +48,32 @@ fn a_metric_that_could_not_be_judged_is_a_failed_test() {
 }
 
 #[test]
+fn the_policies_that_are_shown_work() {
+    let folder = folder();
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).unwrap();
+    let shown = readme.split("```yaml\n").find(|block| block.contains("kind: JudgePolicy")).unwrap();
+    fs::write(folder.path().join("shown.yaml"), shown.split("```").next().unwrap()).unwrap();
+    let ran = judge(folder.path(), "good.csv", &["--policy", "shown.yaml", "-o", "junit"]);
+    assert!(
+        ran.code == 0 && ran.stdout.contains("name=\"latency\"") && ran.stdout.contains("name=\"success\""),
+        "{ran:?}"
+    );
+    let help = mettle(folder.path(), &["judge", "--help"]).stdout;
+    let shown: Vec<&str> = help.lines().skip_while(|l| !l.starts_with("  apiVersion")).collect();
+    let shown: Vec<&str> = shown.into_iter().take_while(|l| l.starts_with("  ")).map(|l| &l[2..]).collect();
+    fs::write(folder.path().join("helped.yaml"), shown.join("\n")).unwrap();
+    let ran = judge(folder.path(), "good.csv", &["--policy", "helped.yaml"]);
+    assert!(ran.code == 0 && ran.stdout.contains("latency"), "{ran:?}");
+    // What no policy may say.
+    let odd = "apiVersion: mettle/v1\nkind: JudgePolicy\ncoverage: 0%\nsamples: 240\nfirstLook: 999\nsignals: []\n";
+    fs::write(folder.path().join("odd.yaml"), odd).unwrap();
+    let ran = judge(folder.path(), "good.csv", &["--policy", "odd.yaml"]);
+    for told in ["odd.yaml:3  coverage = 0%", "write 50% to 100%", "odd.yaml:5  firstLook = 999", "write at most 240"] {
+        assert!(ran.code == 2 && ran.stderr.contains(told), "{told}: {ran:?}");
+    }
+}
+
+#[test]
 fn the_text_says_odds_what_is_missing_and_what_columns_are() {
     let folder = folder();
     let slow = judge(folder.path(), "slow.csv", &["--policy", "policy.yaml"]).stdout;

@@ -17,6 +17,11 @@ fn every_command_has_an_example() {
 }
 
 #[test]
+fn explanations_fit_a_terminal() {
+    assert_eq!(reference::too_wide(), Vec::<String>::new());
+}
+
+#[test]
 fn schemas_are_current_and_accept_the_demo() {
     for kind in KINDS {
         let text = serde_json::to_string_pretty(&kind.schema()).unwrap() + "\n";
