@@ -15,8 +15,11 @@ const EXAMPLES: &str = "Examples:
 
 FOLDER holds cases.parquet (case_id, dataset, label: stable or unstable; optional source, aligned:
 true or false) and for each data set DATASET.parquet in the long layout (case_id, role: baseline or
-candidate, run, metric, timestamp, value). CSV files do as well. Shares have Wilson intervals at
-95 %.
+candidate, run, metric, timestamp, value). CSV files do as well.
+
+AUC: how often an unstable case scores below a stable one. FOUND AT 5 %: share of the unstable cases
+below a limit at which at most 5 % of the stable ones fail; UNSTABLE FAILED and STABLE FAILED are at
+the limits of each judge, with Wilson intervals at 95 %.
 
 Exit: 0 judged, 2 the cases cannot be read.";
 
@@ -75,7 +78,7 @@ pub(super) fn run(asked: &Backtesting) -> anyhow::Result<u8> {
 }
 
 fn text(found: &Backtest) -> String {
-    let heads = ["DATA SET", "JUDGE", "AUC", "UNSTABLE FAILED", "STABLE FAILED", "INSUFFICIENT"];
+    let heads = ["DATA SET", "JUDGE", "AUC", "FOUND AT 5 %", "UNSTABLE FAILED", "STABLE FAILED", "INSUFFICIENT"];
     let mut rows = vec![heads.map(str::to_owned).to_vec()];
     for (dataset, judges) in &found.datasets {
         for (judge, row) in judges {
@@ -97,6 +100,7 @@ fn line(dataset: &str, judge: JudgeName, row: &Row) -> Vec<String> {
         dataset.to_owned(),
         judge.name().to_owned(),
         row.auc.map_or("-".to_owned(), |auc| format!("{auc:.3}")),
+        row.found_at_five_percent.map_or("-".to_owned(), |found| format!("{:3.0} %", found * 100.0)),
         share(row.tpr, row.tpr_interval, row.n_unstable),
         share(row.fpr, row.fpr_interval, row.n_stable),
         format!("{} of {}", row.insufficient, row.n_stable + row.n_unstable),

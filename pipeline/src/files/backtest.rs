@@ -9,6 +9,9 @@ use scorer::verdict::Verdict;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
+/// Share of stable cases that may fail where judges are compared: their own limits fail very different shares.
+pub const COMPARED_AT: f64 = 0.05;
+
 /// Who judges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
@@ -111,6 +114,9 @@ pub struct Row {
     pub fpr: Option<f64>,
     /// Its Wilson interval at 95 %.
     pub fpr_interval: [f64; 2],
+    /// Share of the unstable cases that score below all but [`COMPARED_AT`] of the stable ones: what the judge would
+    /// find if its limit stood where it fails that many of those.
+    pub found_at_five_percent: Option<f64>,
     /// Cases neither failed nor passed.
     pub insufficient: usize,
     /// Stable cases.
@@ -119,9 +125,11 @@ pub struct Row {
     pub n_unstable: usize,
 }
 
-impl From<Rates> for Row {
-    fn from(rates: Rates) -> Row {
+impl Row {
+    fn of(answers: &[(Truth, Answer)]) -> Row {
+        let rates = Rates::of(answers);
         Row {
+            found_at_five_percent: found_at(answers, COMPARED_AT),
             auc: rates.auc,
             tpr: rates.found.share,
             tpr_interval: [rates.found.low, rates.found.high],
@@ -132,6 +140,20 @@ impl From<Rates> for Row {
             n_unstable: rates.found.of,
         }
     }
+}
+
+/// Share of the unstable cases below the limit at which at most `rate` of the stable ones fail. A case without a score
+/// is below no limit.
+fn found_at(answers: &[(Truth, Answer)], rate: f64) -> Option<f64> {
+    let scores = |truth: Truth| -> Vec<f64> {
+        let own = answers.iter().filter(|(t, _)| *t == truth);
+        own.map(|(_, a)| a.score.unwrap_or(f64::INFINITY)).collect()
+    };
+    let (mut stable, unstable) = (scores(Truth::Stable), scores(Truth::Unstable));
+    stable.sort_by(f64::total_cmp);
+    let limit = stable.get((rate * stable.len() as f64).floor() as usize)?;
+    let found = unstable.iter().filter(|score| *score < limit).count();
+    (!unstable.is_empty()).then(|| found as f64 / unstable.len() as f64)
 }
 
 /// Everything that a back test found.
@@ -170,7 +192,26 @@ pub fn backtest(cases: &[LabelledCase], judges: &[JudgeName], false_block: f64, 
         groups.entry(one.dataset.clone()).or_default().entry(one.judge).or_default().push((one.truth, one.answer));
     }
     let rows = |judges: BTreeMap<JudgeName, Vec<(Truth, Answer)>>| {
-        judges.into_iter().map(|(judge, answers)| (judge, Row::from(Rates::of(&answers)))).collect()
+        judges.into_iter().map(|(judge, answers)| (judge, Row::of(&answers))).collect()
     };
     Backtest { datasets: groups.into_iter().map(|(name, judges)| (name, rows(judges))).collect(), cases: answers }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn judges_are_compared_at_one_rate() {
+        let answer = |score: Option<f64>| Answer { verdict: Verdict::Insufficient, score, p: None };
+        // Of twenty stable cases one may fail: the limit is the second lowest score.
+        let mut answers: Vec<(Truth, Answer)> =
+            (0..20).map(|i| (Truth::Stable, answer(Some(50.0 + f64::from(i))))).collect();
+        answers.extend([Some(10.0), Some(50.5), Some(51.0), None].map(|score| (Truth::Unstable, answer(score))));
+        assert_eq!(found_at(&answers, COMPARED_AT), Some(0.5));
+        // Of nineteen none.
+        assert_eq!(found_at(&answers[1..], COMPARED_AT), Some(0.5));
+        assert_eq!(found_at(&answers[2..], 0.0), Some(0.75));
+        assert_eq!(found_at(&answers[..20], COMPARED_AT), None);
+    }
 }
