@@ -62,11 +62,11 @@ pub(super) fn run(asked: &Power) -> anyhow::Result<u8> {
         }
     };
     let lengths = lengths(&terms, &samples);
-    asked.output.print(&lengths, || text(&lengths, terms.baselines.len()))?;
+    asked.output.print(&lengths, || text(&lengths))?;
     Ok(Exit::Ok as u8)
 }
 
-fn text(lengths: &[Length], runs: usize) -> String {
+fn text(lengths: &[Length]) -> String {
     let mut heads = vec!["METRIC".to_owned(), "LEVEL".to_owned(), "TOLERATED".to_owned()];
     heads.extend(lengths.iter().map(|l| Span(Duration::from_secs_f64(l.seconds)).to_string()));
     heads.push("A LONGER SOAK".to_owned());
@@ -91,10 +91,10 @@ fn text(lengths: &[Length], runs: usize) -> String {
         rows.push(row);
     }
     let mut out = String::new();
-    if runs < PROVISIONAL_BELOW {
+    if let Some(runs) = lengths.first().map(|l| l.baseline_runs).filter(|runs| *runs < PROVISIONAL_BELOW) {
         let _ = writeln!(
             out,
-            "With {} the judge fails no candidate, so no change is found; it needs {PROVISIONAL_BELOW}.\n",
+            "With {} of full length the judge fails no candidate: nothing is found. It needs {PROVISIONAL_BELOW}.\n",
             counted(runs, "baseline run")
         );
     }

@@ -20,6 +20,8 @@ pub struct Length {
     pub samples: usize,
     /// Its length in seconds.
     pub seconds: f64,
+    /// Baseline runs that some metric has enough samples in.
+    pub baseline_runs: usize,
     /// Whether it is too short to be judged at all.
     pub too_short: bool,
     /// Per metric.
@@ -58,11 +60,12 @@ pub fn lengths(terms: &Terms, asked: &[usize]) -> Vec<Length> {
     });
     let plan = Plan::new(&formed.gate, &formed.watch, policy);
     let notes = notes(terms);
+    let baseline_runs = formed.gate.iter().chain(&formed.watch).map(|m| m.baselines.len()).max().unwrap_or(0);
     let judged: BTreeSet<&str> = formed.gate.iter().chain(&formed.watch).map(|m| m.name.as_str()).collect();
     let one = |samples: &usize| {
         let too_short = *samples < FEWEST || policy.programme < FEWEST;
         // Below that the judge fails nobody, whatever the numbers say.
-        let blind = too_short || baselines.len() < PROVISIONAL_BELOW;
+        let blind = too_short || baseline_runs < PROVISIONAL_BELOW;
         let row = |(mut found, unit): (Findable, &Unit)| {
             found.change = found.change.filter(|_| !blind);
             let note = notes.get(&found.metric).cloned().flatten();
@@ -71,7 +74,8 @@ pub fn lengths(terms: &Terms, asked: &[usize]) -> Vec<Length> {
         let mut metrics: Vec<Row> = plan.findable(*samples).into_iter().zip(&formed.units).map(row).collect();
         let others = notes.iter().filter(|(name, _)| !judged.contains(name.as_str()));
         metrics.extend(others.map(|(name, note)| not_judged(name, note.clone(), *samples)));
-        Length { samples: *samples, seconds: *samples as f64 * *interval_ms as f64 / 1000.0, too_short, metrics }
+        let seconds = *samples as f64 * *interval_ms as f64 / 1000.0;
+        Length { samples: *samples, seconds, baseline_runs, too_short, metrics }
     };
     asked.iter().map(one).collect()
 }
