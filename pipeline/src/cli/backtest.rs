@@ -1,7 +1,7 @@
 //! `mettle backtest`: what the judges make of labelled cases.
 
 use super::Exit;
-use super::output::{Output, table, unusable};
+use super::output::{Output, table, tell, unusable};
 use crate::files::backtest::{Backtest, JudgeName, Row, backtest};
 use crate::files::labelled::problems;
 use anyhow::Context as _;
@@ -61,7 +61,7 @@ pub(super) fn run(asked: &Backtesting) -> anyhow::Result<u8> {
     cases.retain(|c| asked.datasets.is_empty() || asked.datasets.contains(&c.dataset));
     cases.retain(|c| asked.sources.is_empty() || asked.sources.iter().any(|s| c.source.contains(s)));
     if cases.is_empty() {
-        eprintln!("error: no case in {} is of the data sets and sources that were asked for", asked.folder.display());
+        tell!("error: no case in {} is of the data sets and sources that were asked for", asked.folder.display());
         return Ok(Exit::Usage as u8);
     }
     let problems: Vec<anyhow::Error> = cases.iter().flat_map(problems).map(anyhow::Error::msg).collect();

@@ -1,6 +1,6 @@
 //! `mettle baseline`: what the next candidate is judged against.
 
-use super::output::{Output, table};
+use super::output::{Output, table, tell};
 use super::soak_view::{self, ago};
 use super::{Dir, Exit};
 use crate::soak::baseline::{Candidate, MAX_AGE_DAYS, RUNS, Run, Unfit};
@@ -83,15 +83,12 @@ pub(super) async fn run(command: BaselineCommand) -> anyhow::Result<u8> {
             let run = match adopt(&installation, &sources, soak, &reason).await? {
                 Err(refusal) => return usage(&refusal),
                 Ok(Adopted::Now(run)) => {
-                    eprintln!("soak {} of {} is a baseline run now", run.soak, run.tag);
+                    tell!("soak {} of {} is a baseline run now", run.soak, run.tag);
                     run
                 }
                 Ok(Adopted::Before(run)) => {
                     let why = run.adopted.as_ref().map_or("it passed".to_owned(), |why| format!("adopted: {why}"));
-                    eprintln!(
-                        "soak {} of {} was a baseline run already ({why}); nothing was changed",
-                        run.soak, run.tag
-                    );
+                    tell!("soak {} of {} was a baseline run already ({why}); nothing was changed", run.soak, run.tag);
                     run
                 }
             };
@@ -102,7 +99,7 @@ pub(super) async fn run(command: BaselineCommand) -> anyhow::Result<u8> {
 }
 
 fn usage(error: &dyn std::fmt::Display) -> anyhow::Result<u8> {
-    eprintln!("error: {error}");
+    tell!("error: {error}");
     Ok(Exit::Usage as u8)
 }
 

@@ -1,7 +1,7 @@
 //! `mettle chaos`: experiments without a soak.
 
 use super::chaos_run::{self, Replay, Run};
-use super::output::{Output, table, write_line, write_out};
+use super::output::{Output, table, tell, write_line, write_out};
 use super::{Dir, Exit};
 use crate::documents::{Complaint, Problems, read_file};
 use crate::landscape::faults::inventory;
@@ -107,7 +107,7 @@ pub(super) async fn run(command: Chaos) -> anyhow::Result<u8> {
             let names: Vec<&str> = components.iter().map(String::as_str).collect();
             let Some(text) = ::chaos::template(&kind, &names) else {
                 let known: Vec<&str> = CATALOGUE.iter().map(|d| d.kind).collect();
-                eprintln!("error: `{kind}` is not a kind of fault; known: {}", known.join(", "));
+                tell!("error: `{kind}` is not a kind of fault; known: {}", known.join(", "));
                 return Ok(Exit::Usage as u8);
             };
             write_out(&text)?;
@@ -158,10 +158,10 @@ pub(super) fn plan_text(wanted: &Wanted, plan: &Plan) -> String {
 /// Prints objections; whether there are any.
 pub(super) fn objected(objections: &[Objection]) -> bool {
     if !objections.is_empty() {
-        eprintln!("error: {} objection{} to the plan", objections.len(), if objections.len() == 1 { "" } else { "s" });
+        tell!("error: {} objection{} to the plan", objections.len(), if objections.len() == 1 { "" } else { "s" });
     }
     for o in objections {
-        eprintln!("  {}  {}: {}; {}", o.at, o.rule, o.message, o.remedy);
+        tell!("  {}  {}: {}; {}", o.at, o.rule, o.message, o.remedy);
     }
     !objections.is_empty()
 }

@@ -1,7 +1,7 @@
 //! `mettle chaos run` and `replay`: an experiment in the landscape of an installation.
 
 use super::chaos::{Dose, objected, plan_text, read_experiment};
-use super::output::{Output, table};
+use super::output::{Output, table, tell};
 use super::run::{myself, on_interrupt};
 use super::{Dir, Exit};
 use crate::worker::chaos_record::{ChaosOutcome, ChaosRecord, RecordError};
@@ -71,7 +71,7 @@ pub(super) async fn replay(replay: Replay) -> anyhow::Result<u8> {
     let record = match ChaosRecord::find(&installation, &replay.record) {
         Ok(record) => record,
         Err(error @ (RecordError::NotFound { .. } | RecordError::Unreadable { .. })) => {
-            eprintln!("error: {:#}", anyhow::Error::from(error));
+            tell!("error: {:#}", anyhow::Error::from(error));
             return Ok(Exit::Usage as u8);
         }
         Err(error) => return Err(error.into()),
@@ -94,7 +94,7 @@ async fn perform(
 ) -> anyhow::Result<u8> {
     let ground = match Ground::take(installation.clone(), stage.tag.as_deref(), &myself()?).await {
         Err(error) if error.is::<NoSuchTag>() => {
-            eprintln!("error: {error:#}");
+            tell!("error: {error:#}");
             return Ok(Exit::Usage as u8);
         }
         ground => ground?,
@@ -103,14 +103,14 @@ async fn perform(
     if let Some(recorded) = recorded
         && plan.hash() != recorded.plan_hash
     {
-        eprintln!(
+        tell!(
             "error: the plan is {} and was {}: the landscape has changed since (components or edges), so it is not the same experiment any more; run the experiment itself: mettle chaos run FILE",
             plan.hash(),
             recorded.plan_hash
         );
         return Ok(Exit::Usage as u8);
     }
-    eprint!("{}", plan_text(wanted, &plan));
+    tell!("{}", plan_text(wanted, &plan).trim_end());
     if objected(&objections) {
         return Ok(Exit::Usage as u8);
     }
@@ -127,16 +127,16 @@ async fn perform(
         show(&view, &plan, event, (gone / plan.duration_ms().max(1) as f64).clamp(0.0, 1.0));
     };
     let Some(record) = ground.run((wanted, &plan), &stop, &told).await? else {
-        eprintln!("ended before anything was injected");
+        tell!("ended before anything was injected");
         return Ok(Exit::Interrupted as u8);
     };
-    eprintln!(
+    tell!(
         "{}: record {}",
         outcome_word(record.outcome),
         installation.work("chaos").join(format!("{}.json", record.id)).display()
     );
     if let Some(residue) = &record.residue {
-        eprintln!(
+        tell!(
             "error: not undone: {residue}; the processes have ended, and with them what was injected; see the record"
         );
     }

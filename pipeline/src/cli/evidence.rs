@@ -1,6 +1,6 @@
 //! `mettle evidence`: what was recorded.
 
-use super::output::{Output, table, write_line};
+use super::output::{Output, table, tell, write_line};
 use super::soak_view::span;
 use super::{Dir, Exit};
 use crate::worker::Installation;
@@ -108,7 +108,7 @@ pub(super) fn run(command: EvidenceCommand) -> anyhow::Result<u8> {
 }
 
 fn told(found: Result<Digest, String>) -> Option<Digest> {
-    found.inspect_err(|error| eprintln!("error: {error}")).ok()
+    found.inspect_err(|error| tell!("error: {error}")).ok()
 }
 
 /// The one evidence whose digest begins with `text`; `sha256:` may stand before it.

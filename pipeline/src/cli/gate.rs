@@ -3,7 +3,7 @@
 use super::Exit;
 use super::gate_answer::{Reply, exit_of, text, waits};
 use super::gate_remote::Remote;
-use super::output::Output;
+use super::output::{Output, tell};
 use crate::documents::quantity::Span;
 use crate::worker::Installation;
 use chrono::Utc;
@@ -113,14 +113,14 @@ pub(super) async fn run(gate: Gate) -> anyhow::Result<u8> {
         Gate::Wait { ask, timeout } => (ask, Some(timeout)),
     };
     let Some(name) = Name::parse(&ask.gate) else {
-        eprintln!("error: gate `{}` is not known; known: {}", ask.gate, Name::available().join(", "));
+        tell!("error: gate `{}` is not known; known: {}", ask.gate, Name::available().join(", "));
         return Ok(Exit::Usage as u8);
     };
     let answerer = match &ask.url {
         Some(url) => match Remote::new(url) {
             Ok(remote) => Answerer::Server(remote),
             Err(error) => {
-                eprintln!("error: {error}");
+                tell!("error: {error}");
                 return Ok(Exit::Usage as u8);
             }
         },
@@ -156,7 +156,7 @@ async fn until_decided(
                 continue;
             }
             Ok(Reply::Unknown(message) | Reply::Refused(message)) => {
-                eprintln!("error: {message}");
+                tell!("error: {message}");
                 return Ok(Exit::Usage as u8);
             }
             // A server that answered before may be restarting; one that never did has another address.

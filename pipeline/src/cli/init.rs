@@ -1,7 +1,7 @@
 //! `mettle init`: the documents of a product from flags, answers or a Compose file.
 
 use super::Exit;
-use super::output::write_line;
+use super::output::{tell, write_line};
 use crate::git::Git;
 use crate::init::questions::Talk;
 use crate::init::{Flags, Sketch, compose, make};
@@ -81,12 +81,12 @@ pub(super) async fn run(init: Init) -> anyhow::Result<u8> {
     let made = match made {
         Ok(made) => made,
         Err(error) => {
-            eprintln!("error: {:#}", anyhow::Error::from(error));
+            tell!("error: {:#}", anyhow::Error::from(error));
             return Ok(Exit::Usage as u8);
         }
     };
     made.written.iter().try_for_each(|path| write_line(path.display()))?;
-    sketch.notes.iter().for_each(|note| eprintln!("note: {note}"));
+    sketch.notes.iter().for_each(|note| tell!("note: {note}"));
     next(&init.dir, &sketch, &made.tag);
     Ok(Exit::Ok as u8)
 }
@@ -104,7 +104,7 @@ fn from_compose(file: &Path, flags: &Flags) -> anyhow::Result<Sketch> {
 fn next(dir: &Path, sketch: &Sketch, tag: &str) {
     let Sketch { product, landscape, .. } = sketch;
     let dir = dir.display();
-    eprintln!(
+    tell!(
         "
 {product} {tag} is ready to be soaked. Next:
   mettle up --dir {dir}                            soaks it, and answers the gate

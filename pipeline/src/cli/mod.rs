@@ -1,7 +1,7 @@
 //! The commands of the binary. stdout is data, stderr is narrative.
 //!
 //! Invariant: data is written by `output` alone, which neither panics nor hides that it was not written.
-#![deny(clippy::print_stdout)]
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod backtest;
 mod baseline;
@@ -22,6 +22,7 @@ mod run;
 mod soak;
 mod soak_view;
 
+use self::output::tell;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -175,9 +176,9 @@ fn described(asked: &clap::Error) -> ExitCode {
 }
 
 fn failed(error: &anyhow::Error) -> ExitCode {
-    eprintln!("error: {error:#}");
+    tell!("error: {error:#}");
     for hint in crate::remedy::hints(error) {
-        eprintln!("  hint: {hint}");
+        tell!("  hint: {hint}");
     }
     let usage = error.downcast_ref::<crate::worker::OpenError>().is_some()
         || error.chain().any(|cause| cause.is::<crate::documents::Problems>());

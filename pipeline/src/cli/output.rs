@@ -45,6 +45,16 @@ impl Format {
     }
 }
 
+/// Tells people something on stderr. Where nobody reads it the command goes on: its data and its exit code are the
+/// answer.
+macro_rules! tell {
+    ($($told:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stderr(), $($told)*);
+    }};
+}
+pub(super) use tell;
+
 /// Writes data to stdout.
 ///
 /// A reader that went away, as `head` does, has what it wanted: that is no failure, the command goes on and ends with
@@ -80,7 +90,7 @@ fn yaml(json: &str) -> anyhow::Result<String> {
 
 /// Says everything that is wrong with the files that a command was given; its exit code.
 pub(super) fn unusable(errors: &[anyhow::Error]) -> u8 {
-    errors.iter().for_each(|error| eprintln!("error: {error:#}"));
+    errors.iter().for_each(|error| tell!("error: {error:#}"));
     Exit::Usage as u8
 }
 

@@ -1,6 +1,6 @@
 //! `demo`, `up`, `serve`: the long-running commands.
 
-use super::output::write_line;
+use super::output::{tell, write_line};
 use super::{Dir, Exit};
 use crate::demo::story;
 use crate::worker::{Installation, Notice, OpenError, View, Worker};
@@ -64,10 +64,10 @@ pub(super) fn on_interrupt() -> anyhow::Result<CancellationToken> {
         loop {
             tokio::select! { _ = interrupt.recv() => (), _ = terminate.recv() => () }
             if asked.is_cancelled() {
-                eprintln!("ended at once; processes end with this one, the next start clears the rest");
+                tell!("ended at once; processes end with this one, the next start clears the rest");
                 std::process::exit(i32::from(Exit::Interrupted as u8));
             }
-            eprintln!("ending: faults are undone, what is known is published; once more ends at once");
+            tell!("ending: faults are undone, what is known is published; once more ends at once");
             asked.cancel();
         }
     });
@@ -114,7 +114,7 @@ pub(super) async fn demo(args: Demo) -> anyhow::Result<u8> {
     }
     let told = told?;
     told.lines.iter().try_for_each(write_line)?;
-    told.astray.iter().for_each(|line| eprintln!("not as told: {line}"));
+    told.astray.iter().for_each(|line| tell!("not as told: {line}"));
     Ok(if told.astray.is_empty() { Exit::Ok as u8 } else { Exit::Unexpected as u8 })
 }
 
@@ -136,7 +136,7 @@ pub(super) async fn serve(args: Serve) -> anyhow::Result<u8> {
     let stop = on_interrupt()?;
     let (address, served) =
         gate(&installation, args.listen.unwrap_or(installation.settings.listen), stop.clone()).await?;
-    eprintln!("the gate answers on http://{address}");
+    tell!("the gate answers on http://{address}");
     served.await??;
     Ok(Exit::Interrupted as u8)
 }

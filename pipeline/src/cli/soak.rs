@@ -1,6 +1,6 @@
 //! `mettle soak`: asks for soaks, and says where they stand.
 
-use super::output::{Output, table};
+use super::output::{Output, table, tell};
 use super::run::{myself, on_interrupt};
 use super::soak_view::{self, Standing};
 use super::{Dir, Exit};
@@ -139,7 +139,7 @@ pub(super) async fn run(command: SoakCommand) -> anyhow::Result<u8> {
 }
 
 fn usage(error: &dyn std::fmt::Display) -> anyhow::Result<u8> {
-    eprintln!("error: {error}");
+    tell!("error: {error}");
     Ok(Exit::Usage as u8)
 }
 
@@ -169,22 +169,22 @@ async fn request(run: Run) -> anyhow::Result<u8> {
     };
     let soak = asked.soak().clone();
     match &asked {
-        Asked::Requested(_) => eprintln!("asked for a soak of {}: {}", soak.tag, soak.id),
-        Asked::Waits(_) => eprintln!("{} waits already: {}", soak.tag, soak.id),
+        Asked::Requested(_) => tell!("asked for a soak of {}: {}", soak.tag, soak.id),
+        Asked::Waits(_) => tell!("{} waits already: {}", soak.tag, soak.id),
     }
     let ended = if worker_runs(&installation)? {
         if !run.wait {
-            eprintln!("the running worker takes it within seconds; see `mettle soak status {}`", soak.id);
+            tell!("the running worker takes it within seconds; see `mettle soak status {}`", soak.id);
             run.output.print(&soak_view::Line::of(&soak), || format!("{}\n", soak.id))?;
             return Ok(Exit::Ok as u8);
         }
         watch(&installation, &soak.id).await?
     } else if run.no_worker {
-        eprintln!("no worker runs; `mettle up` soaks it when it is started");
+        tell!("no worker runs; `mettle up` soaks it when it is started");
         run.output.print(&soak_view::Line::of(&soak), || format!("{}\n", soak.id))?;
         return Ok(Exit::Ok as u8);
     } else {
-        eprintln!("no worker runs: soaked here");
+        tell!("no worker runs: soaked here");
         let stop = on_interrupt()?;
         Worker::open(installation.clone(), View::new(), myself()?).await?.run_until_ended(&soak.id, stop).await?
     };
@@ -226,7 +226,7 @@ fn abort(installation: &Installation, id: &str) -> anyhow::Result<u8> {
         Err(error) => return usage(&error),
     };
     if soak.ended() {
-        eprintln!("soak {} of {} has ended already: {}", soak.id, soak.tag, soak_view::Line::of(soak).sentence());
+        tell!("soak {} of {} has ended already: {}", soak.id, soak.tag, soak_view::Line::of(soak).sentence());
         return Ok(Exit::Ok as u8);
     }
     installation.store.set_mark(&abort_mark(soak.id.as_str()), "asked")?;
@@ -235,7 +235,7 @@ fn abort(installation: &Installation, id: &str) -> anyhow::Result<u8> {
         (true, _) => "faults are undone; it ends within seconds",
         (false, _) => "no worker runs; it ends when one is started",
     };
-    eprintln!("asked soak {} of {} to end; {when}", soak.id, soak.tag);
+    tell!("asked soak {} of {} to end; {when}", soak.id, soak.tag);
     Ok(Exit::Ok as u8)
 }
 

@@ -1,7 +1,7 @@
 //! What a person sees while the worker works: one living view on a terminal, plain lines otherwise.
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Something that a person should see.
@@ -85,7 +85,8 @@ impl View {
             Face::Silent => {}
             Face::Lines { last_phase } => {
                 if let Some(line) = line_of(notice, last_phase) {
-                    eprintln!("{} {line}", chrono::Utc::now().format("%H:%M:%S"));
+                    // A terminal that went away must not end a worker that has faults in.
+                    let _ = writeln!(std::io::stderr(), "{} {line}", chrono::Utc::now().format("%H:%M:%S"));
                 }
             }
             Face::Terminal { bars, bar } => on_terminal(bars, bar, notice),

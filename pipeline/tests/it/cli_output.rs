@@ -48,6 +48,19 @@ fn a_reader_that_went_away_is_no_failure() {
 }
 
 #[test]
+fn nobody_need_read_what_is_told() {
+    let folder = folder();
+    let args = ["judge", "--candidate", "gone.csv", "--baseline", "b1.csv"];
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    for stderr in [Stdio::from(writer), full.into()] {
+        let status = command(folder.path(), &args).stderr(stderr).status().unwrap();
+        assert_eq!(status.code(), Some(2));
+    }
+}
+
+#[test]
 fn a_full_disk_is_told_in_one_line() {
     let folder = folder();
     for (args, _) in writers() {
