@@ -4,6 +4,7 @@ use crate::assess::Question;
 use crate::features::Feature;
 use crate::judge::{JudgeInput, Numbers, judge};
 use crate::power::found_here;
+use crate::signal::Worse;
 use crate::verdict::Verdict;
 
 /// Numbers of one look.
@@ -87,7 +88,13 @@ pub(crate) fn read(question: &Question<'_>) -> Reading {
         score: numbers.scores.score,
         low: numbers.scores.score_low,
         high: numbers.scores.score_high,
-        metrics: (0..numbers.metrics.len()).map(|i| metric(&numbers, question.gate.len(), i)).collect(),
+        metrics: question
+            .gate
+            .iter()
+            .chain(question.watch)
+            .enumerate()
+            .map(|(i, asked)| metric(&numbers, question.gate.len(), i, asked.worse))
+            .collect(),
         resilience: numbers.resilience.map(|r| ResilienceReading {
             difference: r.share.diff,
             p_fail: r.share.p_fail,
@@ -98,7 +105,7 @@ pub(crate) fn read(question: &Question<'_>) -> Reading {
     }
 }
 
-fn metric(all: &Numbers, gates: usize, index: usize) -> MetricReading {
+fn metric(all: &Numbers, gates: usize, index: usize, worse: Worse) -> MetricReading {
     let numbers = &all.metrics[index];
     let known = numbers.features.iter().filter_map(|f| Some((f.feature, f.p?)));
     MetricReading {
@@ -111,7 +118,7 @@ fn metric(all: &Numbers, gates: usize, index: usize) -> MetricReading {
         p_peak: numbers.p_peak,
         p_pass: numbers.p_pass,
         tag_p_without: numbers.tag_p_without,
-        smallest_change: found_here(all, gates, index),
+        smallest_change: found_here(all, gates, index, worse),
         rise: numbers.feature(Feature::Drift).est,
         feature: known.min_by(|a, b| a.1.total_cmp(&b.1)).map(|(feature, _)| feature),
         n_star: numbers.n_star,

@@ -14,6 +14,7 @@ mod ever;
 mod invariants;
 mod pass;
 mod power;
+mod power_promise;
 mod rng;
 mod shapes;
 mod table;
