@@ -41,6 +41,7 @@ mod counts;
 mod descriptive;
 pub mod features;
 mod gram;
+pub mod growth;
 pub mod interim;
 pub mod judge;
 mod kernels;

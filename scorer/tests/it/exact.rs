@@ -26,7 +26,7 @@ fn recoveries(times: &Value, censored: &Value) -> Vec<Recovery> {
 fn row(c: &mut Comparison, at: &str, got: &[f64], want: &Value) {
     c.same(&format!("{at} length"), &got.len().into(), &want.as_array().map_or(0, Vec::len).into());
     for (i, g) in got.iter().enumerate() {
-        c.number(&format!("{at} {i}"), Some(*g), &want[i], Tolerance::Estimate);
+        c.number(&format!("{at} {i}"), Some(*g), &want[i], Tolerance::Exact);
     }
 }
 
@@ -45,13 +45,13 @@ fn survival(c: &mut Comparison, case: &Value, at: &str) {
         }
         "restricted_mean" => {
             let got = restricted_mean(&recoveries(&args[0], &args[1]), args[2].as_f64().expect("a horizon"));
-            c.number(at, Some(got), want, Tolerance::Estimate);
+            c.number(at, Some(got), want, Tolerance::Exact);
         }
         "log_rank" => {
             let strata = args.as_array().expect("strata");
             let one = |s: &Value| Stratum { base: recoveries(&s[0], &s[1]), cand: recoveries(&s[2], &s[3]) };
             let got = log_rank(&strata.iter().map(one).collect::<Vec<_>>());
-            c.number(at, Some(got), want, Tolerance::P);
+            c.number(at, Some(got), want, Tolerance::Exact);
         }
         other => panic!("unknown exact part {other}"),
     }
@@ -69,7 +69,7 @@ fn exact_parts_agree() {
         match at {
             "two_rates" => {
                 let (x, y) = (Tally { events: arg(0), exposure: arg(1) }, Tally { events: arg(2), exposure: arg(3) });
-                c.number(at, Some(two_rates(x, y)), want, Tolerance::P);
+                c.number(at, Some(two_rates(x, y)), want, Tolerance::Exact);
             }
             "garwood" => {
                 let (low, high) = garwood(Tally { events: arg(0), exposure: arg(1) }, arg(2));
@@ -79,7 +79,7 @@ fn exact_parts_agree() {
                 let (low, high) = jeffreys(arg(0), arg(1), arg(2));
                 row(&mut c, at, &[low, high], want);
             }
-            "design_effect" => c.number(at, Some(design_effect(&reals(&args[0]))), want, Tolerance::Estimate),
+            "design_effect" => c.number(at, Some(design_effect(&reals(&args[0]))), want, Tolerance::Exact),
             "looks" => {
                 let got = looks(arg(0) as usize, arg(1) as usize, arg(2) as usize);
                 c.same(at, &got.len().into(), &want.as_array().map_or(0, Vec::len).into());
@@ -87,16 +87,16 @@ fn exact_parts_agree() {
                     row(&mut c, at, &[l.samples as f64, l.share], &want[i]);
                 }
             }
-            "simes" => c.number(at, Some(simes(&reals(&args[0]))), want, Tolerance::P),
-            "cauchy" => c.number(at, Some(cauchy(&reals(&args[0]))), want, Tolerance::P),
+            "simes" => c.number(at, Some(simes(&reals(&args[0]))), want, Tolerance::Exact),
+            "cauchy" => c.number(at, Some(cauchy(&reals(&args[0]))), want, Tolerance::Exact),
             "fault_share" => {
                 let input = Resilience { base: by_type(&args[0]), cand: by_type(&args[1]) };
                 let got = fault_share(&input).expect("types on both sides");
-                c.number("diff", Some(got.diff), &want["diff"], Tolerance::Estimate);
-                c.number("se", Some(got.se), &want["se"], Tolerance::Spread);
-                c.number("df", Some(got.df), &want["df"], Tolerance::Spread);
-                c.number("p_fail", Some(got.p_fail), &want["p_fail"], Tolerance::P);
-                c.number("p_pass", Some(got.p_pass), &want["p_pass"], Tolerance::P);
+                c.number("diff", Some(got.diff), &want["diff"], Tolerance::Exact);
+                c.number("se", Some(got.se), &want["se"], Tolerance::Exact);
+                c.number("df", Some(got.df), &want["df"], Tolerance::Exact);
+                c.number("p_fail", Some(got.p_fail), &want["p_fail"], Tolerance::Exact);
+                c.number("p_pass", Some(got.p_pass), &want["p_pass"], Tolerance::Exact);
             }
             _ => survival(&mut c, case, at),
         }

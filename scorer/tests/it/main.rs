@@ -3,6 +3,7 @@
 mod assess;
 mod changed;
 mod exact;
+mod exact_values;
 mod forming;
 mod histograms;
 mod hostile;

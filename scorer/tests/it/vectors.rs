@@ -1,6 +1,6 @@
 //! Every single and tag case of the published vectors, field by field.
 //!
-//! Tolerances: p, se, df 1e-6 relative (p below 1e-12 absolutely), estimates 1e-9.
+//! Tolerances: p, se, df 1e-6 relative (p below 1e-12 absolutely), estimates 1e-9, exact parts 1e-10.
 //!
 //! The vectors are those of `mettle-1`. Where the method differs since, `CHANGED` has the new number and the reason.
 
@@ -28,6 +28,8 @@ pub(crate) enum Tolerance {
     Spread,
     /// 1e-9 relative, or absolutely below 1.
     Estimate,
+    /// 1e-10 relative.
+    Exact,
 }
 
 /// Collects every difference, so that a failure shows all of them.
@@ -52,6 +54,7 @@ impl Comparison {
                     Tolerance::P if want < 1e-12 => 1e-12,
                     Tolerance::P | Tolerance::Spread => 1e-6 * want.abs() + 1e-15,
                     Tolerance::Estimate => 1e-9 * want.abs().max(1.0),
+                    Tolerance::Exact => 1e-10 * want.abs(),
                 };
                 (got - want).abs() <= limit
             }
