@@ -54,12 +54,12 @@ fn g5_the_demo() {
     let bad = Demo { slow: 0.06, growth: 6.0, ..usual };
     let worse = Demo { slow: 0.07, growth: 8.0, ..usual };
     let cells = [
-        cell("good", 0.5, usual, events(alpha, AtLeast(0.95), [0.0, 0.985])),
-        cell("good", 0.25, three, events(alpha, Shown, [0.0, 0.82])),
-        cell("good, tau .3", 0.15, Demo { tau: 0.3, ..usual }, events(alpha, Shown, [0.0, 0.89])),
+        cell("good", 1.0, usual, events(alpha, AtLeast(0.95), [0.0, 0.985])),
+        cell("good", 1.0, three, events(alpha, Shown, [0.0, 0.82])),
+        cell("good, tau .3", 0.5, Demo { tau: 0.3, ..usual }, events(alpha, Shown, [0.0, 0.89])),
         cell(
             "slow exactly at its margin",
-            0.25,
+            1.0,
             Demo { slow: 0.04, ..usual },
             events(alpha, AtMost(0.05), [0.005, 0.015]),
         ),

@@ -77,9 +77,9 @@ fn cell(known: &Known) -> Cell {
         ],
         trials: 1,
         effort: match samples {
-            240 => 0.4,
-            960 => 0.15,
-            _ => 0.05,
+            240 => 1.0,
+            960 => 0.5,
+            _ => 0.1,
         },
         repetition: Box::new(move |rng| {
             let mut gates = gates(scene, size, rng);

@@ -1,6 +1,6 @@
 //! The table of all measured rates, in Markdown.
 
-use crate::cells::{Promise, Rate};
+use crate::cells::{Promise, Rate, repetitions};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Mutex;
@@ -22,8 +22,10 @@ fn text(measured: &BTreeMap<&'static str, Vec<Rate>>) -> String {
         "# Calibration of `{}`\n\nMeasured by `./dev bench --calibrate`; the cells are in `scorer/tests/calibration/`, their seeds are their names.\n\
          Rates in percent. *Limit*: the promise, widened by the 99.9 % binomial limit of the repetitions; the test fails\n\
          beyond it. *Reference*: rate of the NumPy oracle of `mettle-1` on its own seeds (200 to 400 repetitions), where it\n\
-         has one. **Missed** promises are listed with their reason at the end.\n",
-        scorer::METHOD
+         has one. **Missed** promises are listed with their reason at the end. This run had {} repetitions a cell, slow cells\n\
+         fewer: see *trials*.\n",
+        scorer::METHOD,
+        repetitions()
     );
     let mut missed = String::new();
     for (theme, rates) in measured {
