@@ -56,7 +56,7 @@ fn g5_the_demo() {
     let cells = [
         cell("good", 1.0, usual, events(alpha, AtLeast(0.95), [0.0, 0.985])),
         cell("good", 1.0, three, events(alpha, Shown, [0.0, 0.82])),
-        cell("good, tau .3", 0.5, Demo { tau: 0.3, ..usual }, events(alpha, Shown, [0.0, 0.89])),
+        cell("good, tau .3", 1.0, Demo { tau: 0.3, ..usual }, events(alpha, Shown, [0.0, 0.89])),
         cell(
             "slow exactly at its margin",
             1.0,
@@ -64,11 +64,11 @@ fn g5_the_demo() {
             events(alpha, AtMost(0.05), [0.005, 0.015]),
         ),
         cell("slow .05, memory x6", 0.1, Demo { slow: 0.05, ..bad }, events(Shown, Shown, [0.95, 0.0])),
-        cell("slow .06, memory x6", 0.25, bad, events(AtLeast(0.95), AtMost(0.05), [1.0, 0.0])),
-        cell("slow .07, memory x8", 0.1, worse, events(AtLeast(0.95), AtMost(0.05), [1.0, 0.0])),
-        cell("slow .06", 0.1, Demo { growth: 1.0, ..bad }, events(Shown, AtMost(0.05), [0.55, 0.0])),
-        cell("memory x8", 0.1, Demo { slow: 0.02, ..worse }, events(Shown, AtMost(0.05), [0.98, 0.0])),
-        cell("slow .07, memory x8", 0.1, Demo { runs: 3, ..worse }, events(Shown, AtMost(0.05), [0.94, 0.0])),
+        cell("slow .06, memory x6", 1.0, bad, events(AtLeast(0.95), AtMost(0.05), [1.0, 0.0])),
+        cell("slow .07, memory x8", 1.0, worse, events(AtLeast(0.95), AtMost(0.05), [1.0, 0.0])),
+        cell("slow .06", 1.0, Demo { growth: 1.0, ..bad }, events(Shown, AtMost(0.05), [0.55, 0.0])),
+        cell("memory x8", 1.0, Demo { slow: 0.02, ..worse }, events(Shown, AtMost(0.05), [0.98, 0.0])),
+        cell("slow .07, memory x8", 1.0, Demo { runs: 3, ..worse }, events(Shown, AtMost(0.05), [0.94, 0.0])),
     ];
     hold("G5: the demo soak (12 gate, 30 watch, n 60, looks 20, 40, 60, alpha 1 %)", &cells);
 }

@@ -45,7 +45,7 @@ fn g4_one_metric_over_all_looks() {
 
 #[test]
 fn g4_other_shapes_over_all_looks() {
-    let cells: Vec<Cell> = Shape::OTHERS.iter().map(|s| Cell { effort: 0.25, ..one(*s, None) }).collect();
+    let cells: Vec<Cell> = Shape::OTHERS.iter().map(|s| one(*s, None)).collect();
     hold("G4: shapes that the method was not tuned on", &cells);
 }
 
@@ -58,7 +58,7 @@ fn g4_a_tag_over_all_looks() {
             name: format!("six hours of a tag of 20, tau {tau}, K 5"),
             events: vec![at("ever fails at 5 %", 0.05, five), at("ever fails at 1 %", 0.01, one)],
             trials: 1,
-            effort: 0.5,
+            effort: 1.0,
             repetition: Box::new(move |rng| {
                 let gate = tag(scene, rng);
                 // What does not fail at 5 % does not fail at 1 %.

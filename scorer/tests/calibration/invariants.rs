@@ -39,7 +39,7 @@ fn g8_doubled_samples_are_no_evidence() {
         name: format!("every sample of {} doubled", shape.name()),
         events: vec![Event::new("-log10 p moves by .3 or more", Promise::AtMost(0.05))],
         trials: TAG,
-        effort: 0.5,
+        effort: 1.0,
         repetition: Box::new(move |rng| {
             let all: Vec<_> = (0..TAG).map(|_| runs(shape, rng)).collect();
             let once = alone(&all.iter().map(|r| up(r.clone())).collect::<Vec<_>>(), HOUR);
@@ -81,7 +81,7 @@ fn g9_removing_never_turns_into_a_pass() {
         name: "a metric, three quarters of its samples, three baseline runs".to_owned(),
         events: vec![Event::new("turns into a pass", Promise::AtMost(0.0))],
         trials: 3,
-        effort: 0.5,
+        effort: 1.0,
         repetition: Box::new(|rng| {
             let whole = tag(rng);
             let policy = Policy::new(HOUR, 80);

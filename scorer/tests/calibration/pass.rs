@@ -76,11 +76,7 @@ fn cell(known: &Known) -> Cell {
             Event::new("the first passes at its margin", Promise::AtMost(0.05)).like(at),
         ],
         trials: 1,
-        effort: match samples {
-            240 => 1.0,
-            960 => 0.5,
-            _ => 0.1,
-        },
+        effort: 1.0,
         repetition: Box::new(move |rng| {
             let mut gates = gates(scene, size, rng);
             let passes: Vec<bool> = alone(&gates, samples).iter().map(|m| m.p_pass <= LEVEL).collect();
