@@ -127,7 +127,7 @@ fn text(judgement: &Judgement, loaded: &Loaded) -> String {
     }
     if let Some(extra) = judgement.extra_samples {
         let hours = extra as f64 * loaded.terms.interval_ms as f64 / 3.6e6;
-        let _ = writeln!(out, "{} ({hours:.1} h) would decide", counted(extra, "more sample"));
+        let _ = writeln!(out, "{} ({hours:.1} h) may decide", counted(extra, "more sample"));
     }
     let heads = ["METRIC", "TIER", "CHANGE", "LIMITS", "ALLOWED", "SCORE", "P"];
     let mut rows = vec![heads.map(str::to_owned).to_vec()];

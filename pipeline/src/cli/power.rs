@@ -17,10 +17,11 @@ const EXAMPLES: &str = "Examples:
   mettle power --baseline v1-a.parquet v1-b.parquet v1-c.parquet --length 1h,4h,12h
   mettle power --baseline old.csv --policy policy.yaml -o json
 
-Each cell is the smallest change towards worse that a soak of that length finds in 80 of 100 cases,
-at the declared rate of failing a harmless candidate; margins count as tolerated. Where runs differ
-more than samples, a longer soak finds no smaller one: more baseline runs would. With fewer than
-three of them no candidate fails, so nothing is found.
+Each cell is the smallest change towards worse that a soak of that length finds in about 80 of 100
+cases against this baseline, at the declared rate of failing a harmless candidate; margins count as
+tolerated. For lengths that no baseline run has it is a forecast: 64 to 77 of 100 in simulations.
+Where runs differ more than samples, a longer soak finds no smaller one: more baseline runs would.
+With fewer than three of them no candidate fails, so nothing is found.
 
 Exit: 0 printed, 2 the files or the policy cannot be read.";
 

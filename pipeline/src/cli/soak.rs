@@ -247,9 +247,9 @@ fn taint_resolved(installation: &Installation, tag: &str, reason: &str) -> anyho
     };
     let (soak, word) = (resolved.soak, resolved.word);
     if word.at == now {
-        eprintln!("the taint of soak {soak} of {tag} is resolved; if nothing else speaks for the tag, soak it again");
+        tell!("the taint of soak {soak} of {tag} is resolved; if nothing else speaks for the tag, soak it again");
     } else {
-        eprintln!("the taint of soak {soak} was resolved already by {}: {}; nothing was changed", word.by, word.reason);
+        tell!("the taint of soak {soak} was resolved already by {}: {}; nothing was changed", word.by, word.reason);
     }
     Ok(Exit::Ok as u8)
 }

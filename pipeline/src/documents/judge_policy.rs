@@ -43,6 +43,9 @@ pub struct JudgePolicy {
     #[serde(default)]
     #[schemars(range(min = 10))]
     pub first_look: Option<u32>,
+    /// Whether fewer than three baseline runs may pass a candidate: they do not show how much runs differ.
+    #[serde(default)]
+    pub allow_provisional: bool,
     /// Signals, as in signals.yaml; a selector names metrics of the files. Other metrics of the files only watch.
     pub signals: Vec<SignalSpec>,
 }

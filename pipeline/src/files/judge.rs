@@ -3,8 +3,8 @@
 use super::recorded::{FileRun, Side, runs};
 use super::terms::{Files, Terms};
 use scorer::Evidence;
-use scorer::assess::{Assessment, Ended, Reference, assess, due_look};
-use scorer::verdict::Judgement;
+use scorer::assess::{Assessment, Ended, PROVISIONAL_BELOW, Reference, assess, due_look};
+use scorer::verdict::{Judgement, Reason, ReasonSeverity, Verdict};
 use std::path::{Path, PathBuf};
 
 /// Everything that a judgement of files needs.
@@ -32,7 +32,7 @@ pub fn judge(loaded: &Loaded) -> Judgement {
     let candidate = loaded.candidate.evidence(*interval_ms, policy.programme);
     let baselines: Vec<&Evidence> = baselines.iter().collect();
     let samples = loaded.candidate.samples(*interval_ms);
-    assess(&Assessment {
+    let judgement = assess(&Assessment {
         candidate: &candidate,
         reference: Reference::Runs(&baselines),
         signals,
@@ -41,5 +41,29 @@ pub fn judge(loaded: &Loaded) -> Judgement {
         ended: if samples >= policy.programme { Ended::Programme } else { Ended::Early },
         experiments: &[],
         suites: &[],
-    })
+    });
+    if loaded.terms.allow_provisional { judgement } else { decided(judgement) }
+}
+
+/// A pass by fewer than three baseline runs is none where nobody allowed it.
+fn decided(mut judgement: Judgement) -> Judgement {
+    if judgement.verdict == Verdict::Pass && judgement.provisional {
+        judgement.verdict = Verdict::Insufficient;
+        judgement.missing.push(format!("baseline: {} of {PROVISIONAL_BELOW} runs", judgement.baseline_runs));
+        let text = format!(
+            "Fewer than {PROVISIONAL_BELOW} baseline runs do not show how much runs differ, so they pass nothing; give more, or write `allowProvisional: true` in a policy."
+        );
+        let reason = Reason {
+            code: "provisional".to_owned(),
+            severity: ReasonSeverity::Error,
+            text,
+            observed: format!("{} runs", judgement.baseline_runs),
+            wanted: format!("{PROVISIONAL_BELOW} runs"),
+            metric: None,
+            component: None,
+            dimension: None,
+        };
+        judgement.reasons.insert(0, reason);
+    }
+    judgement
 }

@@ -77,7 +77,7 @@ impl FormedCase {
             return formed_case;
         };
         let samples = candidate.as_ref().map_or(0, |run| run.samples(interval_ms));
-        let signals = undeclared(&[], baselines.iter().chain(&candidate));
+        let signals = undeclared(&[], &baselines, candidate.as_ref());
         // Runs that are compared place by place are cut to the candidate; others count whole.
         let place = |run: &FileRun| {
             let whole = if case.aligned { samples } else { run.samples(interval_ms) };

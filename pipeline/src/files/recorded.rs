@@ -13,6 +13,9 @@ use scorer::signal::{Dimension, Form, Labels, MatchOp, Matcher, Selector, Signal
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+/// Events of a run from which a counter is judged by its rate; fewer are counted one by one.
+const SPARSE: f64 = 20.0;
+
 /// Label that tells good events from all events where a table has totals.
 const PART: &str = "mettle_part";
 
@@ -190,12 +193,16 @@ fn raw(series: &LongSeries, start_ms: i64) -> Vec<RawSeries> {
 }
 
 /// A signal for every metric that no declared one reads: any change is worse. They watch.
-pub fn undeclared<'a>(declared: &[Signal], runs: impl Iterator<Item = &'a FileRun>) -> Vec<Signal> {
+pub fn undeclared(declared: &[Signal], baselines: &[FileRun], candidate: Option<&FileRun>) -> Vec<Signal> {
     let read: BTreeSet<&str> = declared.iter().flat_map(names).collect();
     let mut metrics: BTreeMap<&str, &LongSeries> = BTreeMap::new();
-    for series in runs.flat_map(|r| &r.series) {
+    for series in baselines.iter().chain(candidate).flat_map(|r| &r.series) {
         metrics.entry(&series.metric).or_insert(series);
     }
+    let often = |metric: &str| {
+        let runs = baselines.iter().flat_map(|run| &run.series);
+        runs.filter(|s| s.metric == metric).any(|s| grown(&s.values) >= SPARSE)
+    };
     let of = |(metric, series): (&str, &LongSeries)| {
         let (name, labels) = named(metric);
         (!read.contains(name.as_str())).then(|| Signal {
@@ -204,7 +211,7 @@ pub fn undeclared<'a>(declared: &[Signal], runs: impl Iterator<Item = &'a FileRu
             tier: Tier::Watch,
             dimension: Dimension::Performance,
             worse: Worse::Either,
-            form: form(&name, &labels, series),
+            form: form(&name, &labels, series, often(metric)),
             margin: None,
             rise: None,
             objective: None,
@@ -223,7 +230,13 @@ fn names(signal: &Signal) -> Vec<&str> {
     }
 }
 
-fn form(name: &str, labels: &Labels, series: &LongSeries) -> Form {
+/// By how much a counter rose in all.
+fn grown(values: &[f64]) -> f64 {
+    values.windows(2).map(|pair| (pair[1] - pair[0]).max(0.0)).sum()
+}
+
+/// `often`: a counter counts so many events that their rate is a series like any other.
+fn form(name: &str, labels: &Labels, series: &LongSeries, often: bool) -> Form {
     let equal =
         |(label, value): (&String, &String)| Matcher { label: label.clone(), op: MatchOp::Equal, value: value.clone() };
     let selector = Selector { name: name.to_owned(), matchers: labels.iter().map(equal).collect() };
@@ -234,6 +247,7 @@ fn form(name: &str, labels: &Labels, series: &LongSeries) -> Form {
     };
     match series.kind.as_str() {
         _ if !series.totals.is_empty() => Form::Ratio { good: part("good"), total: part("total") },
+        "counter" if !often => Form::Count { series: selector, group_by: Vec::new() },
         "counter" => Form::Rate { series: selector, per: None, group_by: Vec::new() },
         _ => Form::Gauge { series: selector, group_by: Vec::new() },
     }

@@ -23,6 +23,8 @@ pub struct Terms {
     pub policy: Policy,
     /// Time between two samples, milliseconds.
     pub interval_ms: i64,
+    /// Whether fewer than three baseline runs may pass a candidate.
+    pub allow_provisional: bool,
 }
 
 /// Baseline runs and policy as they were read.
@@ -77,6 +79,7 @@ impl Terms {
             return Err(problems.into_iter().map(anyhow::Error::msg).collect());
         }
         let longest = || files.iter().map(|run| run.samples(interval_ms)).max().unwrap_or(0);
+        let allow_provisional = declared.as_ref().is_some_and(|(document, _)| document.allow_provisional);
         let samples = candidate.map_or_else(longest, |run| run.samples(interval_ms));
         let (policy, mut signals) = match declared {
             Some((document, signals)) => {
@@ -87,17 +90,18 @@ impl Terms {
             None => (Policy::new(samples, samples), Vec::new()),
         };
         let baselines: Vec<Evidence> = files.iter().map(|run| run.evidence(interval_ms, policy.programme)).collect();
-        let mut others = undeclared(&signals, files.iter().chain(candidate));
+        let mut others = undeclared(&signals, &files, candidate);
         if signals.is_empty() {
             others.iter_mut().for_each(|signal| decides(signal, &baselines));
         }
         signals.append(&mut others);
         let names = files.iter().map(FileRun::name).collect();
-        Ok(Terms { baselines, names, signals, policy, interval_ms })
+        Ok(Terms { baselines, names, signals, policy, interval_ms, allow_provisional })
     }
 }
 
-/// Makes a gate signal of one that watches, with the usual margin of its values in the baseline.
+/// Makes a gate signal of one that watches, with the usual margin of its values in the baseline. What the baseline does
+/// not have is new and only watches.
 fn decides(signal: &mut Signal, baselines: &[Evidence]) {
     let mut pooled = Vec::new();
     for run in baselines {
@@ -105,7 +109,11 @@ fn decides(signal: &mut Signal, baselines: &[Evidence]) {
             pooled.extend((0..metric.len()).map(|i| metric.value(i)).filter(|v| v.is_finite()));
         }
     }
-    (signal.tier, signal.margin) = (Tier::Gate, Some(Margin::Absolute(usual(&pooled))));
+    // Of a metric that is always zero nothing tells how much worse it may get; it still watches.
+    let margin = usual(&pooled);
+    if margin > 0.0 {
+        (signal.tier, signal.margin) = (Tier::Gate, Some(Margin::Absolute(margin)));
+    }
 }
 
 fn document(path: &Path) -> anyhow::Result<(JudgePolicy, Vec<Signal>)> {

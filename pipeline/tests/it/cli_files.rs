@@ -79,6 +79,52 @@ fn files_are_judged_alone() {
 }
 
 #[test]
+fn two_baseline_runs_pass_nothing_unless_that_is_allowed() {
+    let folder = folder();
+    let wide = POLICY.replace("20ms", "500ms");
+    fs::write(folder.path().join("wide.yaml"), &wide).unwrap();
+    let allowed = wide.replace("signals:", "allowProvisional: true\nsignals:");
+    fs::write(folder.path().join("allowed.yaml"), allowed).unwrap();
+    let judged = |policy: &str, format: &str| {
+        let baseline = ["judge", "--candidate", "good.csv", "--baseline", "b1.csv", "b2.csv"];
+        mettle(folder.path(), &[&baseline[..], &["--policy", policy, "-o", format]].concat())
+    };
+    let refused = judged("wide.yaml", "text");
+    assert!(refused.code == 11 && refused.stdout.contains("`allowProvisional: true`"), "{refused:?}");
+    assert!(refused.stdout.contains("- baseline: 2 of 3 runs"), "{refused:?}");
+    let junit = judged("wide.yaml", "junit");
+    assert!(junit.code == 11 && junit.stdout.contains("type=\"insufficient\""), "{junit:?}");
+    let allowed = judged("allowed.yaml", "text");
+    assert!(allowed.code == 0 && allowed.stdout.starts_with("pass, score"), "{allowed:?}");
+}
+
+/// The run with a counter of errors beside it, which counts one every `every` samples; never where that is 0.
+fn with_errors(folder: &Path, name: &str, every: u64) {
+    let path = folder.join(name);
+    let text = fs::read_to_string(&path).unwrap().replace(",total\n", ",total,kind\n");
+    let mut rows: Vec<String> = text.lines().skip(1).map(|row| format!("{row},gauge")).collect();
+    let times: Vec<&str> = text.lines().filter_map(|l| l.strip_prefix("latency_seconds,")?.split(',').next()).collect();
+    for (i, time) in (0_u64..).zip(times) {
+        rows.push(format!("errors_total,{time},{},,counter", i.checked_div(every).unwrap_or(0)));
+    }
+    fs::write(path, format!("metric,timestamp,value,total,kind\n{}\n", rows.join("\n"))).unwrap();
+}
+
+#[test]
+fn a_counter_that_stands_still_blocks_nothing_and_fails_when_it_moves() {
+    let folder = folder();
+    for (name, every) in [("b1", 0), ("b2", 0), ("b3", 0), ("b4", 0), ("good", 0), ("slow", 8)] {
+        with_errors(folder.path(), &format!("{name}.csv"), every);
+    }
+    run(&folder.path().join("errors.csv"), 13, 0.0);
+    with_errors(folder.path(), "errors.csv", 8);
+    let good = judge(folder.path(), "good.csv", &[]);
+    assert!(good.stdout.contains("errors_total     watch") && !good.stdout.contains("- errors_total"), "{good:?}");
+    let errors = judge(folder.path(), "errors.csv", &[]);
+    assert!(errors.code == 10 && errors.stdout.contains("- errors_total: "), "{errors:?}");
+}
+
+#[test]
 fn wrong_files_are_told_whole() {
     let folder = folder();
     let wrong = "metric,timestamp,value\nm,1700000001,x\nm,yesterday,2\nm,1700000003,1\nm,1700000003,2\n";

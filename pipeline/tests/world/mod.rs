@@ -88,7 +88,7 @@ seed: 7
 phases:
   - {name: warmup, samples: 2}
   - {name: steady, samples: 12}
-  - {name: faults, experiments: [back-slow], repeat: 1, hold: 600ms, rest: 300ms}
+  - {name: faults, experiments: [back-slow], repeat: 1, hold: 1s, rest: 300ms}
 looks: {first: 10}
 "#;
 
@@ -100,7 +100,7 @@ metadata: {name: back-slow}
 hypothesis: {title: the front answers while the back is slow, signals: [front-reach]}
 targets: {back: {component: back}}
 method:
-  - {fault: {kind: net.delay, target: back, from: front, delay: 50ms}, hold: 600ms, rest: 300ms}
+  - {fault: {kind: net.delay, target: back, from: front, delay: 50ms}, hold: 1s, rest: 300ms}
 "#;
 
 /// Mettle's own probe of the front, as a gate signal.

@@ -22,8 +22,18 @@ fn ever(gate: &[Metric], alpha: f64) -> bool {
     })
 }
 
+/// What is promised over all looks; two shapes that nobody declared may miss it by a little.
+fn promised(shape: Shape) -> Promise {
+    let missed = |why| Promise::Missed { promised: 0.05, at_most: 0.065, why };
+    match shape {
+        Shape::LongMemory => missed("Its variance grows with the length faster than blocks of 64 samples show."),
+        Shape::Bursts => missed("The tail feature: far samples come in clusters, and their share is skewed."),
+        _ => Promise::AtMost(0.05),
+    }
+}
+
 fn one(shape: Shape, reference: Option<f64>) -> Cell {
-    let event = Event::new("ever fails at 5 %", Promise::AtMost(0.05));
+    let event = Event::new("ever fails at 5 %", promised(shape));
     Cell {
         name: format!("six hours of {}, K 5", shape.name()),
         events: vec![reference.map_or(event, |r| event.like(r))],
