@@ -18,7 +18,7 @@ pub fn hints(error: &anyhow::Error) -> Vec<String> {
 fn of_disk(error: &std::io::Error) -> Vec<String> {
     let hint = match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "free space and start again; what was stored is kept",
-        ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => "make the folder writable",
+        ErrorKind::ReadOnlyFilesystem => "make the folder writable",
         _ => return Vec::new(),
     };
     vec![hint.to_owned()]

@@ -75,7 +75,7 @@ impl Judged<'_, '_> {
         let (unit, pair) = (self.pair.unit(), self.pair);
         let now = pair.candidate.as_ref().map_or(f64::NAN, |m| mean_level(&m.samples, look));
         let runs: Vec<f64> =
-            pair.baselines.iter().flatten().map(|m| mean_level(&m.samples, look)).filter(|v| v.is_finite()).collect();
+            pair.comparable().map(|(_, m)| mean_level(&m.samples, look)).filter(|v| v.is_finite()).collect();
         let before = runs.iter().sum::<f64>() / runs.len() as f64;
         // Degradation is positive in the judge; people read the change of the number itself.
         let sign = if pair.candidate.as_ref().is_some_and(|m| m.worse == Worse::Down) { -1.0 } else { 1.0 };
@@ -98,12 +98,15 @@ impl Judged<'_, '_> {
         let (mut told, mut limits) = (sign * effect, String::new());
         if let Some((low, high)) = self.reading.limits.filter(|(low, high)| low.is_finite() && high.is_finite()) {
             let (a, b) = if sign > 0.0 { (low, high) } else { (-high, -low) };
+            // Subtraction finds the difference of what is shown, of a distribution of its medians.
+            let same = !matches!(self.pair.signal.form, Form::Distribution { .. });
             // The judge cuts off what is far out, so that a few samples do not decide; the whole is larger than that.
-            let cut = unit == self.pair.unit() && sign * seen > high;
-            told = if cut || unit == self.pair.unit() && (a..=b).contains(&seen) { seen } else { told };
-            limits = match cut {
-                true => format!(", at least {}", unit.difference(sign * low)),
-                false => format!(", limits {} to {}", unit.difference(a), unit.difference(b)),
+            let (above, below) = (same && told > 0.0 && seen > b, same && told < 0.0 && seen < a);
+            told = if above || below || same && (a..=b).contains(&seen) { seen } else { told };
+            limits = match (above, below) {
+                (true, _) => format!(", at least {}", unit.difference(a)),
+                (_, true) => format!(", at least {}", unit.difference(b)),
+                _ => format!(", limits {} to {}", unit.difference(a), unit.difference(b)),
             };
         }
         let difference = unit.difference(told);
@@ -185,9 +188,11 @@ impl Judged<'_, '_> {
         about(reason(code, ReasonSeverity::Error, format!("{text}{finds}"), &observed, &wanted), self.pair)
     }
 
-    /// Whether even the lower limit of the effect is more than what is allowed.
+    /// Whether even the limit of the effect that is nearer to none is more than what is allowed.
     fn surely_beyond(&self) -> bool {
-        self.reading.limits.is_some_and(|(low, _)| low > self.reading.margin)
+        let either = self.pair.candidate.as_ref().is_some_and(|m| m.worse == Worse::Either);
+        let margin = self.reading.margin;
+        self.reading.limits.is_some_and(|(low, high)| low > margin || either && high < -margin)
     }
 
     /// Further samples until it can be shown; `None`: more time is not known to help.

@@ -97,18 +97,22 @@ impl Histograms {
     }
 
     /// Observations above the smallest finite bound at or above `threshold`, of all; with that bound. `None`: no such
-    /// bound.
+    /// bound, which only classic buckets can lack.
     pub fn above(&self, threshold: f64) -> Option<(f64, Samples)> {
-        let at = self.bounds.iter().position(|b| b.is_finite() && *b >= threshold * (1.0 - SAME))?;
-        let parts = self.samples().map(|row| (row[at + 1..].iter().sum::<f64>(), row.iter().sum::<f64>()));
+        let bound = match self.layout {
+            Layout::Native { schema, .. } => widened(threshold, schema),
+            Layout::Classic => *self.bounds.iter().find(|b| b.is_finite() && **b >= threshold * (1.0 - SAME))?,
+        };
+        let first = self.bounds.partition_point(|b| *b <= bound || same_bound(*b, bound));
+        let parts = self.samples().map(|row| (row[first..].iter().sum::<f64>(), row.iter().sum::<f64>()));
         // A sample without observations says nothing of a share; the sum over no bucket is known all the same.
         let (events, total) = parts.map(|(e, t)| if t.is_nan() { (f64::NAN, f64::NAN) } else { (e, t) }).unzip();
-        Some((self.bounds[at], Samples::Events { events, total }))
+        Some((bound, Samples::Events { events, total }))
     }
 
-    /// A quantile of every sample, by straight lines within buckets from the bound below (zero for the first bucket of
-    /// positive bounds), as `histogram_quantile` of Prometheus has it; in the last, open bucket its lower bound. NaN:
-    /// nothing was observed.
+    /// A quantile of every sample, as `histogram_quantile` of Prometheus has it: by a straight line within a classic
+    /// bucket (from zero in the first one of positive bounds; in the last, open bucket its lower bound) and within the
+    /// zero bucket, by equal factors within the other native ones. NaN: nothing was observed.
     pub fn quantiles(&self, share: f64) -> Vec<f64> {
         self.samples().map(|row| self.quantile(row, share)).collect()
     }
@@ -127,13 +131,21 @@ impl Histograms {
             }
             below += count;
         }
-        let upper = self.bounds[found];
-        let lower = match found {
-            0 => upper.min(0.0),
-            _ => self.bounds[found - 1],
-        };
         let within = ((wanted - below) / row[found]).clamp(0.0, 1.0);
-        if upper.is_finite() { lower + (upper - lower) * within } else { lower }
+        let upper = self.bounds[found];
+        match self.layout {
+            Layout::Native { schema, zero } if upper.abs() > zero || upper < 0.0 => {
+                let factor = (-f64::from(schema)).exp2().exp2();
+                // A bucket below zero ends at its bound that is nearer to zero.
+                let (from, to) = if upper > 0.0 { (upper / factor, upper) } else { (upper * factor, upper) };
+                from * (to / from).powf(within)
+            }
+            Layout::Native { .. } => upper * within,
+            Layout::Classic => {
+                let lower = if found == 0 { upper.min(0.0) } else { self.bounds[found - 1] };
+                if upper.is_finite() { lower + (upper - lower) * within } else { lower }
+            }
+        }
     }
 }
 
@@ -160,35 +172,50 @@ pub(crate) fn same_bound(a: f64, b: f64) -> bool {
     a == b || a.is_finite() && b.is_finite() && (a - b).abs() <= SAME * b.abs()
 }
 
-/// Runs in common buckets. Classic runs need every bound that `needed` runs share: a candidate that gave up bounds
-/// could otherwise hide in what is left. Native runs are brought to the coarsest resolution among them.
+/// Runs in common buckets: baseline runs (`None`: left out) and candidate.
 ///
-/// `None`: the runs cannot be compared.
-pub(crate) fn alike(needed: &[&Histograms], further: &Histograms) -> Option<(Vec<Histograms>, Histograms)> {
-    let all = || needed.iter().copied().chain([further]);
-    let bounds = match further.layout {
-        Layout::Classic if all().all(|h| h.layout == Layout::Classic) => {
-            let (first, rest) = needed.split_first()?;
-            let shared = |b: &&f64| rest.iter().all(|h| h.bounds.iter().any(|own| same_bound(*own, **b)));
-            let shared: Vec<f64> = first.bounds.iter().filter(shared).copied().collect();
-            let kept = shared.iter().all(|b| further.bounds.iter().any(|own| same_bound(*own, *b)));
-            (kept && shared.len() > 1).then_some(shared)?
+/// Classic baseline runs whose bounds are not those of most are left out, and the candidate needs every bound of the
+/// others: one that gave up bounds could otherwise hide in what is left. Native runs are brought to the coarsest
+/// resolution among them. `None`: the candidate cannot be compared.
+pub(crate) fn alike(
+    baselines: &[&Histograms],
+    candidate: &Histograms,
+) -> Option<(Vec<Option<Histograms>>, Histograms)> {
+    match candidate.layout {
+        Layout::Classic => {
+            let usual = usual_bounds(baselines)?;
+            let known = usual.iter().all(|bound| candidate.bounds.iter().any(|own| same_bound(*own, *bound)));
+            let brought = |h: &&Histograms| h.has_bounds(usual).then(|| h.within(usual));
+            known.then(|| (baselines.iter().map(brought).collect(), candidate.within(usual)))
         }
-        Layout::Classic => return None,
         Layout::Native { .. } => {
-            let native: Option<Vec<(i8, f64)>> = all().map(Histograms::native_layout).collect();
-            let native = native?;
-            let schema = native.iter().map(|(schema, _)| *schema).min().filter(|schema| *schema >= COARSEST)?;
-            let zero = native.iter().map(|(_, zero)| *zero).fold(0.0, f64::max);
-            // What one run has in its zero bucket the others must not tell apart.
-            let mut bounds: Vec<f64> =
-                all().flat_map(|h| &h.bounds).map(|b| widened(*b, schema)).filter(|b| b.abs() >= zero).collect();
-            bounds.sort_by(f64::total_cmp);
-            bounds.dedup_by(|a, b| same_bound(*a, *b));
-            bounds
+            let native: Vec<&Histograms> =
+                baselines.iter().copied().filter(|h| h.native_layout().is_some()).chain([candidate]).collect();
+            let bounds = native_bounds(&native)?;
+            let brought = |h: &&Histograms| h.native_layout().map(|_| h.within(&bounds));
+            Some((baselines.iter().map(brought).collect(), candidate.within(&bounds)))
         }
-    };
-    Some((needed.iter().map(|h| h.within(&bounds)).collect(), further.within(&bounds)))
+    }
+}
+
+/// The bounds that most classic runs have; of equally many the later ones.
+fn usual_bounds<'a>(runs: &[&'a Histograms]) -> Option<&'a [f64]> {
+    let classic: Vec<&'a Histograms> = runs.iter().copied().filter(|h| h.layout == Layout::Classic).collect();
+    let shared = |h: &&Histograms| classic.iter().filter(|other| other.has_bounds(&h.bounds)).count();
+    classic.iter().copied().max_by_key(shared).map(Histograms::bounds)
+}
+
+/// Bounds of all native runs in their coarsest resolution; `None`: it is too coarse.
+fn native_bounds(runs: &[&Histograms]) -> Option<Vec<f64>> {
+    let layouts: Vec<(i8, f64)> = runs.iter().filter_map(|h| h.native_layout()).collect();
+    let schema = layouts.iter().map(|(schema, _)| *schema).min().filter(|schema| *schema >= COARSEST)?;
+    let zero = layouts.iter().map(|(_, zero)| *zero).fold(0.0, f64::max);
+    // What one run has in its zero bucket the others must not tell apart.
+    let all = runs.iter().flat_map(|h| &h.bounds).map(|b| widened(*b, schema));
+    let mut bounds: Vec<f64> = all.filter(|b| b.abs() >= zero).collect();
+    bounds.sort_by(f64::total_cmp);
+    bounds.dedup_by(|a, b| same_bound(*a, *b));
+    Some(bounds)
 }
 
 impl Histograms {
@@ -197,6 +224,12 @@ impl Histograms {
             Layout::Native { schema, zero } => Some((schema, zero)),
             Layout::Classic => None,
         }
+    }
+
+    fn has_bounds(&self, bounds: &[f64]) -> bool {
+        self.layout == Layout::Classic
+            && self.bounds.len() == bounds.len()
+            && self.bounds.iter().zip(bounds).all(|(own, other)| same_bound(*own, *other))
     }
 
     /// The same observations in wider buckets, of which every upper bound is one of this histogram's or beyond.

@@ -15,8 +15,8 @@ pub(crate) struct Pair<'a> {
     pub(crate) name: String,
     pub(crate) candidate: Option<FormedMetric>,
     pub(crate) baselines: Vec<Option<FormedMetric>>,
-    /// What is compared of a distribution: baseline runs that were formed, in their order. `None` for other signals, and
-    /// where the buckets differ.
+    /// What is compared of a distribution, of the baseline runs that were formed in their order. `None` for other signals,
+    /// and where nothing can be compared.
     ridits: Option<Compared<Vec<f64>>>,
 }
 
@@ -80,7 +80,7 @@ impl<'a> Pair<'a> {
         Some(Pair {
             name: format!("{} {}", self.name, above.name),
             candidate: self.candidate.as_ref().map(|from| formed(from, above.samples.candidate)),
-            baselines: self.baselines.iter().map(|run| Some(formed(run.as_ref()?, baselines.next()?))).collect(),
+            baselines: self.baselines.iter().map(|run| Some(formed(run.as_ref()?, baselines.next()??))).collect(),
             signal: Cow::Owned(signal),
             ridits: None,
         })
@@ -119,16 +119,30 @@ impl<'a> Pair<'a> {
     /// The same of every baseline run.
     pub(crate) fn compared_before(&self, sample: usize) -> Vec<f64> {
         match &self.ridits {
-            Some(ridits) => ridits.baselines.iter().map(|r| r.get(sample).copied().unwrap_or(f64::NAN)).collect(),
-            None => self.baselines.iter().flatten().map(|m| m.value(sample)).collect(),
+            Some(ridits) => {
+                ridits.baselines.iter().flatten().map(|r| r.get(sample).copied().unwrap_or(f64::NAN)).collect()
+            }
+            None => self.comparable().map(|(_, m)| m.value(sample)).collect(),
         }
+    }
+
+    /// Baseline runs whose buckets are those of the candidate, with their places among the runs that were formed.
+    pub(crate) fn comparable(&self) -> impl Iterator<Item = (usize, &FormedMetric)> {
+        let alike = |(i, m): &(usize, &FormedMetric)| match (&self.candidate, &self.ridits) {
+            (Some(_), Some(ridits)) => ridits.baselines.get(*i).is_some_and(Option::is_some),
+            (Some(here), None) => here.histograms.is_none() && here.bound_s == m.bound_s,
+            (None, _) => true,
+        };
+        self.baselines.iter().flatten().enumerate().filter(alike)
     }
 
     /// Why the candidate's numbers are not of the kind that the baseline's are: its buckets differ.
     pub(crate) fn differs(&self) -> Option<String> {
         let (here, mut there) = (self.candidate.as_ref()?, self.baselines.iter().flatten());
-        if here.histograms.is_some() && self.ridits.is_none() && there.any(|m| m.histograms.is_some()) {
-            return Some(format!("{} lacks buckets that its baseline has", self.name));
+        if here.histograms.is_some() {
+            // Where nothing was observed before, that is what is said.
+            let lacks = self.ridits.is_none() && there.any(|m| m.present(m.len()) > 0);
+            return lacks.then(|| format!("{} lacks buckets that its baseline has", self.name));
         }
         let other = there.find_map(|m| m.bound_s.filter(|bound| Some(*bound) != here.bound_s))?;
         let bound = |seconds| Unit::Seconds.level(seconds);
@@ -149,12 +163,7 @@ impl<'a> Pair<'a> {
     /// The same, with their places among the runs that were formed.
     fn usable(&self, look: usize, coverage: f64) -> Vec<(usize, &FormedMetric)> {
         let enough = |m: &FormedMetric| look > 0 && m.present(look) as f64 >= coverage * look as f64;
-        let alike = |m: &FormedMetric| match &self.candidate {
-            Some(here) if here.histograms.is_some() => self.ridits.is_some(),
-            Some(here) => here.bound_s == m.bound_s,
-            None => true,
-        };
-        self.baselines.iter().flatten().enumerate().filter(|(_, m)| enough(m) && alike(m)).collect()
+        self.comparable().filter(|(_, m)| enough(m)).collect()
     }
 
     /// What the judge reads. `None` where the candidate or the whole baseline has nothing usable.
@@ -163,7 +172,10 @@ impl<'a> Pair<'a> {
         let usable = self.usable(look, coverage);
         let ridits = |values: &Vec<f64>| cut(&Samples::Values(values.clone()), look);
         let (baselines, samples): (Vec<Samples>, Samples) = match &self.ridits {
-            Some(all) => (usable.iter().map(|(i, _)| ridits(&all.baselines[*i])).collect(), ridits(&all.candidate)),
+            Some(all) => (
+                usable.iter().filter_map(|(i, _)| all.baselines[*i].as_ref()).map(ridits).collect(),
+                ridits(&all.candidate),
+            ),
             None => (usable.iter().map(|(_, m)| cut(&m.samples, look)).collect(), cut(&candidate.samples, look)),
         };
         if baselines.is_empty() {

@@ -27,8 +27,8 @@ pub struct Shape {
 /// The same of every run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Compared<T> {
-    /// Baseline runs, in the order given.
-    pub baselines: Vec<T>,
+    /// Baseline runs, in the order given; `None`: left out, because its buckets are others than those of most.
+    pub baselines: Vec<Option<T>>,
     /// Candidate.
     pub candidate: T,
 }
@@ -48,7 +48,8 @@ pub struct Above {
 pub fn shape(baselines: &[&Histograms], candidate: &Histograms) -> Option<Shape> {
     let (baselines, candidate) = alike(baselines, candidate)?;
     let mut pooled = vec![0.0; candidate.bounds().len()];
-    for row in baselines.iter().flat_map(Histograms::samples).filter(|row| row.iter().all(|c| c.is_finite())) {
+    let rows = baselines.iter().flatten().flat_map(Histograms::samples);
+    for row in rows.filter(|row| row.iter().all(|c| c.is_finite())) {
         pooled.iter_mut().zip(row).for_each(|(sum, count)| *sum += count);
     }
     let total: f64 = pooled.iter().sum();
@@ -63,13 +64,13 @@ pub fn shape(baselines: &[&Histograms], candidate: &Histograms) -> Option<Shape>
         // With few buckets two shares may mean the same bound.
         if let Some(bound) = at.filter(|bound| above.iter().all(|other| other.bound != *bound)) {
             let parts = |run: &Histograms| run.above(bound).map(|(_, samples)| samples);
-            let of_baselines: Option<Vec<Samples>> = baselines.iter().map(parts).collect();
-            let samples = of_baselines.zip(parts(&candidate));
-            let compared = samples.map(|(baselines, candidate)| Compared { baselines, candidate });
+            let of_baselines = baselines.iter().map(|run| run.as_ref().and_then(parts)).collect();
+            let compared = parts(&candidate).map(|candidate| Compared { baselines: of_baselines, candidate });
             above.extend(compared.map(|samples| Above { name, bound, samples }));
         }
     }
-    let ridits = Compared { baselines: baselines.iter().map(means).collect(), candidate: means(&candidate) };
+    let of_baselines = baselines.iter().map(|run| run.as_ref().map(means)).collect();
+    let ridits = Compared { baselines: of_baselines, candidate: means(&candidate) };
     Some(Shape { ridits, above })
 }
 

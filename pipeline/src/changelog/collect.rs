@@ -8,6 +8,8 @@ use crate::version::{Delta, delta};
 use semver::Version;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
 
 /// A component as one product tag declares it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +46,10 @@ pub struct ChangelogRequest<'a> {
     pub new: &'a [ComponentVersion],
 }
 
-/// The changelog. A repository that cannot be read makes it incomplete, never impossible.
+/// How long the repositories may be read, all at once: a verdict is not kept waiting for the notes of it.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The changelog. A repository that cannot be read, or not in time, makes it incomplete, never impossible.
 /// `folder` holds the mirrors of the components.
 pub async fn collect(git: &Git, folder: &Path, request: &ChangelogRequest<'_>) -> Changelog {
     let by_name = |list: &'_ [ComponentVersion]| -> BTreeMap<String, ComponentVersion> {
@@ -54,6 +59,7 @@ pub async fn collect(git: &Git, folder: &Path, request: &ChangelogRequest<'_>) -
     let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
     let mut components = Vec::new();
     let mut entries: Vec<Entry> = Vec::new();
+    let until = Instant::now() + PATIENCE;
     for name in names {
         let (from, to) = (old.get(name), new.get(name));
         let delta = delta(from.map(|c| &c.version), to.map(|c| &c.version));
@@ -69,7 +75,9 @@ pub async fn collect(git: &Git, folder: &Path, request: &ChangelogRequest<'_>) -
             hidden: 0,
         };
         if let Some(to) = to {
-            let read = read(git, folder, from, to).await;
+            let read = timeout_at(until, read(git, folder, from, to)).await;
+            let late = || format!("{} was not read within {} s", to.repo, PATIENCE.as_secs());
+            let read = read.unwrap_or_else(|_| Read { unavailable: Some(late()), ..Read::default() });
             change.hidden = read.hidden;
             change.log_unavailable = read.unavailable;
             entries.extend(read.entries);
@@ -119,7 +127,7 @@ async fn try_read(
             .ok_or_else(|| GitError::NoSuchRef { place: to.repo.to_string(), name: format!("tag {tag}") })
     };
     let new = commit(to.tag()).await?;
-    // A component that is new brings all of its history; that its version is there must be known all the same.
+    // Of a component that is new nothing is listed; that its version is there must be known all the same.
     let Some(from) = from else { return Ok(Read::default()) };
     let history = mirror.history(&commit(from.tag()).await?, &new).await?;
     let sifted = sift(&to.name, &history.commits);

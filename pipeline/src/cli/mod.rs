@@ -169,7 +169,10 @@ pub fn main() -> ExitCode {
 
 /// Prints help, the version or what is wrong with the arguments.
 fn described(asked: &clap::Error) -> ExitCode {
-    match output::settled(asked.print()) {
+    let printed = asked.print();
+    // What is wrong with the arguments goes to stderr, which nobody need read.
+    let settled = if asked.use_stderr() { Ok(()) } else { output::settled(printed) };
+    match settled {
         Ok(()) => ExitCode::from(u8::try_from(asked.exit_code()).unwrap_or(Exit::Usage as u8)),
         Err(error) => failed(&error),
     }

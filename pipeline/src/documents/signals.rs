@@ -213,6 +213,21 @@ impl Reader<'_> {
             .ok()
     }
 
+    /// Whether a margin is one of a share: what is compared of a distribution lies between 0 and 1.
+    fn of_a_share(&mut self, name: &str, text: Option<&String>) -> bool {
+        let Some(text) = text else { return true };
+        let fits = text.trim_end().ends_with("pp") || text.trim_end().ends_with('%');
+        if !fits {
+            self.complaints.push(Complaint::new(
+                format!("{}.{name}", self.key),
+                text,
+                "is no margin of a distribution, which is judged by how probable a larger observation is",
+                "write percentage points, `5pp`: larger than one of the baseline in 55 % of cases",
+            ));
+        }
+        fits
+    }
+
     /// Keys that are given but belong to another kind.
     fn strangers(&mut self, allowed: &[&str]) {
         let s = self.spec;
@@ -258,7 +273,10 @@ impl Reader<'_> {
             }
             FormKind::Distribution => {
                 self.strangers(&["buckets", "groupBy"]);
-                let buckets = self.selector("buckets", s.buckets.as_ref())?;
+                let buckets = self.selector("buckets", s.buckets.as_ref());
+                let of_a_share =
+                    [self.of_a_share("margin", s.margin.as_ref()), self.of_a_share("rise", s.rise.as_ref())];
+                let buckets = buckets.filter(|_| of_a_share.iter().all(|fits| *fits))?;
                 Some((Form::Distribution { buckets, group_by: s.group_by.clone() }, Worse::Up))
             }
             FormKind::Gauge => {

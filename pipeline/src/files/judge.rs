@@ -63,6 +63,7 @@ fn decided(mut judgement: Judgement) -> Judgement {
             component: None,
             dimension: None,
         };
+        judgement.reasons.retain(|other| other.code != "score_met");
         judgement.reasons.insert(0, reason);
     }
     judgement

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Samples below which a run says nothing.
-const FEWEST: usize = 3;
+pub(super) const FEWEST: usize = 3;
 
 /// One metric of a case.
 #[derive(Clone, Debug)]
@@ -35,7 +35,7 @@ pub struct FormedCase {
     /// Whether sample i of every run is at the same phase.
     pub aligned: bool,
     /// What keeps the case from a pass whatever its numbers say: metrics that vanished, that lack samples, or that too
-    /// few baseline runs have.
+    /// few baseline runs have; too few baseline runs.
     pub missing: Vec<String>,
 }
 
@@ -87,13 +87,18 @@ impl FormedCase {
         let mut there: Vec<_> = baselines.iter().map(place).collect();
         let runs = there.len();
         formed_case.samples = samples;
+        if runs < PROVISIONAL_BELOW {
+            formed_case.missing.push(format!("baseline: {runs} of {PROVISIONAL_BELOW} runs"));
+        }
         for signal in &signals {
+            // A metric that is new only watches.
+            let known = there.iter().any(|run| run.contains_key(&signal.name));
             let metric = CaseMetric {
                 name: signal.name.clone(),
                 baselines: there.iter_mut().filter_map(|run| run.remove(&signal.name)).filter(enough).collect(),
                 candidate: here.remove(&signal.name).filter(|m| m.present(samples) > 0),
             };
-            formed_case.missing.extend(metric.missing(samples, runs));
+            formed_case.missing.extend(metric.missing(samples, runs).filter(|_| known));
             formed_case.metrics.push(metric);
         }
         formed_case

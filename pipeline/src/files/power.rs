@@ -1,5 +1,6 @@
 //! What a soak of some length would find, from baseline runs in files.
 
+use super::labelled::FEWEST;
 use super::terms::Terms;
 use scorer::Evidence;
 use scorer::assess::{Assessment, Ended, PROVISIONAL_BELOW, Reference, elapsed, formed, metrics_of};
@@ -8,9 +9,6 @@ use scorer::quantity::Unit;
 use serde::Serialize;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Samples below which a run says nothing.
-const FEWEST: usize = 3;
 
 /// What soaks of one length find.
 #[derive(Clone, Debug, Serialize)]

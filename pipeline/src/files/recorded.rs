@@ -13,9 +13,6 @@ use scorer::signal::{Dimension, Form, Labels, MatchOp, Matcher, Selector, Signal
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// Events of a run from which a counter is judged by its rate; fewer are counted one by one.
-const SPARSE: f64 = 20.0;
-
 /// Label that tells good events from all events where a table has totals.
 const PART: &str = "mettle_part";
 
@@ -199,9 +196,9 @@ pub fn undeclared(declared: &[Signal], baselines: &[FileRun], candidate: Option<
     for series in baselines.iter().chain(candidate).flat_map(|r| &r.series) {
         metrics.entry(&series.metric).or_insert(series);
     }
-    let often = |metric: &str| {
+    let moves = |metric: &str| {
         let runs = baselines.iter().flat_map(|run| &run.series);
-        runs.filter(|s| s.metric == metric).any(|s| grown(&s.values) >= SPARSE)
+        runs.filter(|s| s.metric == metric).any(|s| grown(&s.values) > 0.0)
     };
     let of = |(metric, series): (&str, &LongSeries)| {
         let (name, labels) = named(metric);
@@ -211,7 +208,7 @@ pub fn undeclared(declared: &[Signal], baselines: &[FileRun], candidate: Option<
             tier: Tier::Watch,
             dimension: Dimension::Performance,
             worse: Worse::Either,
-            form: form(&name, &labels, series, often(metric)),
+            form: form(&name, &labels, series, moves(metric)),
             margin: None,
             rise: None,
             objective: None,
@@ -235,8 +232,8 @@ fn grown(values: &[f64]) -> f64 {
     values.windows(2).map(|pair| (pair[1] - pair[0]).max(0.0)).sum()
 }
 
-/// `often`: a counter counts so many events that their rate is a series like any other.
-fn form(name: &str, labels: &Labels, series: &LongSeries, often: bool) -> Form {
+/// `moves`: some baseline run has events of a counter. The first ones of another can only be too many.
+fn form(name: &str, labels: &Labels, series: &LongSeries, moves: bool) -> Form {
     let equal =
         |(label, value): (&String, &String)| Matcher { label: label.clone(), op: MatchOp::Equal, value: value.clone() };
     let selector = Selector { name: name.to_owned(), matchers: labels.iter().map(equal).collect() };
@@ -247,7 +244,7 @@ fn form(name: &str, labels: &Labels, series: &LongSeries, often: bool) -> Form {
     };
     match series.kind.as_str() {
         _ if !series.totals.is_empty() => Form::Ratio { good: part("good"), total: part("total") },
-        "counter" if !often => Form::Count { series: selector, group_by: Vec::new() },
+        "counter" if !moves => Form::Count { series: selector, group_by: Vec::new() },
         "counter" => Form::Rate { series: selector, per: None, group_by: Vec::new() },
         _ => Form::Gauge { series: selector, group_by: Vec::new() },
     }

@@ -59,7 +59,7 @@ impl Files {
 impl Terms {
     /// How runs are judged against those of `files`. The candidate, or the longest baseline run where there is none,
     /// says how long a run is and how far apart samples are, where the policy does not. Without a policy every metric
-    /// decides.
+    /// that the baseline has decides.
     ///
     /// # Errors
     /// Runs that are given twice, or that cannot be laid on one time axis.
@@ -109,10 +109,11 @@ fn decides(signal: &mut Signal, baselines: &[Evidence]) {
             pooled.extend((0..metric.len()).map(|i| metric.value(i)).filter(|v| v.is_finite()));
         }
     }
-    // Of a metric that is always zero nothing tells how much worse it may get; it still watches.
-    let margin = usual(&pooled);
-    if margin > 0.0 {
-        (signal.tier, signal.margin) = (Tier::Gate, Some(Margin::Absolute(margin)));
+    if !pooled.is_empty() {
+        // Of a metric that is always zero nothing tells how much worse it may get: it must be there and can fail, but
+        // has no margin to be shown within.
+        let margin = usual(&pooled);
+        (signal.tier, signal.margin) = (Tier::Gate, (margin > 0.0).then_some(Margin::Absolute(margin)));
     }
 }
 

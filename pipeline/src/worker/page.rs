@@ -156,7 +156,7 @@ fn charts(
             high: points.iter().map(|p| p.high.map(rounded)).collect(),
             // The margin of a distribution is not in the unit of its medians.
             allowed: report
-                .filter(|(_, r)| r.unit == any.unit.name())
+                .filter(|_| any.kind != Kind::Distribution)
                 .and_then(|(_, r)| allowed(any.worse, &before, r.margin))
                 .map(rounded),
             objective: m.signals[any.signal].objective.map(|o| as_drawn(any.kind, o)),

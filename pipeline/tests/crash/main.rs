@@ -64,7 +64,7 @@ fn before_and_after_every_persisted_transition() {
     let ways: [(&str, &[&str]); 5] = [
         ("1.0", &["requested", "planned", "deploying", "warming up", "soaking"]),
         ("1.1", &["soaking steady", "soaking fault", "fault intent", "fault injected", "fault undone"]),
-        ("1.2", &["undoing", "judging", "publishing", "queued", "sent", "in the baseline", "ended"]),
+        ("1.2", &["undoing", "judging", "publishing", "queued", "sent", "ended"]),
         // Its last look lacks evidence, so that the declared extension runs.
         ("8.0", &["extending"]),
         // It exits at once.
@@ -110,6 +110,42 @@ fn twice_in_a_row() {
     }
     settle(&world);
     assert!(world.soaks().iter().any(|s| s.attempts.len() == 2), "{:?}", world.soaks());
+}
+
+/// Of the small product only the first tag passes.
+#[test]
+fn while_a_run_joins_the_baseline() {
+    for side in ["before", "after"] {
+        let world = World::new();
+        world.push("1.0.0");
+        let mut up = world.up(&[("METTLE_CRASH", &format!("{side}:in the baseline"))]);
+        let status = up.wait();
+        assert_eq!(status.signal(), Some(9), "{side}: {status:?}\n{}", up.said());
+        nothing_runs(&world, side);
+        settle(&world);
+        assert_eq!(world.store().runs().unwrap().len(), 1, "{side}: one run, once");
+    }
+}
+
+/// A tag that waits and is superseded by a newer one, killed before and after that is stored.
+#[test]
+fn while_a_waiting_tag_is_superseded() {
+    let world = World::new();
+    for (kill, side) in ["before", "after"].into_iter().enumerate() {
+        for patch in [2 * kill, 2 * kill + 1] {
+            world.push(&format!("1.0.{patch}"));
+        }
+        let mut up = world.up(&[("METTLE_CRASH", &format!("{side}:replaced"))]);
+        let status = up.wait();
+        assert_eq!(status.signal(), Some(9), "{side}: {status:?}\n{}", up.said());
+        nothing_runs(&world, side);
+        let mut up = world.up(&[]);
+        let newest = format!("v1.0.{}", 2 * kill + 1);
+        until("the newest tag is soaked", || world.soaks().iter().any(|s| s.tag == newest && s.ended()));
+        up.kill();
+        nothing_runs(&world, "after the newest had ended");
+    }
+    settle(&world);
 }
 
 #[test]

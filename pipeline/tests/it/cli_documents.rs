@@ -51,6 +51,15 @@ fn landscape_and_processes_at_once() {
 }
 
 #[test]
+fn a_distribution_has_a_margin_of_a_share() {
+    let signals = "apiVersion: mettle/v1\nkind: Signals\nsignals:\n  - {name: d, kind: distribution, buckets: dur_bucket, tier: gate, margin: 250ms}\n  - {name: e, kind: distribution, buckets: dur_bucket, tier: gate, margin: 5pp}\n";
+    insta::assert_snapshot!(validate(&[("signals.yaml", signals)]).stderr, @r#"
+    error: 1 problem
+      signals.yaml:4  signals[0].margin = 250ms  is no margin of a distribution, which is judged by how probable a larger observation is; write percentage points, `5pp`: larger than one of the baseline in 55 % of cases
+    "#);
+}
+
+#[test]
 fn programme_and_signals() {
     let programme = "apiVersion: mettle/v1\nkind: Programme\nmetadata: {name: p}\ninterval: 10\nphases:\n  - {name: steady, sample: 20}\nlooks: {first: 5}\n";
     let signals = "apiVersion: mettle/v1\nkind: Signals\nsignals:\n  - {name: a, kind: ratio, good: x}\n  - {name: b, kind: share}\n";

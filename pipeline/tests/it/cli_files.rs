@@ -122,6 +122,25 @@ fn a_counter_that_stands_still_blocks_nothing_and_fails_when_it_moves() {
     assert!(good.stdout.contains("errors_total     watch") && !good.stdout.contains("- errors_total"), "{good:?}");
     let errors = judge(folder.path(), "errors.csv", &[]);
     assert!(errors.code == 10 && errors.stdout.contains("- errors_total: "), "{errors:?}");
+    // It must be there all the same.
+    run(&folder.path().join("gone.csv"), 14, 0.0);
+    let gone = judge(folder.path(), "gone.csv", &[]);
+    assert!(gone.code == 11 && gone.stdout.contains("- errors_total: vanished"), "{gone:?}");
+}
+
+#[test]
+fn a_rare_counter_that_stops_is_no_improvement() {
+    let folder = folder();
+    for name in ["b1", "b2", "b3", "b4"] {
+        with_errors(folder.path(), &format!("{name}.csv"), 16);
+    }
+    with_errors(folder.path(), "good.csv", 0);
+    let stopped = judge(folder.path(), "good.csv", &["-o", "json"]);
+    assert_eq!(stopped.code, 11, "{stopped:?}");
+    let judged: Value = serde_json::from_str(&stopped.stdout).unwrap();
+    let of = |m: &&Value| m["name"] == "errors_total";
+    let errors = judged["metrics"].as_array().unwrap().iter().find(of).unwrap();
+    assert!(errors["scoreLow"].as_f64().unwrap() < 85.0, "not shown to be as before: {errors}");
 }
 
 #[test]

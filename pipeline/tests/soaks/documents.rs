@@ -5,7 +5,7 @@ use crate::world::{PROGRAMME, World, until};
 #[test]
 fn a_tag_with_bad_documents_is_not_deployable_and_every_problem_is_told() {
     let world = World::new();
-    let programme = PROGRAMME.replace("samples: 12", "samples: 12, sampels: 3").replace("600ms", "600");
+    let programme = PROGRAMME.replace("samples: 12", "samples: 12, sampels: 3").replace("hold: 1s", "hold: 600");
     world.push_with("1.0.0", &[("mettle/programme.yaml", &programme), ("mettle/signals.yaml", "kind: [unclosed\n")]);
     let mut up = world.up(&[]).ready();
     until("it is decided", || world.gate("v1.0.0").0 == 10);

@@ -37,7 +37,7 @@ fn interrupted_once_it_undoes_publishes_and_exits_130() {
 #[test]
 fn interrupted_while_a_fault_is_in_it_takes_it_out() {
     let world = World::new();
-    let longer = PROGRAMME.replace("hold: 600ms", "hold: 5m");
+    let longer = PROGRAMME.replace("hold: 1s", "hold: 5m");
     assert_ne!(longer, PROGRAMME);
     let files = [
         ("mettle/experiments/back-slow.yaml", EXPERIMENT),

@@ -3,7 +3,7 @@
 
 use crate::cells::{Cell, Event, Promise, Rate, hold};
 use crate::rng::{Rng, ar1};
-use crate::trial::alone;
+use crate::trial::{alone, gauge};
 use scorer::combine::simes;
 use scorer::histogram::Histograms;
 use scorer::metric::{Kind, Metric, Samples};
@@ -96,18 +96,8 @@ fn histograms(run: &[Vec<f64>], buckets: Buckets) -> Histograms {
 
 fn metric(kind: Kind, mut runs: Vec<Samples>) -> Metric {
     let candidate = runs.pop().expect("the candidate is the last run");
-    Metric {
-        name: "latency".to_owned(),
-        kind,
-        worse: Worse::Up,
-        baselines: runs,
-        candidate,
-        by: Some(0.0),
-        rise: None,
-        relative: false,
-        aligned: true,
-        offsets: None,
-    }
+    let worse = Worse::Up;
+    Metric { kind, worse, baselines: runs, candidate, ..gauge(vec![Vec::new()]) }
 }
 
 /// Shift p of every judge.
@@ -122,10 +112,10 @@ fn ps(rng: &mut Rng, slower: Slower, buckets: Buckets) -> Vec<f64> {
     let above = |h: &Histograms| h.above(BOUND).expect("there is a bound").1;
     let share = p(Kind::LatencyShare, runs.iter().map(above).collect());
     let shape = shape(&runs[..RUNS].iter().collect::<Vec<_>>(), &runs[RUNS]).expect("the buckets are alike");
-    let ridits = shape.ridits.baselines.into_iter().chain([shape.ridits.candidate]).map(Samples::Values);
+    let ridits = shape.ridits.baselines.into_iter().flatten().chain([shape.ridits.candidate]).map(Samples::Values);
     let ridits = p(Kind::Distribution, ridits.collect());
     let above = |above: scorer::shape::Above| {
-        p(Kind::LatencyShare, above.samples.baselines.into_iter().chain([above.samples.candidate]).collect())
+        p(Kind::LatencyShare, above.samples.baselines.into_iter().flatten().chain([above.samples.candidate]).collect())
     };
     let parts: Vec<f64> = [ridits].into_iter().chain(shape.above.into_iter().map(above)).collect();
     let both: Vec<f64> = parts.iter().copied().chain([share]).collect();

@@ -77,6 +77,12 @@ fn quantiles_are_those_of_prometheus() {
     let (bound, samples) = histogram.above(1.5).expect("there is a bound");
     assert_eq!((bound, samples), (2.0, Samples::Events { events: vec![14.0], total: vec![44.0] }));
     assert_eq!(histogram.above(6.0), None, "the open bucket would call everything fast");
+    // Native buckets have a lower bound of their own, and no place within them is likelier by straight lines: halfway
+    // through (512, 1024] is 512 times the root of two.
+    let sparse = one(native(0, (0.0, 0.0), &[(0, 4.0), (10, 2.0)]));
+    assert!((sparse.quantiles(5.0 / 6.0)[0] - 512.0 * 2f64.sqrt()).abs() < 1e-9, "{:?}", sparse.quantiles(5.0 / 6.0));
+    let (bound, samples) = sparse.above(3.0).expect("native buckets have every bound");
+    assert_eq!((bound, samples), (4.0, Samples::Events { events: vec![2.0], total: vec![6.0] }));
 }
 
 #[test]
@@ -106,6 +112,10 @@ fn an_unchanged_distribution_has_ridit_one_half_and_a_candidate_must_have_the_bo
     assert_eq!(shape(&[&base], &hidden), None);
     assert_eq!(shape(&[&base], &one(native(3, (0.0, 0.0), &[(1, 1.0)]))), None);
     assert_eq!(shape(&[], &base), None);
+    // One odd run of three is left out; two of three are what is usual.
+    let odd = shape(&[&base, &hidden, &base], &base).expect("most have the bounds of the candidate");
+    assert!(odd.ridits.baselines[1].is_none() && odd.ridits.baselines[2].is_some());
+    assert_eq!(shape(&[&base, &more, &more], &base), None);
 }
 
 /// Observations as a native histogram of this schema.

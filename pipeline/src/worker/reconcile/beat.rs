@@ -7,7 +7,7 @@ use gate_api::{GateStore, SqliteStore};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::AbortOnDropHandle;
 
 /// Time between two words: the gate doubts a worker after two minutes of silence.
 pub(super) const EVERY: Duration = Duration::from_secs(20);
@@ -18,20 +18,21 @@ type Place = (String, String);
 /// The heartbeat of a worker; it ends when this is dropped.
 pub(super) struct Beat {
     place: watch::Sender<Option<Place>>,
-    _alive: DropGuard,
+    task: AbortOnDropHandle<()>,
 }
 
 impl Beat {
     /// Begins; nothing is said before the landscape is known.
     pub(super) fn start(gate: Arc<SqliteStore>, every: Duration) -> Self {
         let (place, places) = watch::channel(None);
-        let end = CancellationToken::new();
-        tokio::spawn(end.clone().run_until_cancelled_owned(beat(gate, places, every)));
-        Beat { place, _alive: end.drop_guard() }
+        Beat { place, task: AbortOnDropHandle::new(tokio::spawn(beat(gate, places, every))) }
     }
 
     /// Which landscape the worker works for.
     pub(super) fn works_for(&self, product: &str, landscape: &str) {
+        if self.task.is_finished() {
+            tracing::error!("the heartbeat ended by itself; the gate will call this worker silent");
+        }
         self.place.send_if_modified(|place| {
             let now = Some((product.to_owned(), landscape.to_owned()));
             let moved = *place != now;
@@ -86,8 +87,11 @@ mod tests {
         let handles = Arc::strong_count(&gate);
         assert!(handles > 1, "the task holds the store");
         drop(beat);
-        while Arc::strong_count(&gate) > 1 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        let ended = tokio::time::timeout(Duration::from_secs(60), async {
+            while Arc::strong_count(&gate) > 1 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        });
+        ended.await.expect("it ends with the worker");
     }
 }
