@@ -127,9 +127,7 @@ pub(super) async fn run(command: Chaos) -> anyhow::Result<u8> {
 
 /// An experiment from a file, without problems.
 pub(super) fn read_experiment(file: &Path) -> Result<Experiment, Problems> {
-    let document = read_file::<Experiment>(file)?;
-    let complaints = document.value.problems(None).into_iter().map(Complaint::from);
-    document.place(complaints).or(document.value)
+    Ok(read_file(file, |e: &Experiment| Complaint::all(e.problems(None)))?.value)
 }
 
 /// The answer of `plan`.
@@ -179,9 +177,8 @@ async fn show_plan(args: PlanOf) -> anyhow::Result<u8> {
 }
 
 fn inventory_in(folder: &Path) -> Result<Inventory, Problems> {
-    let document = read_file::<Processes>(&folder.join("processes.yaml"))?;
-    document.place(document.value.problems().into_iter().map(Complaint::from)).or(())?;
-    Ok(inventory(&document.value))
+    let file = folder.join("processes.yaml");
+    Ok(inventory(&read_file(&file, |p: &Processes| Complaint::all(p.problems()))?.value))
 }
 
 async fn inventory_of(installation: &Installation) -> anyhow::Result<Inventory> {

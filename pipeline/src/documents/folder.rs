@@ -128,7 +128,7 @@ impl Checked {
     /// Repositories of an installation that have their files on this disk.
     fn repositories(&mut self, path: &Path) {
         let Ok(text) = std::fs::read_to_string(path.join("mettle.yaml")) else { return };
-        let Ok(settings) = read_text::<Settings>("mettle.yaml", &text) else { return };
+        let Ok(settings) = read_text::<Settings>("mettle.yaml", &text, |_| vec![]) else { return };
         for repository in [&settings.value.product.repo, &settings.value.landscape.repo] {
             let folder = path.join(repository);
             if folder.join("product.yaml").is_file() || folder.join("landscape.yaml").is_file() {

@@ -110,28 +110,20 @@ impl Kind {
             Kind::Signals => check::<Signals>(file, text, |s| s.signals().err().unwrap_or_default()),
             Kind::Installation => check::<Settings>(file, text, |_| vec![]),
             Kind::JudgePolicy => check::<JudgePolicy>(file, text, |p| p.signals().err().unwrap_or_default()),
-            Kind::Processes => check::<Processes>(file, text, |p| all(p.problems())),
-            Kind::Experiment => check::<Experiment>(file, text, |e| all(e.problems(None))),
+            Kind::Processes => check::<Processes>(file, text, |p| Complaint::all(p.problems())),
+            Kind::Experiment => check::<Experiment>(file, text, |e| Complaint::all(e.problems(None))),
             Kind::Suites => suite(file, text),
         };
         checked.err().unwrap_or_default()
     }
 }
 
-fn all<P>(problems: Vec<P>) -> Vec<Complaint>
-where
-    Complaint: From<P>,
-{
-    problems.into_iter().map(Complaint::from).collect()
-}
-
 fn check<T: serde::de::DeserializeOwned + schemars::JsonSchema>(
     file: &str,
     text: &str,
-    complaints: impl Fn(&T) -> Vec<Complaint>,
+    rules: impl Fn(&T) -> Vec<Complaint>,
 ) -> Result<(), Problems> {
-    let document = read_text::<T>(file, text)?;
-    document.place(complaints(&document.value)).or(())
+    read_text::<T>(file, text, rules).map(|_| ())
 }
 
 /// A suite alone: its components are those that it names, since the product is not known.
@@ -140,9 +132,9 @@ fn suite(file: &str, text: &str) -> Result<(), Problems> {
     let mut named = Vec::new();
     components(&value, &mut named);
     match value.get("class").and_then(Value::as_str) {
-        Some("performance") => check::<PerformanceSuite>(file, text, |s| all(s.problems(&named))),
-        Some("security") => check::<SecuritySuite>(file, text, |s| all(s.problems(&named))),
-        _ => check::<BusinessSuite>(file, text, |s| all(s.problems(&named))),
+        Some("performance") => check::<PerformanceSuite>(file, text, |s| Complaint::all(s.problems(&named))),
+        Some("security") => check::<SecuritySuite>(file, text, |s| Complaint::all(s.problems(&named))),
+        _ => check::<BusinessSuite>(file, text, |s| Complaint::all(s.problems(&named))),
     }
 }
 

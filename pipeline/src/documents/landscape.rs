@@ -302,7 +302,7 @@ mod tests {
         let text = "apiVersion: mettle/v1\nkind: Landscape\nmetadata: {name: s, product: p, tier: staging}\n\
                     desired: {tag: v1.0.0}\n\
                     clusters: [{name: here, backend: local, processes: processes.yaml}]\n";
-        let document = crate::documents::read_text::<Landscape>("landscape.yaml", text).expect("reads");
+        let document = crate::documents::read_text::<Landscape>("landscape.yaml", text, |_| vec![]).expect("reads");
         let complaints = document.value.complaints();
         assert_eq!(complaints.len(), 1, "{complaints:?}");
         assert_eq!((complaints[0].key.as_str(), complaints[0].value.as_str()), ("desired.tag", "v1.0.0"));
@@ -312,6 +312,6 @@ mod tests {
 
     fn read_without_desired(text: &str) -> Landscape {
         let text = text.replace("desired: {tag: v1.0.0}\n", "");
-        crate::documents::read_text::<Landscape>("landscape.yaml", &text).expect("reads").value
+        crate::documents::read_text::<Landscape>("landscape.yaml", &text, |_| vec![]).expect("reads").value
     }
 }

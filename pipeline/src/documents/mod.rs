@@ -16,4 +16,4 @@ pub mod signals;
 pub mod yaml;
 
 pub use problem::{Complaint, Problem, Problems};
-pub use read::{Document, read_file, read_text};
+pub use read::{Document, read_file, read_text, salvage};

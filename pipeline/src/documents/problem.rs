@@ -42,6 +42,14 @@ impl Complaint {
     ) -> Self {
         Complaint { key: key.into(), value: value.to_string(), message: message.into(), remedy: remedy.into() }
     }
+
+    /// What other rooms found, as complaints.
+    pub fn all<P>(problems: Vec<P>) -> Vec<Complaint>
+    where
+        Complaint: From<P>,
+    {
+        problems.into_iter().map(Complaint::from).collect()
+    }
 }
 
 macro_rules! complaint_from {

@@ -1,7 +1,8 @@
 //! Reading one document: text, positions, schema, value.
 
 use super::problem::{Complaint, Problem, Problems};
-use super::{schema, yaml};
+use super::schema::{self, Violation};
+use super::yaml;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use std::path::Path;
@@ -17,10 +18,13 @@ pub struct Document<T> {
     /// File as the person named it.
     pub file: String,
     located: yaml::Located,
+    /// Keys whose nodes violate the schema and were left out of the value; empty in a document that can be used.
+    without: Vec<String>,
 }
 
 impl<T> Document<T> {
-    /// Gives complaints of the document's own rules their file and line.
+    /// Gives complaints of the document's own rules their file and line. Nothing is said about what was left out of the
+    /// value, nor about what stands around it: what was left out is told already.
     pub fn place(&self, complaints: impl IntoIterator<Item = Complaint>) -> Problems {
         let place = |c: Complaint| Problem {
             file: self.file.clone(),
@@ -30,7 +34,8 @@ impl<T> Document<T> {
             message: c.message,
             remedy: c.remedy,
         };
-        Problems(complaints.into_iter().map(place).collect())
+        let stands = |c: &Complaint| !self.without.iter().any(|key| within(key, &c.key) || within(&c.key, key));
+        Problems(complaints.into_iter().filter(stands).map(place).collect())
     }
 
     /// The value as JSON, for digests: keys sorted, comments and layout gone.
@@ -39,35 +44,78 @@ impl<T> Document<T> {
     }
 }
 
-/// Reads `text`, which came from `file`.
-///
-/// # Errors
-/// Every problem that YAML, the schema or the types find.
-pub fn read_text<T: DeserializeOwned + JsonSchema>(file: &str, text: &str) -> Result<Document<T>, Problems> {
-    let located = yaml::parse(file, text).map_err(Problems)?;
-    let schema = schemars::schema_for!(T).to_value();
-    let found = schema::violations(file, &schema, &located);
-    if !found.is_empty() {
-        return Err(Problems(found));
-    }
-    let value = serde_json::from_value(located.value.clone()).map_err(|e| {
-        Problems(vec![Problem {
-            file: file.to_owned(),
-            line: 1,
-            key: String::new(),
-            value: String::new(),
-            message: e.to_string(),
-            remedy: "compare with `mettle schema`".into(),
-        }])
-    })?;
-    Ok(Document { value, file: file.to_owned(), located })
+/// Whether `key` is `outer` or lies within it, as `phases[2].repeat` does in `phases`.
+fn within(key: &str, outer: &str) -> bool {
+    key.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || outer.is_empty() || rest.starts_with(['.', '[']))
 }
 
-/// Reads the document at `path`.
+/// Reads `text`, which came from `file`; `rules` are the document's own.
+///
+/// # Errors
+/// Every problem that YAML, the schema, the types or the rules find.
+pub fn read_text<T: DeserializeOwned + JsonSchema>(
+    file: &str,
+    text: &str,
+    rules: impl FnOnce(&T) -> Vec<Complaint>,
+) -> Result<Document<T>, Problems> {
+    let (document, mut problems) = salvage::<T>(file, text);
+    if let Some(document) = &document {
+        problems.0.extend(document.place(rules(&document.value)).0);
+    }
+    match document {
+        Some(document) if problems.0.is_empty() => Ok(document),
+        _ => Err(problems),
+    }
+}
+
+/// Reads what can be read of `text` although it violates its schema, so that its own rules can be asked as well: all
+/// problems are told at once. Without problems the document is whole; with any it must not be used.
+pub fn salvage<T: DeserializeOwned + JsonSchema>(file: &str, text: &str) -> (Option<Document<T>>, Problems) {
+    let mut located = match yaml::parse(file, text) {
+        Ok(located) => located,
+        Err(problems) => return (None, Problems(problems)),
+    };
+    let schema = schemars::schema_for!(T).to_value();
+    let violations = schema::violations(file, &schema, &located);
+    let whole = violations.iter().all(|violation| left_out(&mut located, violation));
+    let mut problems: Vec<Problem> = violations.into_iter().map(|violation| violation.problem).collect();
+    let without: Vec<String> = problems.iter().map(|problem| problem.key.clone()).collect();
+    let value = if whole { serde_json::from_value(located.value.clone()) } else { return (None, Problems(problems)) };
+    match value {
+        Ok(value) => (Some(Document { value, file: file.to_owned(), located, without }), Problems(problems)),
+        // What was left out may be wanted; that it is wrong is told already.
+        Err(_) if !problems.is_empty() => (None, Problems(problems)),
+        Err(error) => {
+            problems.push(Problem {
+                file: file.to_owned(),
+                line: 1,
+                key: String::new(),
+                value: String::new(),
+                message: error.to_string(),
+                remedy: "compare with `mettle schema`".into(),
+            });
+            (None, Problems(problems))
+        }
+    }
+}
+
+/// Takes the violating node out, if it is one key of a mapping: an entry of a list would change the keys behind it, and
+/// of a larger part too much else speaks.
+fn left_out(located: &mut yaml::Located, violation: &Violation) -> bool {
+    let node = located.value.pointer(&violation.pointer);
+    let small = node.is_some_and(|node| !node.is_array() && !node.is_object());
+    let unknown = violation.problem.message == schema::UNKNOWN_KEY;
+    (small || unknown) && located.take(&violation.pointer)
+}
+
+/// Reads the document at `path`; `rules` are the document's own.
 ///
 /// # Errors
 /// As [`read_text`], and a file that is missing, too large or not UTF-8.
-pub fn read_file<T: DeserializeOwned + JsonSchema>(path: &Path) -> Result<Document<T>, Problems> {
+pub fn read_file<T: DeserializeOwned + JsonSchema>(
+    path: &Path,
+    rules: impl FnOnce(&T) -> Vec<Complaint>,
+) -> Result<Document<T>, Problems> {
     let file = path.display().to_string();
     let flaw = |message: String, remedy: &str| {
         Problems(vec![Problem {
@@ -87,5 +135,51 @@ pub fn read_file<T: DeserializeOwned + JsonSchema>(path: &Path) -> Result<Docume
     }
     let text = std::fs::read_to_string(path)
         .map_err(|e| flaw(format!("cannot be read as UTF-8 text: {e}"), "save the file as UTF-8"))?;
-    read_text(&file, &text)
+    read_text(&file, &text, rules)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::documents::landscape::Landscape;
+
+    const LANDSCAPE: &str = r#"
+apiVersion: mettle/v1
+kind: Landscape
+metadata: {name: staging, product: shop, tier: staging}
+clusters:
+  - {name: here, backend: local}
+deployer: {kind: local}
+stagingTriggers:
+  - {bump: minr}
+  - {every: "no cron line"}
+polcy: {kpi: 85}
+policy: {kpi: "high"}
+"#;
+
+    fn told(text: &str) -> Vec<(usize, String)> {
+        let problems = read_text("landscape.yaml", text, Landscape::complaints).expect_err("it is wrong");
+        problems.0.into_iter().map(|problem| (problem.line, problem.key)).collect()
+    }
+
+    #[test]
+    fn what_the_schema_and_what_the_rules_object_to_is_told_at_once() {
+        let told = told(LANDSCAPE);
+        let schema = [(9, "stagingTriggers[0].bump"), (11, "polcy"), (12, "policy.kpi")];
+        for (line, key) in schema.into_iter().chain([(6, "clusters[0].processes"), (10, "stagingTriggers[1].every")]) {
+            assert!(told.iter().any(|(l, k)| (*l, k.as_str()) == (line, key)), "{key} in {told:?}");
+        }
+        assert!(
+            !told.iter().any(|(_, key)| key == "stagingTriggers[0]"),
+            "nothing follows from what is left out: {told:?}"
+        );
+    }
+
+    #[test]
+    fn what_is_missing_leaves_nothing_to_ask_the_rules_about() {
+        let text = LANDSCAPE.replace("metadata: {name: staging, product: shop, tier: staging}\n", "");
+        assert!(told(&text).iter().all(|(_, key)| key != "clusters[0].processes"));
+        let text = LANDSCAPE.replace("  - {name: here, backend: local}", "  - here");
+        assert!(told(&text).iter().any(|(_, key)| key == "clusters[0]"));
+    }
 }

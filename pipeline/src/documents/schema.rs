@@ -9,30 +9,37 @@ use serde_json::Value;
 /// Longest value that an error quotes.
 const QUOTE_MAX: usize = 60;
 
+/// What is said of a key that the schema does not know.
+pub const UNKNOWN_KEY: &str = "unknown key";
+
+/// A place where a document violates its schema.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Violation {
+    /// JSON pointer of the node.
+    pub pointer: String,
+    /// What is wrong there.
+    pub problem: Problem,
+}
+
 /// All violations of `schema` in `located`, in the order of the text.
-pub fn violations(file: &str, schema: &Value, located: &Located) -> Vec<Problem> {
+pub fn violations(file: &str, schema: &Value, located: &Located) -> Vec<Violation> {
     let validator = jsonschema::validator_for(schema).expect("a schema derived from a type is valid");
-    let mut out: Vec<Problem> = Vec::new();
+    let mut out: Vec<Violation> = Vec::new();
     for error in validator.iter_errors(&located.value) {
         explain(file, schema, located, &error, &mut out);
     }
-    out.sort_by_key(|p| p.line);
+    out.sort_by_key(|violation| violation.problem.line);
     out.dedup();
     out
 }
 
-fn explain(file: &str, schema: &Value, located: &Located, error: &ValidationError<'_>, out: &mut Vec<Problem>) {
+fn explain(file: &str, schema: &Value, located: &Located, error: &ValidationError<'_>, out: &mut Vec<Violation>) {
     let pointer = error.instance_path().as_str().to_owned();
     let node = resolve(schema, error.schema_path().as_str());
     let mut push = |pointer: &str, value: String, message: String, remedy: String| {
-        out.push(Problem {
-            file: file.to_owned(),
-            line: located.line(pointer),
-            key: key_of_pointer(pointer),
-            value,
-            message,
-            remedy,
-        });
+        let (file, line, key) = (file.to_owned(), located.line(pointer), key_of_pointer(pointer));
+        let problem = Problem { file, line, key, value, message, remedy };
+        out.push(Violation { pointer: pointer.to_owned(), problem });
     };
     match error.kind() {
         Kind::AdditionalProperties { unexpected } | Kind::UnevaluatedProperties { unexpected } => {
@@ -43,7 +50,7 @@ fn explain(file: &str, schema: &Value, located: &Located, error: &ValidationErro
                     Some(k) => format!("did you mean `{k}`?"),
                     None => format!("known: {}", known.join(", ")),
                 };
-                push(&format!("{pointer}/{name}"), String::new(), "unknown key".into(), remedy);
+                push(&format!("{pointer}/{name}"), String::new(), UNKNOWN_KEY.into(), remedy);
             }
         }
         Kind::Required { property } => {

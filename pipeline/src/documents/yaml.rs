@@ -32,6 +32,13 @@ impl Located {
         }
     }
 
+    /// Takes out the key of a mapping at `pointer`; whether there was one.
+    pub fn take(&mut self, pointer: &str) -> bool {
+        let Some((parent, key)) = pointer.rsplit_once('/') else { return false };
+        let parent = self.value.pointer_mut(parent).and_then(Value::as_object_mut);
+        parent.is_some_and(|map| map.remove(&key.replace("~1", "/").replace("~0", "~")).is_some())
+    }
+
     /// Line of a dotted key path such as `phases[2].repeat`.
     pub fn line_of_key(&self, key: &str) -> usize {
         self.line(&pointer_of_key(key))

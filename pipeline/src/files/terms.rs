@@ -118,9 +118,7 @@ fn decides(signal: &mut Signal, baselines: &[Evidence]) {
 }
 
 fn document(path: &Path) -> anyhow::Result<(JudgePolicy, Vec<Signal>)> {
-    let document = read_file::<JudgePolicy>(path)?;
-    match document.value.signals() {
-        Ok(signals) => Ok((document.value, signals)),
-        Err(complaints) => Err(document.place(complaints).into()),
-    }
+    let document = read_file(path, |policy: &JudgePolicy| policy.signals().err().unwrap_or_default())?;
+    let signals = document.value.signals().map_err(|complaints| document.place(complaints))?;
+    Ok((document.value, signals))
 }

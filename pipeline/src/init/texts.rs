@@ -3,9 +3,8 @@
 use super::part::{Part, Ready, Side, StaysDown};
 use super::scalar::{list, map, scalar};
 use super::sketch::Sketch;
-use crate::documents::settings::Settings;
-use crate::documents::{Complaint, Problems, landscape::Landscape, read_text};
-use crate::landscape::processes::Processes;
+use crate::documents::Problems;
+use crate::documents::kind::Kind;
 use crate::worker::Bundle;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -51,15 +50,9 @@ pub fn files(sketch: &Sketch) -> Files {
 pub fn check(files: &Files) -> Result<(), Problems> {
     let mut problems = Vec::new();
     problems.extend(Bundle::read(&files.product, "mettle/programme.yaml").err().into_iter().flat_map(|p| p.0));
-    match read_text::<Landscape>("landscape.yaml", &files.landscape["landscape.yaml"]) {
-        Ok(document) => problems.extend(document.place(document.value.complaints()).0),
-        Err(found) => problems.extend(found.0),
-    }
-    match read_text::<Processes>("processes.yaml", &files.landscape["processes.yaml"]) {
-        Ok(document) => problems.extend(document.place(document.value.problems().into_iter().map(Complaint::from)).0),
-        Err(found) => problems.extend(found.0),
-    }
-    problems.extend(read_text::<Settings>("mettle.yaml", &files.settings).err().into_iter().flat_map(|p| p.0));
+    problems.extend(Kind::Landscape.problems("landscape.yaml", &files.landscape["landscape.yaml"]).0);
+    problems.extend(Kind::Processes.problems("processes.yaml", &files.landscape["processes.yaml"]).0);
+    problems.extend(Kind::Installation.problems("mettle.yaml", &files.settings).0);
     Problems(problems).or(())
 }
 

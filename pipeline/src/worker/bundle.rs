@@ -4,7 +4,7 @@ use crate::digest::sha256_json;
 use crate::documents::product::Product;
 use crate::documents::programme::{Phase, Programme};
 use crate::documents::signals::Signals;
-use crate::documents::{Complaint, Document, Problem, Problems, read_text};
+use crate::documents::{Complaint, Document, Problem, Problems, salvage};
 use crate::landscape::processes::{Check, Component, Processes};
 use chaos::document::Experiment;
 use probes::load::PerformanceSuite;
@@ -70,9 +70,12 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// What can be read of a document. Every problem of it is kept, and with any the bundle is refused.
     fn read<T: serde::de::DeserializeOwned + schemars::JsonSchema>(&mut self, path: &str) -> Option<Document<T>> {
         let text = self.texts.get(path)?;
-        read_text(path, text).map_err(|p| self.problems.extend(p.0)).ok()
+        let (document, problems) = salvage(path, text);
+        self.problems.extend(problems.0);
+        document
     }
 
     fn complain<T>(&mut self, document: &Document<T>, complaints: impl IntoIterator<Item = Complaint>) {
@@ -105,32 +108,24 @@ impl Reader<'_> {
             Some("performance") => {
                 let d = self.read::<PerformanceSuite>(path)?;
                 let complaints = d.value.problems(components);
-                self.complain(&d, complaints.into_iter().map(from_probes));
+                self.complain(&d, Complaint::all(complaints));
                 Some((d.value.name.clone(), SuiteDocument::Performance(d.value.clone()), d.json().clone()))
             }
             Some("security") => {
                 let d = self.read::<SecuritySuite>(path)?;
                 let complaints = d.value.problems(components);
-                self.complain(&d, complaints.into_iter().map(from_probes));
+                self.complain(&d, Complaint::all(complaints));
                 Some((d.value.name.clone(), SuiteDocument::Security(d.value.clone()), d.json().clone()))
             }
             // An unknown class is reported with the keys of a business suite, whose schema names the class it wants.
             _ => {
                 let d = self.read::<BusinessSuite>(path)?;
                 let complaints = d.value.problems(components);
-                self.complain(&d, complaints.into_iter().map(from_probes));
+                self.complain(&d, Complaint::all(complaints));
                 Some((d.value.name.clone(), SuiteDocument::Business(d.value.clone()), d.json().clone()))
             }
         }
     }
-}
-
-fn from_probes(p: probes::suite::Problem) -> Complaint {
-    Complaint { key: p.key, value: p.value, message: p.message, remedy: p.remedy }
-}
-
-fn from_chaos(p: chaos::problem::Problem) -> Complaint {
-    Complaint { key: p.key, value: p.value, message: p.message, remedy: p.remedy }
 }
 
 impl Bundle {
@@ -159,7 +154,7 @@ impl Bundle {
         for path in r.yaml_in("mettle/experiments") {
             if let Some(d) = r.read::<Experiment>(&path) {
                 let complaints = d.value.problems(None);
-                r.complain(&d, complaints.into_iter().map(from_chaos));
+                r.complain(&d, Complaint::all(complaints));
                 parts.push(d.json().clone());
                 experiments.insert(d.value.metadata.name.clone(), d.value);
             }

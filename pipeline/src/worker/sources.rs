@@ -14,6 +14,7 @@ use chrono::{DateTime, Utc};
 use semver::Version;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// What the repositories say now.
 #[derive(Clone, Debug)]
@@ -82,6 +83,8 @@ pub struct Sources {
     landscape: Mirror,
     branch: String,
     product_branch: String,
+    /// Whoever reads the components' mirrors holds it: two at once would fetch into one mirror.
+    pub components_read: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Sources {
@@ -130,6 +133,7 @@ impl Sources {
             landscape,
             branch: installation.settings.landscape.branch.clone(),
             product_branch: installation.settings.product.branch.clone(),
+            components_read: Arc::default(),
         })
     }
 
@@ -181,18 +185,12 @@ impl Sources {
                     .ok_or(SourceError::Missing { what: format!("file {path}") })
             }
         };
-        let document = read_text::<Landscape>("landscape.yaml", &text("landscape.yaml".into()).await?)?;
-        document.place(document.value.complaints()).or(())?;
-        let path = document.value.clusters[0].processes.clone().unwrap_or_default();
-        let processes = read_text::<Processes>(&path, &text(path.clone()).await?)?;
-        let complaints = processes.value.problems().into_iter().map(|p| Complaint {
-            key: p.key,
-            value: p.value,
-            message: p.message,
-            remedy: p.remedy,
-        });
-        processes.place(complaints).or(())?;
-        Ok((document.value, processes.value))
+        let document = text("landscape.yaml".into()).await?;
+        let landscape = read_text("landscape.yaml", &document, Landscape::complaints)?.value;
+        let path = landscape.clusters[0].processes.clone().unwrap_or_default();
+        let processes =
+            read_text(&path, &text(path.clone()).await?, |p: &Processes| Complaint::all(p.problems()))?.value;
+        Ok((landscape, processes))
     }
 
     /// The documents of a product commit.
