@@ -1,6 +1,7 @@
 //! What the worker tells the gate: facts about landscape, tags and soaks.
 
 use super::sources::SeenTag;
+use crate::changelog::{Changelog as ProductChangelog, ComponentChange};
 use crate::digest::sha256_json;
 use crate::documents::landscape::{Answer, ClassName, GatePolicy, Landscape};
 use crate::soak::machine::Outcome as SoakOutcome;
@@ -99,6 +100,19 @@ pub fn put_tag(
         hotfix_to: None,
     };
     gate.put_tag(&fact, Act { by: WORKER, at: now })
+}
+
+/// What the gate is told about a changelog.
+pub fn changelog(read: &ProductChangelog) -> Changelog {
+    if !read.incomplete {
+        return Changelog::Complete;
+    }
+    let of_component = |c: &ComponentChange| Some(format!("{}: {}", c.name, c.log_unavailable.as_deref()?));
+    let mut missing: Vec<String> = read.components.iter().filter_map(of_component).collect();
+    if missing.is_empty() {
+        missing.push("the documents of this tag, or of the one before, cannot be read".into());
+    }
+    Changelog::Incomplete { missing }
 }
 
 /// Writes the changelog of a tag and nothing else of it: whoever soaked it knows the tag only as it was hours ago, and

@@ -241,6 +241,7 @@ pub async fn changelog(
         old: &old,
         new: &new,
     };
+    let _alone = sources.components_read.lock().await;
     let collected = collect(&sources.git, &sources.folder.join("components"), &request).await;
     Changelog { incomplete: collected.incomplete || !whole, ..collected }
 }

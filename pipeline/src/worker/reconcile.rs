@@ -1,6 +1,7 @@
 //! The worker's loop: read the truth, wish soaks, run one at a time, send what waits.
 
 mod beat;
+mod notes;
 mod outbox;
 mod person;
 mod ready;
@@ -19,6 +20,7 @@ use super::supervise::supervise;
 use super::view::{Notice, View};
 use crate::landscape::local::Local;
 use crate::landscape::residual::{self, Fate, Residue};
+use crate::soak::deployed::deployed;
 use crate::soak::machine::State;
 use crate::soak::record::{Cause, Line};
 use crate::soak::triggers::{History, Outlook};
@@ -26,8 +28,9 @@ use crate::soak::{Soak, SoakId};
 use anyhow::Context as _;
 use beat::Beat;
 use chrono::Utc;
+use notes::Notes;
 use outbox::Outbox;
-use ready::{frozen, frozen_text, misrecorded, waits};
+use ready::{frozen, frozen_text, misrecorded, observing, waits};
 use scorer::verdict::Verdict;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -48,6 +51,7 @@ pub struct Worker {
     local: Option<(String, Arc<Local>)>,
     last_error: String,
     outbox: Outbox,
+    notes: Mutex<Notes>,
     // What the gate was told, by landscape and tag: it is computed at every turn and changes hardly ever.
     told: Mutex<BTreeMap<(String, String), Outlook>>,
     beat: Beat,
@@ -94,9 +98,10 @@ impl Worker {
         facts::catch_up(installation.gate.as_ref(), &installation.store.every_soak()?)?;
         let sources = Sources::open(&installation).await?;
         let outbox = Outbox::new(&installation, &sources, &view);
+        let notes = Notes::new(&installation, &sources);
         let (local, last_error, told) = (None, String::new(), Mutex::default());
         let beat = Beat::start(installation.gate.clone(), beat::EVERY);
-        Ok(Worker { installation, sources, view, mettle, local, last_error, outbox, told, beat, _lock: lock })
+        Ok(Worker { installation, sources, view, mettle, local, last_error, outbox, notes, told, beat, _lock: lock })
     }
 
     /// Works until `stop`: then the running soak is aborted, its faults undone, and everything is ended.
@@ -120,6 +125,7 @@ impl Worker {
 
     /// Sends what can be sent and ends the landscape's processes.
     async fn end(self) {
+        Notes::end(&self.notes);
         self.outbox.finish().await;
         if let Some((_, local)) = &self.local {
             local.shutdown().await;
@@ -142,9 +148,13 @@ impl Worker {
             }
         };
         self.look_around(&truth, None)?;
-        let open = self.installation.store.open_soaks(&truth.landscape.metadata.name)?;
-        let freeze = frozen(&truth.landscape.freeze, Utc::now());
-        let mut ready = open.iter().filter(|soak| freeze.is_none() || !waits(soak));
+        let (open, now) = (self.installation.store.open_soaks(&truth.landscape.metadata.name)?, Utc::now());
+        let freeze = frozen(&truth.landscape.freeze, now);
+        let lines = self.installation.store.lines(&truth.landscape.metadata.product)?;
+        let current = deployed(lines.iter().map(|line| &line.soak));
+        let wanted = truth.landscape.policy.min_observation.0;
+        let may_begin = |soak: &Soak| freeze.is_none() && observing(soak, current, wanted, now).is_none();
+        let mut ready = open.iter().filter(|soak| !waits(soak) || may_begin(soak));
         // A soak that has begun goes on before one that waits.
         let next = ready.clone().find(|s| s.state != State::Requested).or(ready.next());
         match (next, freeze) {
@@ -163,7 +173,10 @@ impl Worker {
                 self.outbox.nudge();
             }
             (None, Some(freeze)) if !open.is_empty() => self.complain(frozen_text(freeze)),
-            (None, _) => self.last_error.clear(),
+            (None, _) => match open.iter().find_map(|soak| observing(soak, current, wanted, now)) {
+                Some(text) => self.complain(text),
+                None => self.last_error.clear(),
+            },
         }
         Ok(())
     }
@@ -172,6 +185,8 @@ impl Worker {
     fn look_around(&self, truth: &Truth, driven: Option<&SoakId>) -> anyhow::Result<()> {
         let lines = self.installation.store.lines(&truth.landscape.metadata.product)?;
         self.tell(truth, &lines)?;
+        let current = deployed(lines.iter().map(|line| &line.soak)).map(|(tag, _)| tag);
+        Notes::nudge(&self.notes, truth, current)?;
         self.abort_waiting(truth, driven)?;
         let lines = self.installation.store.lines(&truth.landscape.metadata.product)?;
         self.wish(truth, &lines, driven)?;

@@ -128,3 +128,44 @@ fn a_tag_that_moves_after_its_pass_is_denied() {
     let (exit, _) = world.gate("v7.7.7");
     assert_eq!(exit, 2, "a tag that nobody has seen is a wrong question");
 }
+
+#[test]
+fn a_tag_that_no_trigger_wants_may_be_staged_by_hand() {
+    let world = World::new();
+    world.set_landscape("landscape.yaml", |text| text.replace("bump: patch", "bump: major"));
+    world.push("1.0.0");
+    let mut up = world.up(&[]).ready();
+    until("the first tag was soaked", || world.soaks().iter().any(pipeline::soak::Soak::ended));
+    world.push("1.0.1");
+    until("its changelog is read", || world.ask("stage", "v1.0.1").0 == 0);
+    let (_, body) = world.ask("stage", "v1.0.1");
+    assert_eq!(body["reasons"][0]["code"], "may_stage", "{body}");
+    let soaked: Vec<String> = world.soaks().into_iter().map(|s| s.tag).filter(|tag| tag == "v1.0.1").collect();
+    assert!(soaked.is_empty(), "no soak has told it: {soaked:?}");
+    // A component whose version was never tagged: its history cannot be read.
+    let product = world.file("product.git", "product.yaml").replace("version: 1.0.1", "version: 1.0.77");
+    world.commit("product.git", &[("product.yaml", &product)], Some("v1.0.2"));
+    until("what is missing is told", || world.ask("stage", "v1.0.2").0 == 10);
+    let (_, body) = world.ask("stage", "v1.0.2");
+    assert_eq!(body["reasons"][0]["code"], "changelog_incomplete", "{body}");
+    assert!(body["reasons"][0]["text"].as_str().is_some_and(|text| text.contains("v1.0.77")), "names it: {body}");
+    assert_eq!(up.interrupt(), 130);
+}
+
+#[test]
+fn the_next_tag_waits_until_the_current_one_was_observed() {
+    let world = World::new();
+    world.set_landscape("landscape.yaml", |text| format!("{text}policy: {{minObservation: 1h}}\n"));
+    world.push("1.0.0");
+    let mut up = world.up(&[]).ready();
+    until("the first tag was soaked", || world.soaks().iter().any(pipeline::soak::Soak::ended));
+    world.push("1.0.1");
+    until("it waits", || up.said().contains("v1.0.1 waits: v1.0.0 is observed until"));
+    until("the gate says so", || world.ask("stage", "v1.0.1").1["reasons"][0]["code"] == "observing");
+    assert_eq!(world.ask("stage", "v1.0.1").0, 11, "a wait");
+    let waiting = || world.soaks().into_iter().find(|s| s.tag == "v1.0.1").map(|s| s.state);
+    assert_eq!(waiting(), Some(State::Requested));
+    world.set_landscape("landscape.yaml", |text| text.replace("minObservation: 1h", "minObservation: 0s"));
+    until("it begins", || waiting().is_some_and(|state| state != State::Requested));
+    assert_eq!(up.interrupt(), 130);
+}

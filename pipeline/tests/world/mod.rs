@@ -7,6 +7,7 @@ pub mod leftovers;
 use chrono::{DateTime, TimeZone, Utc};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use pipeline::documents::signals::Signals;
 use pipeline::git::{Change, Git, NewCommit, NewTag, ObjectStore, Oid, Signature};
 use pipeline::soak::{Soak, State};
 use pipeline::store::Store;
@@ -236,12 +237,6 @@ impl World {
         self.commit("staging.git", &[(file, &after)], None);
     }
 
-    /// The gate signals as the judge takes them.
-    pub fn signals(&self) -> Vec<scorer::Signal> {
-        let document = pipeline::documents::read_text::<pipeline::documents::signals::Signals>("signals.yaml", SIGNALS);
-        document.unwrap().value.signals().unwrap()
-    }
-
     /// Starts `mettle up`.
     pub fn up(&self, environment: &[(&str, &str)]) -> Up {
         let log = self.log.path().to_owned();
@@ -263,11 +258,16 @@ impl World {
         if self.path().join("store.db").exists() { self.store().soaks(PRODUCT).unwrap() } else { vec![] }
     }
 
-    /// The verdict of a gate by `mettle gate check`: exit code and body.
+    /// The verdict of the gate `release`: exit code and body.
     pub fn gate(&self, tag: &str) -> (i32, serde_json::Value) {
+        self.ask("release", tag)
+    }
+
+    /// The verdict of a gate by `mettle gate check`: exit code and body.
+    pub fn ask(&self, gate: &str, tag: &str) -> (i32, serde_json::Value) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mettle"));
         let asked = ["--product", PRODUCT, "--tag", tag, "--landscape", LANDSCAPE, "-o", "json", "--dir"];
-        let output = command.args(["gate", "check", "release"]).args(asked).arg(self.path()).output().unwrap();
+        let output = command.args(["gate", "check", gate]).args(asked).arg(self.path()).output().unwrap();
         (output.status.code().unwrap(), serde_json::from_slice(&output.stdout).unwrap_or_default())
     }
 }
@@ -344,6 +344,12 @@ impl Drop for Up {
             let _ = self.child.wait();
         }
     }
+}
+
+/// Signals of a document, as the judge takes them.
+pub fn signals(text: &str) -> Vec<scorer::Signal> {
+    let document = pipeline::documents::read_text("signals.yaml", text, |_: &Signals| vec![]);
+    document.unwrap().value.signals().unwrap()
 }
 
 /// Whether the last soak of a tag is in its steady phase.

@@ -10,7 +10,6 @@ use crate::soak::baseline::Run;
 use crate::soak::machine::{Event, Outcome, State};
 use chrono::Utc;
 use gate_api::GateStore as _;
-use gate_api::facts::Changelog;
 use gate_api::store::Act;
 use scorer::verdict::Verdict;
 
@@ -31,7 +30,7 @@ impl Drive {
         let report = &parcel.report;
         let digest = report.digest()?;
         self.soak.report = Some(digest.clone());
-        self.put_tag(report.changelog.incomplete)?;
+        self.put_tag(&report.changelog)?;
         self.put_page(report).await;
         if let Some(record) = publish::verdict_record(report, &digest) {
             self.installation.gate.put_verdict(&record, Act { by: WORKER, at: report.ended_at })?;
@@ -102,14 +101,10 @@ impl Drive {
         Ok(matches!(verdict, Verdict::Pass | Verdict::Fail) || !earlier)
     }
 
-    fn put_tag(&self, incomplete: bool) -> anyhow::Result<()> {
+    fn put_tag(&self, changelog: &ProductChangelog) -> anyhow::Result<()> {
         let Some(seen) = self.truth.tags.iter().find(|t| t.tag.name == self.soak.tag) else { return Ok(()) };
-        let changelog = match incomplete {
-            true => Changelog::Incomplete { missing: vec!["a component repository".into()] },
-            false => Changelog::Complete,
-        };
         let subject = (seen, self.soak.commit.as_str());
-        let gate = self.installation.gate.as_ref();
+        let (gate, changelog) = (self.installation.gate.as_ref(), facts::changelog(changelog));
         Ok(facts::put_changelog(gate, &self.soak.product, subject, changelog, Utc::now())?)
     }
 }

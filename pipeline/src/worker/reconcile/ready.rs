@@ -2,9 +2,11 @@
 
 use crate::documents::landscape::Freeze;
 use crate::documents::{Complaint, Problem};
+use crate::soak::record::Cause;
 use crate::soak::{Soak, State};
 use crate::worker::sources::{SourceError, Sources, Truth};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
+use std::time::Duration;
 
 /// Whether a soak has not begun: it may be ended without undoing anything.
 pub(super) fn waits(soak: &Soak) -> bool {
@@ -20,6 +22,25 @@ pub(super) fn frozen(windows: &[Freeze], now: DateTime<Utc>) -> Option<&Freeze> 
 /// The freeze in words.
 pub(super) fn frozen_text(window: &Freeze) -> String {
     format!("no soak starts until {}: the landscape is frozen ({})", window.to.format("%F %H:%M UTC"), window.name)
+}
+
+/// Why `soak` may not replace what runs yet, as the gate `stage` says it: `current` is the tag that runs and when its
+/// observation began, `wanted` the least observation. A person who asks for a soak does not wait.
+pub(super) fn observing(
+    soak: &Soak,
+    current: Option<(&str, DateTime<Utc>)>,
+    wanted: Duration,
+    now: DateTime<Utc>,
+) -> Option<String> {
+    let (tag, since) = current?;
+    // A span that no calendar holds is never over.
+    let until = TimeDelta::from_std(wanted).ok().and_then(|wanted| since.checked_add_signed(wanted));
+    let over = until.is_some_and(|until| until <= now);
+    if over || tag == soak.tag || matches!(soak.cause, Cause::Person { .. }) {
+        return None;
+    }
+    let until = until.map_or("for ever".to_owned(), |until| format!("until {}", until.format("%F %H:%M:%S UTC")));
+    Some(format!("{} waits: {tag} is observed {until} (policy.minObservation)", soak.tag))
 }
 
 /// What keeps `soak` from being recorded as the landscape says, if anything: there is one interval, the programme's.
@@ -42,6 +63,27 @@ pub(super) async fn misrecorded(sources: &Sources, truth: &Truth, soak: &Soak) -
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::soak::record::Subject;
+
+    #[test]
+    fn the_next_tag_waits_for_the_observation_of_the_current_one() {
+        let minute = |m| DateTime::UNIX_EPOCH + TimeDelta::minutes(m);
+        let soak = |cause| {
+            let subject = Subject { product: "p".into(), tag: "v2".into(), commit: "c".into(), landscape: "l".into() };
+            Soak::request(subject, cause, minute(0))
+        };
+        let (next, asked) =
+            (soak(Cause::Trigger { rule: "bump: patch".into() }), soak(Cause::Person { who: "ann".into() }));
+        let hour = Duration::from_secs(3600);
+        let of = |tag, soak, wanted, now| observing(soak, Some((tag, minute(10))), wanted, minute(now));
+        let text = of("v1", &next, hour, 69).expect("it waits");
+        assert!(text.contains("v1 is observed until 1970-01-01 01:10:00 UTC"), "{text}");
+        assert_eq!(of("v1", &next, hour, 70), None);
+        assert_eq!(of("v2", &next, hour, 11), None, "it runs itself");
+        assert_eq!(of("v1", &asked, hour, 11), None);
+        assert_eq!(observing(&next, None, hour, minute(11)), None, "nothing runs");
+        assert!(of("v1", &next, Duration::MAX, 70).is_some_and(|text| text.contains("for ever")));
+    }
 
     #[test]
     fn a_window_holds_from_its_begin_until_its_end() {
