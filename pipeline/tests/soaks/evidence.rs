@@ -1,38 +1,68 @@
 //! Missing evidence never becomes a pass: on recorded evidence, and in a real soak.
 
-use crate::world::{METRICS_SIGNALS, World, until};
+use crate::world::{EXPERIMENT, METRICS_SIGNALS, PROGRAMME, SIGNALS, World, signals, until};
 use nix::sys::signal::Signal;
 use pipeline::soak::{Soak, State};
 use pipeline::worker::verdict_of;
-use scorer::Verdict;
 use scorer::assess::{Assessment, Ended, Reference, assess, elapsed};
 use scorer::evidence::{Evidence, PhaseLabel};
+use scorer::verdict::{Judgement, Verdict};
 use scorer::{Policy, Signal as Judged};
 use std::time::Duration;
 
 /// Everything a judgement of the small product needs.
 struct Recorded {
     candidate: Evidence,
+    /// Runs of the tag before; none: the candidate is the first tag.
+    baseline: Vec<Evidence>,
     signals: Vec<Judged>,
     policy: Policy,
 }
 
 impl Recorded {
     fn verdict(&self, candidate: &Evidence) -> Verdict {
+        let first = Reference::FirstTag { earlier_runs: 3 };
+        let runs: Vec<&Evidence> = self.baseline.iter().collect();
+        self.against(candidate, if runs.is_empty() { first } else { Reference::Runs(&runs) }).verdict
+    }
+
+    fn against(&self, candidate: &Evidence, reference: Reference<'_>) -> Judgement {
         let look = elapsed(candidate);
         let experiments = vec!["back-slow".to_owned()];
-        let judgement = assess(&Assessment {
+        assess(&Assessment {
             candidate,
-            reference: Reference::FirstTag { earlier_runs: 3 },
+            reference,
             signals: &self.signals,
             policy: &self.policy,
             look: look.min(self.policy.programme),
             ended: Ended::Programme,
             experiments: &experiments,
             suites: &[],
-        });
-        judgement.verdict
+        })
     }
+
+    /// Takes each input of the candidate away in turn.
+    fn take_each(&self) {
+        assert_eq!(self.verdict(&self.candidate), Verdict::Pass, "whole, it passes");
+        for (what, take) in TAKEN {
+            let mut less = self.candidate.clone();
+            take(&mut less);
+            assert_ne!(less, self.candidate, "{what} was there");
+            assert_ne!(self.verdict(&less), Verdict::Pass, "without {what}");
+        }
+        for index in 0..self.candidate.series.len() {
+            let mut less = self.candidate.clone();
+            let gone = less.series.remove(index);
+            let needed = gone.name.starts_with("mettle_probe_") && gone.labels.get("job").is_some_and(|j| j == "front");
+            assert_eq!(self.verdict(&less) == Verdict::Pass, !needed, "without {} {:?}", gone.name, gone.labels);
+        }
+    }
+}
+
+/// Evidence of a soak at rest.
+fn evidence_of(world: &World, digest: &str) -> Evidence {
+    let store = datasets::EvidenceStore::open(&world.path().join("evidence")).unwrap();
+    store.get(&digest.parse().unwrap()).unwrap()
 }
 
 type Take = (&'static str, fn(&mut Evidence));
@@ -65,21 +95,54 @@ fn every_input_of_recorded_evidence_is_needed() {
     assert_eq!(up.interrupt(), 130);
     let soak = world.soaks().remove(0);
     assert_eq!(verdict_of(&soak), Verdict::Pass, "{soak:?}\n{}", up.said());
-    let store = datasets::EvidenceStore::open(&world.path().join("evidence")).unwrap();
-    let candidate = store.get(&soak.evidence().unwrap().parse().unwrap()).unwrap();
-    let recorded = Recorded { candidate, signals: world.signals(), policy: Policy::new(12, 10) };
-    assert_eq!(recorded.verdict(&recorded.candidate), Verdict::Pass, "whole, it passes");
-    for (what, take) in TAKEN {
-        let mut less = recorded.candidate.clone();
-        take(&mut less);
-        assert_ne!(less, recorded.candidate, "{what} was there");
-        assert_ne!(recorded.verdict(&less), Verdict::Pass, "without {what}");
+    let (candidate, policy) = (evidence_of(&world, soak.evidence().unwrap()), Policy::new(12, 10));
+    Recorded { candidate, baseline: vec![], signals: signals(SIGNALS), policy }.take_each();
+}
+
+#[test]
+fn every_input_of_recorded_evidence_is_needed_beside_a_baseline() {
+    let world = World::new();
+    let settings = world.path().join("mettle.yaml");
+    let filled = std::fs::read_to_string(&settings).unwrap().replace("idle: rest", "idle: baseline");
+    std::fs::write(&settings, filled).unwrap();
+    let longer = PROGRAMME.replace("samples: 12", "samples: 36");
+    // Four seconds tell little about a share: the margin is one that they can show.
+    let wider = SIGNALS.replace("margin: 5pp", "margin: 90pp");
+    assert!(longer != PROGRAMME && wider != SIGNALS);
+    let files = [
+        ("mettle/experiments/back-slow.yaml", EXPERIMENT),
+        ("mettle/programme.yaml", longer.as_str()),
+        ("mettle/signals.yaml", wider.as_str()),
+    ];
+    world.push_with("1.0.0", &files);
+    let mut up = world.up(&[]).ready();
+    until("the baseline is full", || world.soaks().len() == 5 && world.soaks().iter().all(Soak::ended));
+    world.push_with("1.0.1", &files);
+    let judged = || world.soaks().into_iter().find(|s| s.tag == "v1.0.1" && s.ended());
+    until("the second tag is judged", || judged().is_some());
+    assert_eq!(up.interrupt(), 130);
+    let soak = judged().unwrap();
+    assert_eq!(verdict_of(&soak), Verdict::Pass, "{soak:?}\n{}", up.said());
+    let runs = &soak.plan.as_ref().unwrap().baseline;
+    let baseline: Vec<Evidence> = runs.iter().map(|run| evidence_of(&world, &run.evidence)).collect();
+    assert_eq!(baseline.len(), 5);
+    let (candidate, policy) = (evidence_of(&world, soak.evidence().unwrap()), Policy::new(36, 10));
+    let recorded = Recorded { candidate, baseline, signals: signals(&wider), policy };
+    recorded.take_each();
+    // The baseline is an input, too: none of it is no first tag, and by fewer than three runs a pass is provisional.
+    for kept in 0..=5 {
+        let runs: Vec<&Evidence> = recorded.baseline.iter().take(kept).collect();
+        let judgement = recorded.against(&recorded.candidate, Reference::Runs(&runs));
+        let passes = judgement.verdict == Verdict::Pass;
+        assert_eq!((passes && !judgement.provisional, judgement.provisional), (kept >= 3, kept < 3), "{kept} runs");
+        assert!(!passes || kept > 0, "no baseline");
     }
-    for index in 0..recorded.candidate.series.len() {
-        let mut less = recorded.candidate.clone();
-        let gone = less.series.remove(index);
-        let needed = gone.name.starts_with("mettle_probe_") && gone.labels.get("job").is_some_and(|j| j == "front");
-        assert_eq!(recorded.verdict(&less) == Verdict::Pass, !needed, "without {} {:?}", gone.name, gone.labels);
+    for (what, take) in TAKEN {
+        let mut less: Vec<Evidence> = recorded.baseline.clone();
+        less.iter_mut().for_each(take);
+        let runs: Vec<&Evidence> = less.iter().collect();
+        let judgement = recorded.against(&recorded.candidate, Reference::Runs(&runs));
+        assert_ne!(judgement.verdict, Verdict::Pass, "without {what} in the baseline");
     }
 }
 
@@ -126,8 +189,7 @@ fn a_load_generator_that_was_held_up_is_seen_at_the_first_look() {
     until("the soak is over", || world.soaks().first().is_some_and(|s| s.ended()));
     assert_eq!(up.interrupt(), 130);
     let soak = world.soaks().remove(0);
-    let store = datasets::EvidenceStore::open(&world.path().join("evidence")).unwrap();
-    let evidence = store.get(&soak.evidence().unwrap().parse().unwrap()).unwrap();
+    let evidence = evidence_of(&world, soak.evidence().unwrap());
     assert_eq!(evidence.context.load_valid, Some(false), "{:?}", evidence.context);
     assert_eq!(verdict_of(&soak), Verdict::Insufficient, "{soak:?}");
     let judgement = soak.judgement.unwrap();
