@@ -112,7 +112,7 @@ fn most(rate: f64, n: usize) -> usize {
 }
 
 /// Repetitions of an ordinary cell: `METTLE_REPS`, or 2,000.
-pub(crate) fn repetitions() -> usize {
+fn repetitions() -> usize {
     std::env::var("METTLE_REPS").ok().map_or(REPETITIONS, |text| {
         text.parse().unwrap_or_else(|_| panic!("METTLE_REPS must be a number, not `{text}`"))
     })

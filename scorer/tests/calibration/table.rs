@@ -1,68 +1,85 @@
 //! The table of all measured rates, in Markdown.
 
-use crate::cells::{Promise, Rate, repetitions};
+use crate::cells::{Promise, Rate};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::path::Path;
 use std::sync::Mutex;
 
-/// Rates by theme; the themes run as tests of their own, in any order.
-static MEASURED: Mutex<BTreeMap<&'static str, Vec<Rate>>> = Mutex::new(BTreeMap::new());
+/// Themes run as tests of their own, in any order: one writes at a time.
+static WRITING: Mutex<()> = Mutex::new(());
 
-/// Adds a theme, and writes all themes so far to the file that `METTLE_TABLE` names.
+/// Puts a theme into the file that `METTLE_TABLE` names, in the place of an earlier measurement of it. The other themes
+/// stay as they are, so that a long measurement can be made in parts; those of another method go.
 pub(crate) fn add(theme: &'static str, rates: &[Rate]) {
-    let mut measured = MEASURED.lock().expect("nothing panics while the table is written");
-    measured.insert(theme, rates.to_vec());
-    if let Some(path) = std::env::var_os("METTLE_TABLE") {
-        std::fs::write(&path, text(&measured)).expect("METTLE_TABLE names a writable file");
-    }
+    let Some(path) = std::env::var_os("METTLE_TABLE") else { return };
+    let _alone = WRITING.lock().expect("nothing panics while the table is written");
+    let mut themes = themes_in(&std::fs::read_to_string(Path::new(&path)).unwrap_or_default());
+    themes.insert(theme.to_owned(), body(rates));
+    std::fs::write(&path, text(&themes)).expect("METTLE_TABLE names a writable file");
 }
 
-fn text(measured: &BTreeMap<&'static str, Vec<Rate>>) -> String {
-    let mut out = format!(
-        "# Calibration of `{}`\n\nMeasured by `./dev bench --calibrate`; the cells are in `scorer/tests/calibration/`, their seeds are their names.\n\
+fn head() -> String {
+    format!("# Calibration of `{}`\n", scorer::METHOD)
+}
+
+fn text(themes: &BTreeMap<String, String>) -> String {
+    let mut out = head();
+    out.push_str(
+        "\nMeasured by `./dev bench --calibrate`; the cells are in `scorer/tests/calibration/`, their seeds are their names.\n\
          Rates in percent. *Limit*: the promise, widened by the 99.9 % binomial limit of the repetitions; the test fails\n\
          beyond it. *Reference*: rate of the NumPy oracle of `mettle-1` on its own seeds (200 to 400 repetitions), where it\n\
-         has one. **Missed** promises are listed with their reason at the end. This run had {} repetitions a cell, slow cells\n\
-         fewer: see *trials*.\n",
-        scorer::METHOD,
-        repetitions()
+         has one. **Missed** promises are listed with their reason below their theme. *Trials* are the repetitions, times the\n\
+         metrics that a repetition asks about.\n",
     );
+    for (theme, body) in themes {
+        let _ = write!(out, "\n## {theme}\n\n{body}");
+    }
+    out
+}
+
+/// Themes of an earlier table by this method.
+fn themes_in(text: &str) -> BTreeMap<String, String> {
+    let Some(rest) = text.strip_prefix(&head()) else { return BTreeMap::new() };
+    let mut themes = BTreeMap::new();
+    for part in rest.split("\n## ").skip(1) {
+        if let Some((theme, body)) = part.split_once("\n\n") {
+            themes.insert(theme.to_owned(), body.to_owned());
+        }
+    }
+    themes
+}
+
+fn body(rates: &[Rate]) -> String {
+    let mut out = "| cell | event | measured | promise | limit | reference | trials |\n|---|---|--:|--:|--:|--:|--:|\n"
+        .to_owned();
     let mut missed = String::new();
-    for (theme, rates) in measured {
-        let _ = write!(
+    for rate in rates {
+        let _ = writeln!(
             out,
-            "\n## {theme}\n\n| cell | event | measured | promise | limit | reference | trials |\n|---|---|--:|--:|--:|--:|--:|\n"
+            "| {} | {} | {:.2} | {} | {} | {} | {} |",
+            rate.cell,
+            rate.event.label,
+            100.0 * rate.value(),
+            promise(rate),
+            rate.limit().map_or_else(String::new, |l| format!("{:.2}", 100.0 * l)),
+            rate.event.reference.map_or_else(String::new, |r| format!("{:.1}", 100.0 * r)),
+            rate.trials
         );
-        for rate in rates {
+        if let Promise::Missed { promised, why, .. } = rate.event.promise
+            && rate.value() > promised
+        {
             let _ = writeln!(
-                out,
-                "| {} | {} | {:.2} | {} | {} | {} | {} |",
+                missed,
+                "- Missed: {}, {}: {:.2} instead of {:.1}. {why}",
                 rate.cell,
                 rate.event.label,
                 100.0 * rate.value(),
-                promise(rate),
-                rate.limit().map_or_else(String::new, |l| format!("{:.2}", 100.0 * l)),
-                rate.event.reference.map_or_else(String::new, |r| format!("{:.1}", 100.0 * r)),
-                rate.trials
+                100.0 * promised
             );
-            if let Promise::Missed { promised, why, .. } = rate.event.promise
-                && rate.value() > promised
-            {
-                let _ = writeln!(
-                    missed,
-                    "- {}, {}: {:.2} instead of {:.1}. {why}",
-                    rate.cell,
-                    rate.event.label,
-                    100.0 * rate.value(),
-                    100.0 * promised
-                );
-            }
         }
     }
-    if !missed.is_empty() {
-        let _ = write!(out, "\n## Missed\n\n{missed}");
-    }
-    out
+    if missed.is_empty() { out } else { format!("{out}\n{missed}") }
 }
 
 fn promise(rate: &Rate) -> String {
@@ -75,4 +92,15 @@ fn promise(rate: &Rate) -> String {
         Promise::Missed { promised, .. } => format!("<= {:.1}", 100.0 * promised),
         Promise::Shown => String::new(),
     }
+}
+
+#[test]
+fn a_theme_takes_the_place_of_its_earlier_measurement() {
+    let made = |pairs: &[(&str, &str)]| pairs.iter().map(|(t, b)| ((*t).to_owned(), (*b).to_owned())).collect();
+    let before: BTreeMap<String, String> = made(&[("a", "| x |\n\n- Missed: y\n"), ("b", "| old |\n")]);
+    assert_eq!(themes_in(&text(&before)), before);
+    assert_eq!(themes_in(&text(&before).replace(scorer::METHOD, "another")), BTreeMap::new());
+    let mut after = themes_in(&text(&before));
+    after.insert("b".to_owned(), "| new |\n".to_owned());
+    assert!(text(&after).contains("## a\n\n| x |\n\n- Missed: y\n\n## b\n\n| new |\n"));
 }
