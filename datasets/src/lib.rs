@@ -8,6 +8,7 @@ mod files;
 mod labelled;
 mod long;
 mod manifest;
+mod parquet;
 mod rest;
 mod samples;
 mod store;

@@ -1,10 +1,8 @@
 //! The table of samples: one row per sample, series after series.
 
 use crate::error::EvidenceError;
-use polars::prelude::{
-    Column, DataFrame, DataType, IntoColumn, NamedFrom, ParquetCompression, ParquetReader, ParquetWriter, SerReader,
-    Series,
-};
+use crate::parquet;
+use polars::prelude::{Column, DataFrame, DataType, IntoColumn, NamedFrom, ParquetCompression, ParquetWriter, Series};
 use scorer::evidence::RawSeries;
 use std::io::Cursor;
 
@@ -55,7 +53,7 @@ pub(crate) fn to_parquet(series: &[RawSeries]) -> Result<Vec<u8>, EvidenceError>
 
 /// Fills `series`, whose names and labels are known, from a table. The text says what is wrong with the table.
 pub(crate) fn from_parquet(bytes: Vec<u8>, series: &mut [RawSeries]) -> Result<(), String> {
-    let table = ParquetReader::new(Cursor::new(bytes)).finish().map_err(|error| error.to_string())?;
+    let table = parquet::read(Cursor::new(bytes)).map_err(|error| error.to_string())?;
     for (name, kind) in &COLUMNS {
         let column = table.column(name).map_err(|error| error.to_string())?;
         if column.dtype() != kind || column.null_count() > 0 {

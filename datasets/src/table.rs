@@ -1,6 +1,7 @@
 //! Columns of a Parquet or CSV file, chosen by name, as text and numbers.
 
-use polars::prelude::{Column, DataFrame, DataType, ParquetReader, SerReader};
+use crate::parquet;
+use polars::prelude::{Column, DataType};
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;
@@ -193,7 +194,7 @@ fn read_csv(file: File, wanted: &[&str]) -> Result<Table, csv::Error> {
 }
 
 fn read_parquet(file: File, wanted: &[&str]) -> Result<Table, polars::error::PolarsError> {
-    let frame: DataFrame = ParquetReader::new(file).finish()?;
+    let frame = parquet::read(file)?;
     let mut columns = Vec::new();
     for column in frame.columns() {
         if wanted.contains(&column.name().as_str()) {
