@@ -98,8 +98,7 @@ impl Reference {
         let location_margin = ranks.mean_shift(scratch, TIE * scale, margin) / total as f64;
         scratch.locations.shape(view.everyone().map(<[f64]>::len));
         for slot in 0..=view.runs.len() {
-            let row = scratch.locations.row_mut(slot).iter_mut().zip(view.ranks(slot));
-            row.for_each(|(out, rank)| *out = scratch.ranked[*rank as usize]);
+            ranks.scores_of(scratch, (slot, view.players[slot]), view.ranks(slot), TIE * scale);
         }
         Reference {
             location_margin,

@@ -15,28 +15,38 @@ pub(crate) struct Ranks<'a> {
 }
 
 impl Ranks<'_> {
-    /// For every sample in rising order, as if nothing tied: baseline samples below it, its score, and the score of one
-    /// that were put just before it.
+    /// For every sample in rising order the baseline samples before it.
     pub(crate) fn count(&self, scratch: &mut Scratch) {
         let n = self.order.values.len();
         scratch.below.resize(n + 1, 0);
-        scratch.ranked.resize(n, 0.0);
-        scratch.moved.resize(n + 1, 0.0);
         let mut count = 0;
-        let out = scratch.below.iter_mut().zip(&mut scratch.ranked).zip(&mut scratch.moved);
-        for (((below, ranked), moved), owner) in out.zip(&self.order.owners) {
-            let plays = usize::from(self.baseline[*owner as usize]);
-            *below = count as u32;
-            (*moved, *ranked) = (self.scores[2 * count], self.scores[2 * count + plays]);
-            count += plays;
+        for (below, owner) in scratch.below.iter_mut().zip(&self.order.owners) {
+            *below = count;
+            count += u32::from(self.baseline[*owner as usize]);
         }
-        (scratch.below[n], scratch.moved[n]) = (count as u32, self.scores[2 * count]);
+        scratch.below[n] = count;
     }
 
-    /// Mends the scores of samples that tie within `tolerance`; the sum by which adding the margin to every baseline
-    /// sample moves its score.
+    /// Scores of the samples of one run, given by their ranks, into `out`. Those that tie are looked up where
+    /// [`Ranks::mean_shift`] mended them.
+    pub(crate) fn scores_of(&self, scratch: &mut Scratch, (slot, run): (usize, usize), ranks: &[u32], tolerance: f64) {
+        let Scratch { below, ranked, locations, .. } = scratch;
+        let out = locations.row_mut(slot).iter_mut().zip(ranks);
+        if self.ties(tolerance) {
+            return out.for_each(|(out, rank)| *out = ranked[*rank as usize]);
+        }
+        let plays = usize::from(self.baseline[run]);
+        out.for_each(|(out, rank)| *out = self.scores[2 * below[*rank as usize] as usize + plays]);
+    }
+
+    fn ties(&self, tolerance: f64) -> bool {
+        self.order.least_gap <= 2.0 * tolerance
+    }
+
+    /// The sum by which adding the margin to every baseline sample moves its score; mends the scores of samples that tie
+    /// within `tolerance`.
     pub(crate) fn mean_shift(&self, scratch: &mut Scratch, tolerance: f64, margin: f64) -> f64 {
-        let ties = self.order.least_gap <= 2.0 * tolerance;
+        let ties = self.ties(tolerance);
         let still = if ties { self.mend(scratch, tolerance) } else { 0.0 };
         if margin <= 0.0 {
             return 0.0;
@@ -45,9 +55,10 @@ impl Ranks<'_> {
         let ((owners, last), (shifted, last_shifted)) =
             (self.order.owners.as_chunks::<4>(), self.order.shifted.as_chunks::<4>());
         // Adding 0 keeps the branch out of the loop.
-        let moved = &scratch.moved;
-        let one =
-            |owner: &u32, there: &u32| moved[*there as usize] * f64::from(u8::from(self.baseline[*owner as usize]));
+        let below = &scratch.below;
+        let one = |owner: &u32, there: &u32| {
+            self.scores[2 * below[*there as usize] as usize] * f64::from(u8::from(self.baseline[*owner as usize]))
+        };
         for (owners, shifted) in owners.iter().zip(shifted) {
             for i in 0..4 {
                 sums[i] += one(&owners[i], &shifted[i]);
@@ -61,7 +72,13 @@ impl Ranks<'_> {
 
     /// Mends the scores of samples that tie; the sum of the changes of the baseline's.
     fn mend(&self, scratch: &mut Scratch, tolerance: f64) -> f64 {
-        let (values, below) = (&self.order.values, &scratch.below);
+        let Scratch { below, ranked, .. } = scratch;
+        let values = &self.order.values;
+        let as_if = |(below, owner): (&u32, &u32)| {
+            self.scores[2 * *below as usize + usize::from(self.baseline[*owner as usize])]
+        };
+        ranked.clear();
+        ranked.extend(below.iter().zip(&self.order.owners).map(as_if));
         let near = |i: usize| i + 1 < values.len() && values[i + 1] - values[i] <= 2.0 * tolerance;
         let (mut start, mut changes) = (0, 0.0);
         while start < values.len() {
@@ -80,9 +97,9 @@ impl Ranks<'_> {
                 }
                 let score = self.scores[(below[left] + below[right]) as usize];
                 if self.baseline[self.order.owners[i] as usize] {
-                    changes += score - scratch.ranked[i];
+                    changes += score - ranked[i];
                 }
-                scratch.ranked[i] = score;
+                ranked[i] = score;
             }
             start = end + 1;
         }
@@ -105,7 +122,7 @@ impl Ranks<'_> {
                 right += 1;
             }
             let score = self.scores[(below[left] + below[right]) as usize];
-            changes += score - scratch.moved[self.order.shifted[i] as usize];
+            changes += score - self.scores[2 * below[self.order.shifted[i] as usize] as usize];
         }
         changes
     }

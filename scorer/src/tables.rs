@@ -45,9 +45,7 @@ pub(crate) struct Scratch {
     pub(crate) transforms: Vec<f64>,
     /// Baseline samples below each sample.
     pub(crate) below: Vec<u32>,
-    /// Location scores of samples that were put just before each.
-    pub(crate) moved: Vec<f64>,
-    /// Location scores in the order of ranks.
+    /// Location scores in the order of ranks, where samples tie.
     pub(crate) ranked: Vec<f64>,
     pub(crate) sorter: Sorter,
     pub(crate) order: Order,

@@ -7,6 +7,7 @@
 
 mod series;
 
+use nix::time::{ClockId, clock_gettime};
 use scorer::compat::MetricRuns;
 use scorer::compat::kayenta::{Control, judge_runs};
 use scorer::interim::{Interim, Sample};
@@ -18,6 +19,7 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -43,8 +45,8 @@ const LOOK_MS: f64 = 5.0;
 
 /// Milliseconds that this thread has had a processor.
 fn cpu_ms() -> f64 {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    text.split(' ').next().and_then(|t| t.parse::<f64>().ok()).unwrap_or(f64::NAN) / 1e6
+    let had = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID);
+    had.map_or(f64::NAN, |had| Duration::from(had).as_secs_f64() * 1e3)
 }
 
 /// Least processor time of a few repetitions.
