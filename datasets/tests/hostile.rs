@@ -71,7 +71,7 @@ fn refused(good: &[u8], mut read: impl FnMut(&[u8]) -> Result<(), String>) -> u6
 fn parquet(rows: usize, columns: Vec<Column>) -> Vec<u8> {
     let mut bytes = Vec::new();
     let writer = ParquetWriter::new(&mut bytes).with_compression(ParquetCompression::Zstd(None));
-    writer.finish(&mut DataFrame::new(rows, columns).unwrap()).unwrap();
+    writer.finish(&mut DataFrame::new(rows, columns).expect("a table")).expect("memory");
     bytes
 }
 
@@ -153,16 +153,16 @@ fn forged(root: &Path, original: &Digest, (name, key): (&str, &str), bytes: &[u8
     };
     let from = folder(original);
     let mut manifest: serde_json::Value =
-        serde_json::from_slice(&fs::read(from.join("manifest.json")).unwrap()).unwrap();
+        serde_json::from_slice(&fs::read(from.join("manifest.json")).expect("the store")).expect("a manifest");
     manifest["files"][key] = json!({"sha256": Digest::of(bytes).to_string(), "bytes": bytes.len()});
-    let manifest = serde_json::to_vec(&manifest).unwrap();
+    let manifest = serde_json::to_vec(&manifest).expect("the store");
     let digest = Digest::of(&manifest);
-    fs::create_dir_all(folder(&digest)).unwrap();
+    fs::create_dir_all(folder(&digest)).expect("the store");
     for file in ["samples.parquet", "rest.json"] {
-        fs::copy(from.join(file), folder(&digest).join(file)).unwrap();
+        fs::copy(from.join(file), folder(&digest).join(file)).expect("the store");
     }
-    fs::write(folder(&digest).join("manifest.json"), manifest).unwrap();
-    fs::write(folder(&digest).join(name), bytes).unwrap();
+    fs::write(folder(&digest).join("manifest.json"), manifest).expect("the store");
+    fs::write(folder(&digest).join(name), bytes).expect("the store");
     digest
 }
 
