@@ -3,6 +3,7 @@
 //! Invariant: `pass` needs every input. Gaps are collected beside the numbers, and one gap is enough to turn a pass
 //! into `insufficient`; nothing ever turns a gap into a pass.
 
+use crate::channels::FEWEST_RUNS;
 use crate::combine::benjamini_hochberg;
 use crate::comparable::load_was_late;
 use crate::evidence::Evidence;
@@ -28,7 +29,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) const WORSE_RATE: f64 = 0.05;
 
 /// Baseline runs below which statistics only warn and a pass is provisional.
-pub const PROVISIONAL_BELOW: usize = 3;
+pub const PROVISIONAL_BELOW: usize = FEWEST_RUNS;
 
 /// Whether more evidence will come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

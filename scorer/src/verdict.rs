@@ -62,6 +62,13 @@ pub struct Reason {
     pub dimension: Option<Dimension>,
 }
 
+impl Reason {
+    /// Whether it says that something could not be judged, rather than how the judgement came out.
+    pub fn is_gap(&self) -> bool {
+        ["coverage", "signal_vanished", "not_comparable", "no_evidence"].contains(&self.code.as_str())
+    }
+}
+
 /// Everything that is known at one look.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

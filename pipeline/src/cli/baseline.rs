@@ -9,6 +9,7 @@ use crate::worker::adopt::{Adopted, adopt};
 use crate::worker::sources::Sources;
 use chrono::{DateTime, Utc};
 use clap::Subcommand;
+use scorer::assess::PROVISIONAL_BELOW;
 use serde::Serialize;
 use std::fmt::Write as _;
 
@@ -154,7 +155,10 @@ fn text(shown: &Shown, newest: &str, now: DateTime<Utc>) -> String {
     );
     match shown.baseline.len() {
         0 => text.push_str("without runs of another tag, objectives alone decide\n"),
-        1 | 2 => text.push_str("fewer than 3 runs: statistics only warn, and a pass is provisional\n"),
+        runs if runs < PROVISIONAL_BELOW => {
+            let _ =
+                writeln!(text, "fewer than {PROVISIONAL_BELOW} runs: statistics only warn, and a pass is provisional");
+        }
         _ => {}
     }
     if !shown.baseline.is_empty() {

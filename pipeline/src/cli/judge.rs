@@ -6,6 +6,7 @@ use super::output::{Format, counted, table, unusable, write_out};
 use crate::files::judge::{Loaded, judge, load};
 use crate::worker::score_text;
 use clap::Args;
+use scorer::assess::PROVISIONAL_BELOW;
 use scorer::quantity::{Unit, digits};
 use scorer::signal::Tier;
 use scorer::verdict::{Judgement, MetricReport, Reason, ReasonSeverity, Verdict};
@@ -14,9 +15,6 @@ use std::path::PathBuf;
 
 /// Metrics that a text lists.
 const LISTED: usize = 20;
-
-/// Reasons that say that a metric could not be judged.
-const GAPS: [&str; 4] = ["coverage", "signal_vanished", "not_comparable", "no_evidence"];
 
 /// What the columns of the table are.
 const LEGEND: &str = "\
@@ -113,7 +111,11 @@ fn text(judgement: &Judgement, loaded: &Loaded) -> String {
         ": {} against {}{}",
         counted(judgement.look, "sample"),
         counted(judgement.baseline_runs, "baseline run"),
-        if judgement.provisional { " (fewer than three: statistics only warn)" } else { "" }
+        if judgement.provisional {
+            format!(" (fewer than {PROVISIONAL_BELOW}: statistics only warn)")
+        } else {
+            String::new()
+        }
     );
     for reason in judgement.reasons.iter().filter(|r| r.severity != ReasonSeverity::Info) {
         let _ = writeln!(out, "- {} ({})", reason.text, reason.code);
@@ -198,10 +200,9 @@ fn cases(judgement: &Judgement, kpi: f64) -> Vec<Case> {
 /// Why the case of a metric fails: it got worse, it could not be judged, or it was not shown to be good. Where the
 /// verdict is a pass no metric stands in its way.
 fn unproven(judgement: &Judgement, kpi: f64, name: &str) -> Option<(String, String)> {
-    let gap = |r: &Reason| GAPS.contains(&r.code.as_str());
     let own = judgement.reasons.iter().filter(|r| r.metric.as_deref() == Some(name));
     // Of a failed tag gaps are told for information; its metrics were not judged all the same.
-    let own: Vec<&Reason> = own.filter(|r| r.severity != ReasonSeverity::Info || gap(r)).collect();
+    let own: Vec<&Reason> = own.filter(|r| r.severity != ReasonSeverity::Info || r.is_gap()).collect();
     let below =
         |m: &&MetricReport| m.name == name && m.tier == Tier::Gate && (m.score_low.is_nan() || m.score_low < kpi);
     let below = judgement.metrics.iter().find(below);
@@ -209,7 +210,7 @@ fn unproven(judgement: &Judgement, kpi: f64, name: &str) -> Option<(String, Stri
         return None;
     }
     let worse =
-        judgement.verdict == Verdict::Fail && own.iter().any(|r| r.severity == ReasonSeverity::Error && !gap(r));
+        judgement.verdict == Verdict::Fail && own.iter().any(|r| r.severity == ReasonSeverity::Error && !r.is_gap());
     let texts: Vec<&str> = own.iter().map(|r| r.text.as_str()).collect();
     let told = match below {
         Some(metric) if texts.is_empty() => {
