@@ -1,7 +1,7 @@
 //! Reading one document: text, positions, schema, value.
 
 use super::problem::{Complaint, Problem, Problems};
-use super::schema::{self, Violation};
+use super::schema::{self, Flaw, Violation};
 use super::yaml;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -18,13 +18,13 @@ pub struct Document<T> {
     /// File as the person named it.
     pub file: String,
     located: yaml::Located,
-    /// Keys whose nodes violate the schema and were left out of the value; empty in a document that can be used.
-    without: Vec<String>,
+    /// What was left out of the value; empty in a document that can be used.
+    without: Vec<Gap>,
 }
 
 impl<T> Document<T> {
-    /// Gives complaints of the document's own rules their file and line. Nothing is said about what was left out of the
-    /// value, nor about what stands around it: what was left out is told already.
+    /// Gives complaints of the document's own rules their file and line. Nothing is said of what may only follow from
+    /// what was left out of the value: that is told already.
     pub fn place(&self, complaints: impl IntoIterator<Item = Complaint>) -> Problems {
         let place = |c: Complaint| Problem {
             file: self.file.clone(),
@@ -34,7 +34,7 @@ impl<T> Document<T> {
             message: c.message,
             remedy: c.remedy,
         };
-        let stands = |c: &Complaint| !self.without.iter().any(|key| within(key, &c.key) || within(&c.key, key));
+        let stands = |c: &Complaint| !self.without.iter().any(|gap| gap.silences(&c.key));
         Problems(complaints.into_iter().filter(stands).map(place).collect())
     }
 
@@ -44,9 +44,24 @@ impl<T> Document<T> {
     }
 }
 
-/// Whether `key` is `outer` or lies within it, as `phases[2].repeat` does in `phases`.
-fn within(key: &str, outer: &str) -> bool {
-    key.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || outer.is_empty() || rest.starts_with(['.', '[']))
+/// A node that violates the schema and was left out of the value.
+#[derive(Clone, Debug)]
+struct Gap {
+    key: String,
+    /// The key that was probably meant.
+    near: Option<String>,
+}
+
+impl Gap {
+    /// Whether a complaint about `key` may follow from what is missing here: within the same entry of the document
+    /// (`phases[2]`); for a key of the document itself, where its name or the one that was meant is spoken of.
+    fn silences(&self, key: &str) -> bool {
+        let names = || key.split(['.', '[']);
+        match self.key.split_once('.') {
+            Some((entry, _)) => key.strip_prefix(entry).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')),
+            None => names().any(|name| name == self.key || Some(name) == self.near.as_deref()),
+        }
+    }
 }
 
 /// Reads `text`, which came from `file`; `rules` are the document's own.
@@ -77,10 +92,10 @@ pub fn salvage<T: DeserializeOwned + JsonSchema>(file: &str, text: &str) -> (Opt
     };
     let schema = schemars::schema_for!(T).to_value();
     let violations = schema::violations(file, &schema, &located);
-    let whole = violations.iter().all(|violation| left_out(&mut located, violation));
+    let without: Option<Vec<Gap>> = violations.iter().map(|violation| left_out(&mut located, violation)).collect();
     let mut problems: Vec<Problem> = violations.into_iter().map(|violation| violation.problem).collect();
-    let without: Vec<String> = problems.iter().map(|problem| problem.key.clone()).collect();
-    let value = if whole { serde_json::from_value(located.value.clone()) } else { return (None, Problems(problems)) };
+    let Some(without) = without else { return (None, Problems(problems)) };
+    let value = serde_json::from_value(located.value.clone());
     match value {
         Ok(value) => (Some(Document { value, file: file.to_owned(), located, without }), Problems(problems)),
         // What was left out may be wanted; that it is wrong is told already.
@@ -101,11 +116,16 @@ pub fn salvage<T: DeserializeOwned + JsonSchema>(file: &str, text: &str) -> (Opt
 
 /// Takes the violating node out, if it is one key of a mapping: an entry of a list would change the keys behind it, and
 /// of a larger part too much else speaks.
-fn left_out(located: &mut yaml::Located, violation: &Violation) -> bool {
-    let node = located.value.pointer(&violation.pointer);
-    let small = node.is_some_and(|node| !node.is_array() && !node.is_object());
-    let unknown = violation.problem.message == schema::UNKNOWN_KEY;
-    (small || unknown) && located.take(&violation.pointer)
+fn left_out(located: &mut yaml::Located, violation: &Violation) -> Option<Gap> {
+    let Violation { pointer, flaw, problem } = violation;
+    let gap = |near: &Option<String>| Gap { key: problem.key.clone(), near: near.clone() };
+    match (flaw, located.value.pointer(pointer)) {
+        (Flaw::UnknownKey { near }, _) => located.take(pointer).then(|| gap(near)),
+        // It violates the schema twice, and is out already.
+        (Flaw::Value, None) => Some(gap(&None)),
+        (Flaw::Value, Some(node)) if !node.is_array() && !node.is_object() => located.take(pointer).then(|| gap(&None)),
+        (Flaw::Value | Flaw::MissingKey, _) => None,
+    }
 }
 
 /// Reads the document at `path`; `rules` are the document's own.
@@ -173,6 +193,20 @@ policy: {kpi: "high"}
             !told.iter().any(|(_, key)| key == "stagingTriggers[0]"),
             "nothing follows from what is left out: {told:?}"
         );
+    }
+
+    #[test]
+    fn a_misspelt_key_is_one_problem() {
+        let rest = LANDSCAPE.replace("polcy: {kpi: 85}\npolicy: {kpi: \"high\"}\n", "");
+        let rest = rest.replace("minr", "minor").replace("no cron line", "0 2 * * *");
+        let text = rest.replace("backend: local}", "backend: local, proceses: processes.yaml}");
+        assert_eq!(told(&text), [(6, "clusters[0].proceses".to_owned())]);
+        let text = rest.replace(
+            "backend: local}",
+            "backend: local, processes: p, extra: 1}\n  - {name: there, backend: local, processes: p}",
+        );
+        let two = told(&text);
+        assert!(two.iter().any(|(_, key)| key == "clusters"), "two clusters are one too many all the same: {two:?}");
     }
 
     #[test]

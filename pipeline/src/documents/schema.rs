@@ -9,16 +9,29 @@ use serde_json::Value;
 /// Longest value that an error quotes.
 const QUOTE_MAX: usize = 60;
 
-/// What is said of a key that the schema does not know.
-pub const UNKNOWN_KEY: &str = "unknown key";
-
 /// A place where a document violates its schema.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Violation {
     /// JSON pointer of the node.
     pub pointer: String,
+    /// How.
+    pub flaw: Flaw,
     /// What is wrong there.
     pub problem: Problem,
+}
+
+/// How a node violates a schema.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Flaw {
+    /// The schema does not know its key.
+    UnknownKey {
+        /// The key that was probably meant.
+        near: Option<String>,
+    },
+    /// A key is missing in it.
+    MissingKey,
+    /// It has a wrong value.
+    Value,
 }
 
 /// All violations of `schema` in `located`, in the order of the text.
@@ -36,31 +49,28 @@ pub fn violations(file: &str, schema: &Value, located: &Located) -> Vec<Violatio
 fn explain(file: &str, schema: &Value, located: &Located, error: &ValidationError<'_>, out: &mut Vec<Violation>) {
     let pointer = error.instance_path().as_str().to_owned();
     let node = resolve(schema, error.schema_path().as_str());
-    let mut push = |pointer: &str, value: String, message: String, remedy: String| {
+    let mut told = |pointer: &str, flaw: Flaw, (value, message, remedy): (String, String, String)| {
         let (file, line, key) = (file.to_owned(), located.line(pointer), key_of_pointer(pointer));
         let problem = Problem { file, line, key, value, message, remedy };
-        out.push(Violation { pointer: pointer.to_owned(), problem });
+        out.push(Violation { pointer: pointer.to_owned(), flaw, problem });
     };
     match error.kind() {
         Kind::AdditionalProperties { unexpected } | Kind::UnevaluatedProperties { unexpected } => {
             let known = known_keys(schema, error.schema_path().as_str());
             for name in unexpected {
-                let near = known.iter().find(|k| close(k, name));
-                let remedy = match near {
+                let near = known.iter().find(|k| close(k, name)).cloned();
+                let remedy = match &near {
                     Some(k) => format!("did you mean `{k}`?"),
                     None => format!("known: {}", known.join(", ")),
                 };
-                push(&format!("{pointer}/{name}"), String::new(), UNKNOWN_KEY.into(), remedy);
+                let below = format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"));
+                told(&below, Flaw::UnknownKey { near }, (String::new(), "unknown key".into(), remedy));
             }
         }
         Kind::Required { property } => {
             let name = property.as_str().unwrap_or_default().to_owned();
-            push(
-                &pointer,
-                String::new(),
-                format!("missing key `{name}`"),
-                format!("add `{name}:`{}", describe_property(schema, error.schema_path().as_str(), &name)),
-            );
+            let remedy = format!("add `{name}:`{}", describe_property(schema, error.schema_path().as_str(), &name));
+            told(&pointer, Flaw::MissingKey, (String::new(), format!("missing key `{name}`"), remedy));
         }
         Kind::AnyOf { context } | Kind::OneOfNotValid { context } => {
             // Report the branch that the author meant: the one whose tag fits, else the one with the fewest complaints.
@@ -70,26 +80,32 @@ fn explain(file: &str, schema: &Value, located: &Located, error: &ValidationErro
             let best = context.iter().filter(fits).min_by_key(|b| b.len());
             match best {
                 Some(branch) => branch.iter().for_each(|e| explain(file, schema, located, e, out)),
-                None => push(&pointer, quote(error.instance()), "not one of the allowed forms".into(), tags(context)),
+                None => {
+                    let found = (quote(error.instance()), "not one of the allowed forms".into(), tags(context));
+                    told(&pointer, Flaw::Value, found);
+                }
             }
         }
+        kind => {
+            let (message, remedy) = in_words(kind, node, error);
+            told(&pointer, Flaw::Value, (quote(error.instance()), message, remedy));
+        }
+    }
+}
+
+/// What is wrong with a value, and the remedy.
+fn in_words(kind: &Kind, node: Option<&Value>, error: &ValidationError<'_>) -> (String, String) {
+    match kind {
         Kind::Enum { options } => {
             let options: Vec<String> = options.as_array().into_iter().flatten().map(plain).collect();
-            push(&pointer, quote(error.instance()), "not known".into(), format!("known: {}", options.join(", ")));
+            ("not known".into(), format!("known: {}", options.join(", ")))
         }
-        Kind::Constant { expected_value } => push(
-            &pointer,
-            quote(error.instance()),
-            "not the value that belongs here".into(),
-            format!("write {}", plain(expected_value)),
-        ),
-        Kind::Pattern { .. } | Kind::Format { .. } => {
-            push(&pointer, quote(error.instance()), "not readable".into(), description(node))
+        Kind::Constant { expected_value } => {
+            ("not the value that belongs here".into(), format!("write {}", plain(expected_value)))
         }
-        Kind::Type { .. } => {
-            push(&pointer, quote(error.instance()), "has the wrong type".into(), wanted_type(node, error))
-        }
-        _ => push(&pointer, quote(error.instance()), error.to_string(), description(node)),
+        Kind::Pattern { .. } | Kind::Format { .. } => ("not readable".into(), description(node)),
+        Kind::Type { .. } => ("has the wrong type".into(), wanted_type(node, error)),
+        _ => (error.to_string(), description(node)),
     }
 }
 
