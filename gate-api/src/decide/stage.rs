@@ -27,7 +27,10 @@ pub(super) fn decide(facts: &Facts, (tag, landscape): (&TagFact, &LandscapeFact)
         Deployed::Tag { tag: current, .. } if *current == tag.tag => {
             allow(now, format!("{current} is what runs in {}", landscape.landscape))
         }
-        Deployed::Tag { tag: current, observed_since } => match &tag.hotfix_to {
+        Deployed::Tag { tag: current, halted: true, .. } => {
+            allow(now, format!("{current} failed, or its soaks cannot be vouched for: it is not observed further"))
+        }
+        Deployed::Tag { tag: current, observed_since, halted: false } => match &tag.hotfix_to {
             Some(base) => allow(now, format!("a hotfix of {base} does not wait for {current}")),
             None => after(current, *observed_since, landscape.policy.min_observation_s, now),
         },

@@ -35,5 +35,8 @@ pub enum Deployed {
         tag: String,
         /// Since when it has been observed.
         observed_since: DateTime<Utc>,
+        /// Whether it failed, or its soaks cannot be vouched for: to observe it further brings nothing.
+        #[serde(default)]
+        halted: bool,
     },
 }

@@ -110,6 +110,24 @@ impl SqliteStore {
         Ok(bodies(&read, "tag", [product, "", tag])?.pop())
     }
 
+    /// Changes a tag as it is now, in one transaction; `None` leaves it.
+    ///
+    /// # Errors
+    /// As [`GateStore::put_tag`].
+    pub fn update_tag(
+        &self,
+        (product, tag): (&str, &str),
+        change: impl FnOnce(Option<TagFact>) -> Option<TagFact>,
+        act: Act<'_>,
+    ) -> Result<(), StoreError> {
+        let mut writer = locked(&self.writer);
+        let engine = |source| classify("write a fact", source);
+        let write = writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(engine)?;
+        let Some(fact) = change(bodies(&write, "tag", [product, "", tag])?.pop()) else { return Ok(()) };
+        put(&write, &tag_row(&fact), &fact, act)?;
+        write.commit().map_err(engine)
+    }
+
     /// A connection to read with. A file that was read as frozen and has changed since is not believed.
     fn reading<'a>(&self, connection: &'a Mutex<Connection>) -> Result<MutexGuard<'a, Connection>, StoreError> {
         match &self.frozen {
@@ -121,32 +139,48 @@ impl SqliteStore {
     }
 
     fn put<T: Serialize + DeserializeOwned>(&self, row: &Row<'_>, fact: &T, act: Act<'_>) -> Result<(), StoreError> {
-        let record = |source| StoreError::Record { what: "write a fact", source };
-        let body = serde_json::to_string(fact).map_err(record)?;
-        // Read back before it is kept: a NaN becomes null, and an unreadable fact would shut the gate for good.
-        serde_json::from_str::<T>(&body).map_err(record)?;
         let mut writer = locked(&self.writer);
         let engine = |source| classify("write a fact", source);
         let write = writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(engine)?;
-        let known = "SELECT state, body FROM gate_fact WHERE kind = ?1 AND id = ?5 AND
-            (kind = 'verdict' OR (product = ?2 AND landscape = ?3 AND tag = ?4))";
-        let key = params![row.kind, row.place[0], row.place[1], row.place[2], row.id];
-        let before: Option<(String, String)> =
-            write.query_row(known, key, |found| Ok((found.get(0)?, found.get(1)?))).optional().map_err(engine)?;
-        match before {
-            Some((_, kept)) if kept == body => return Ok(()),
-            Some(_) if row.kind == "verdict" => {
-                return Err(StoreError::Conflict { soak: row.id.to_owned() });
-            }
-            Some((state, _)) if state == row.state && !state.is_empty() => (),
-            Some(_) | None => audit(&write, row, &body, act).map_err(engine)?,
-        }
-        let put = "INSERT OR REPLACE INTO gate_fact VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
-        let [product, landscape, tag] = row.place;
-        let values = params![row.kind, product, landscape, tag, row.id, row.sort, row.state, body];
-        write.execute(put, values).map_err(engine)?;
+        put(&write, row, fact, act)?;
         write.commit().map_err(engine)
     }
+}
+
+fn tag_row(fact: &TagFact) -> Row<'_> {
+    let place = [fact.product.as_str(), "", &fact.tag];
+    Row { kind: "tag", place, id: "", sort: String::new(), state: String::new() }
+}
+
+fn put<T: Serialize + DeserializeOwned>(
+    write: &Transaction<'_>,
+    row: &Row<'_>,
+    fact: &T,
+    act: Act<'_>,
+) -> Result<(), StoreError> {
+    let record = |source| StoreError::Record { what: "write a fact", source };
+    let body = serde_json::to_string(fact).map_err(record)?;
+    // Read back before it is kept: a NaN becomes null, and an unreadable fact would shut the gate for good.
+    serde_json::from_str::<T>(&body).map_err(record)?;
+    let engine = |source| classify("write a fact", source);
+    let known = "SELECT state, body FROM gate_fact WHERE kind = ?1 AND id = ?5 AND
+        (kind = 'verdict' OR (product = ?2 AND landscape = ?3 AND tag = ?4))";
+    let key = params![row.kind, row.place[0], row.place[1], row.place[2], row.id];
+    let before: Option<(String, String)> =
+        write.query_row(known, key, |found| Ok((found.get(0)?, found.get(1)?))).optional().map_err(engine)?;
+    match before {
+        Some((_, kept)) if kept == body => return Ok(()),
+        Some(_) if row.kind == "verdict" => {
+            return Err(StoreError::Conflict { soak: row.id.to_owned() });
+        }
+        Some((state, _)) if state == row.state && !state.is_empty() => (),
+        Some(_) | None => audit(write, row, &body, act).map_err(engine)?,
+    }
+    let put = "INSERT OR REPLACE INTO gate_fact VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    let [product, landscape, tag] = row.place;
+    let values = params![row.kind, product, landscape, tag, row.id, row.sort, row.state, body];
+    write.execute(put, values).map_err(engine)?;
+    Ok(())
 }
 
 fn locked(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
@@ -258,8 +292,7 @@ impl GateStore for SqliteStore {
     }
 
     fn put_tag(&self, fact: &TagFact, act: Act<'_>) -> Result<(), StoreError> {
-        let place = [fact.product.as_str(), "", &fact.tag];
-        self.put(&Row { kind: "tag", place, id: "", sort: String::new(), state: String::new() }, fact, act)
+        self.put(&tag_row(fact), fact, act)
     }
 
     fn put_soak(&self, fact: &SoakFact, act: Act<'_>) -> Result<(), StoreError> {

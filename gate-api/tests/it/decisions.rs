@@ -111,3 +111,31 @@ fn a_further_soak_that_ends_insufficient_does_not_take_a_pass_back() {
     facts.verdicts.push(verdict("s2", 5, Verdict::Insufficient));
     assert_eq!(status(&facts).0, Status::Allow);
 }
+
+/// v1.0.0 asks to replace what runs; the policy wants a minute of observation.
+#[test]
+fn stage_waits_for_the_observation_of_what_runs_and_for_nothing_in_vain() {
+    let runs = |tag: &str, seconds: i64, halted: bool| {
+        let observed_since = at(20) - chrono::TimeDelta::seconds(seconds);
+        Deployed::Tag { tag: tag.into(), observed_since, halted }
+    };
+    let cases = [
+        ("landscape_unseen", Status::Wait, Deployed::Unknown),
+        ("may_stage", Status::Allow, Deployed::Nothing),
+        ("observing", Status::Wait, runs("v0.9.0", 59, false)),
+        ("may_stage", Status::Allow, runs("v0.9.0", 60, false)),
+        ("may_stage", Status::Allow, runs("v0.9.0", 1, true)),
+        ("may_stage", Status::Allow, runs("v1.0.0", 1, false)),
+    ];
+    for (code, wanted, deployed) in cases {
+        let mut facts = good();
+        let what = format!("{deployed:?}");
+        facts.landscape.as_mut().unwrap().deployed = deployed;
+        let question = Question::new(Gate::Stage, "shop", "v1.0.0", "staging");
+        let decision = decide(&question, &facts, at(20));
+        assert_eq!((decision.status, decision.reasons[0].code.as_str()), (wanted, code), "{what}");
+        facts.tag.as_mut().unwrap().hotfix_to = Some("v0.9.0".into());
+        let decision = decide(&question, &facts, at(20));
+        assert_eq!(decision.status == Status::Allow, code != "landscape_unseen", "a hotfix does not wait: {what}");
+    }
+}

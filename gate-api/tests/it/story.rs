@@ -36,7 +36,7 @@ pub fn told(now: DateTime<Utc>) -> Story {
     let store = SqliteStore::open(&folder.path().join("store.db")).unwrap();
     let shift = now - at(600);
     let mut place = landscape();
-    place.deployed = Deployed::Tag { tag: RUNNING.into(), observed_since: now - TimeDelta::seconds(10) };
+    place.deployed = Deployed::Tag { tag: RUNNING.into(), observed_since: now - TimeDelta::seconds(10), halted: false };
     store.put_landscape(&place, ACT(now)).unwrap();
     for (i, (tag, verdict)) in TAGS.into_iter().enumerate() {
         put_tag(&store, tag, at(100 * i as i64) + shift);

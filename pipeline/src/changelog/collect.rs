@@ -93,6 +93,7 @@ pub async fn collect(git: &Git, folder: &Path, request: &ChangelogRequest<'_>) -
         from: request.from.map(str::to_owned),
         to: request.to.to_owned(),
         incomplete: components.iter().any(|change| change.log_unavailable.is_some()),
+        missing: Vec::new(),
         components,
         entries,
     }

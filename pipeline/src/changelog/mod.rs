@@ -106,6 +106,9 @@ pub struct Changelog {
     pub to: String,
     /// A log was not to be had: do not release on this alone.
     pub incomplete: bool,
+    /// What else is missing than logs of components, in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
     /// Changed components, by name.
     pub components: Vec<ComponentChange>,
     /// Entries by group, then component, newest first.
@@ -122,6 +125,7 @@ impl Changelog {
             from: None,
             to: tag.to_owned(),
             incomplete: true,
+            missing: vec![format!("the documents of {tag} cannot be read")],
             components: Vec::new(),
             entries: Vec::new(),
         }

@@ -180,7 +180,8 @@ pub struct GatePolicy {
     /// Score that `scoreLow` must reach, 0 to 100.
     #[schemars(range(min = 0.0, max = 100.0))]
     pub kpi: f64,
-    /// How long the current tag must have been observed.
+    /// How long the current tag must have been observed before the next one may replace it: until then the gate `stage`
+    /// answers `observing`, and what a trigger asked for waits.
     pub min_observation: Span,
     /// How long an allow holds.
     pub valid_for: Span,

@@ -4,6 +4,7 @@ use super::sources::SeenTag;
 use crate::changelog::{Changelog as ProductChangelog, ComponentChange};
 use crate::digest::sha256_json;
 use crate::documents::landscape::{Answer, ClassName, GatePolicy, Landscape};
+use crate::soak::deployed::Current;
 use crate::soak::machine::Outcome as SoakOutcome;
 use crate::soak::record::Cause;
 use crate::soak::triggers::Outlook;
@@ -57,11 +58,11 @@ pub fn policy(policy: &GatePolicy) -> PolicyFact {
 pub fn put_landscape(
     gate: &dyn GateStore,
     landscape: &Landscape,
-    current: Option<(&str, DateTime<Utc>)>,
+    current: Option<Current<'_>>,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let deployed = current
-        .map_or(Deployed::Unknown, |(tag, observed_since)| Deployed::Tag { tag: tag.to_owned(), observed_since });
+    let tag = |c: Current<'_>| Deployed::Tag { tag: c.tag.to_owned(), observed_since: c.since, halted: c.halted };
+    let deployed = current.map_or(Deployed::Unknown, tag);
     let fact = LandscapeFact {
         product: landscape.metadata.product.clone(),
         landscape: landscape.metadata.name.clone(),
@@ -88,18 +89,20 @@ pub fn put_tag(
     changelog: Changelog,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let moved_to = moved_to(seen, first_commit);
-    let fact = TagFact {
+    gate.put_tag(&tag_fact(product, (seen, first_commit), changelog), Act { by: WORKER, at: now })
+}
+
+fn tag_fact(product: &str, (seen, first_commit): (&SeenTag, &str), changelog: Changelog) -> TagFact {
+    TagFact {
         product: product.to_owned(),
         tag: seen.tag.name.clone(),
         commit: first_commit.to_owned(),
-        moved_to,
+        moved_to: moved_to(seen, first_commit),
         tagged_at: seen.tagged_at,
         changelog,
         note: None,
         hotfix_to: None,
-    };
-    gate.put_tag(&fact, Act { by: WORKER, at: now })
+    }
 }
 
 /// What the gate is told about a changelog.
@@ -108,11 +111,9 @@ pub fn changelog(read: &ProductChangelog) -> Changelog {
         return Changelog::Complete;
     }
     let of_component = |c: &ComponentChange| Some(format!("{}: {}", c.name, c.log_unavailable.as_deref()?));
-    let mut missing: Vec<String> = read.components.iter().filter_map(of_component).collect();
-    if missing.is_empty() {
-        missing.push("the documents of this tag, or of the one before, cannot be read".into());
+    Changelog::Incomplete {
+        missing: read.missing.iter().cloned().chain(read.components.iter().filter_map(of_component)).collect(),
     }
-    Changelog::Incomplete { missing }
 }
 
 /// Writes the changelog of a tag and nothing else of it: whoever soaked it knows the tag only as it was hours ago, and
@@ -127,12 +128,13 @@ pub fn put_changelog(
     changelog: Changelog,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    match gate.tag_fact(product, &seen.tag.name)? {
+    let change = |known: Option<TagFact>| match known {
         // It was read whole once; that a repository is away now does not unread it.
-        Some(known) if known.changelog == Changelog::Complete && known.commit == first_commit => Ok(()),
-        Some(known) => gate.put_tag(&TagFact { changelog, ..known }, Act { by: WORKER, at: now }),
-        None => put_tag(gate, product, (seen, first_commit), changelog, now),
-    }
+        Some(known) if known.changelog == Changelog::Complete && known.commit == first_commit => None,
+        Some(known) => Some(TagFact { changelog, ..known }),
+        None => Some(tag_fact(product, (seen, first_commit), changelog)),
+    };
+    gate.update_tag((product, &seen.tag.name), change, Act { by: WORKER, at: now })
 }
 
 /// What the gate is told about the outlook of a tag.

@@ -22,6 +22,7 @@ mod session;
 pub mod sources;
 mod suites;
 mod supervise;
+mod turns;
 pub mod view;
 
 pub use bundle::{Bundle, FOLDERS, PROGRAMME, SuiteDocument, Texts};

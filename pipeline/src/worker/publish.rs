@@ -4,7 +4,7 @@ use super::bundle::Bundle;
 use super::facts;
 use super::installation::Installation;
 use super::sources::{SeenTag, Sources, Truth};
-use crate::changelog::{Changelog, ChangelogRequest, collect};
+use crate::changelog::{Changelog, ChangelogRequest, ComponentVersion, collect};
 use crate::git::Signature;
 use crate::ledger::{Ledger, Publication, Published, Standing};
 use crate::note;
@@ -211,7 +211,7 @@ pub fn sentence(report: &Report) -> String {
     }
 }
 
-/// The changelog of a tag against the product tag before it.
+/// The changelog of a tag against the product tag before it; for whoever has the turn of [`Sources::mirrors`].
 pub async fn changelog(
     sources: &Sources,
     bundle: &Bundle,
@@ -221,19 +221,15 @@ pub async fn changelog(
 ) -> Changelog {
     let at = tags.iter().position(|t| t.tag.name == tag);
     let before = at.and_then(|i| i.checked_sub(1)).map(|i| &tags[i].tag);
-    let (mut old, mut whole) = (vec![], true);
+    let (mut old, mut missing) = (vec![], vec![]);
     if let Some(before) = before {
         match sources.bundle(&before.commit, programme).await {
-            Ok(b) => {
-                old = sources.components(&b);
-                whole &= old.len() == b.product.components.len();
-            }
+            Ok(b) => old = usable(sources, (&b, &before.name), &mut missing),
             // Without the versions before, everything looks new: what changed is not known.
-            Err(_) => whole = false,
+            Err(_) => missing.push(format!("the documents of {} cannot be read", before.name)),
         }
     }
-    let new = sources.components(bundle);
-    whole &= new.len() == bundle.product.components.len();
+    let new = usable(sources, (bundle, tag), &mut missing);
     let request = ChangelogRequest {
         product: &bundle.product.metadata.name,
         from: before.map(|b| b.name.as_str()),
@@ -241,9 +237,16 @@ pub async fn changelog(
         old: &old,
         new: &new,
     };
-    let _alone = sources.components_read.lock().await;
     let collected = collect(&sources.git, &sources.folder.join("components"), &request).await;
-    Changelog { incomplete: collected.incomplete || !whole, ..collected }
+    Changelog { incomplete: collected.incomplete || !missing.is_empty(), missing, ..collected }
+}
+
+/// Components of a tag that the changelog can follow; `missing` names the others.
+fn usable(sources: &Sources, (bundle, tag): (&Bundle, &str), missing: &mut Vec<String>) -> Vec<ComponentVersion> {
+    let found = sources.components(bundle);
+    let lost = bundle.product.components.iter().filter(|c| !found.iter().any(|f| f.name == c.name));
+    missing.extend(lost.map(|c| format!("{}: its repository or version in {tag} cannot be used", c.name)));
+    found
 }
 
 /// Puts a report into the outbox. An effect that runs twice finds the first parcel, so that gate, baseline and ledger

@@ -28,9 +28,9 @@ use crate::soak::{Soak, SoakId};
 use anyhow::Context as _;
 use beat::Beat;
 use chrono::Utc;
-use notes::Notes;
+use notes::{Notes, Tags};
 use outbox::Outbox;
-use ready::{frozen, frozen_text, misrecorded, observing, waits};
+use ready::{Observed, frozen, frozen_text, misrecorded, waits};
 use scorer::verdict::Verdict;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -51,11 +51,31 @@ pub struct Worker {
     local: Option<(String, Arc<Local>)>,
     last_error: String,
     outbox: Outbox,
-    notes: Mutex<Notes>,
+    notes: Notes,
     // What the gate was told, by landscape and tag: it is computed at every turn and changes hardly ever.
     told: Mutex<BTreeMap<(String, String), Outlook>>,
     beat: Beat,
     _lock: Lock,
+}
+
+/// What a worker is at while it looks around.
+#[derive(Clone, Copy)]
+enum At<'a> {
+    /// Nothing is deployed.
+    Nothing,
+    /// A tag runs, and no soak is under way.
+    Rest,
+    /// This soak is under way; nobody but its drive changes it.
+    Soak(&'a SoakId),
+}
+
+impl<'a> At<'a> {
+    fn driven(self) -> Option<&'a SoakId> {
+        match self {
+            At::Soak(driven) => Some(driven),
+            At::Nothing | At::Rest => None,
+        }
+    }
 }
 
 /// What the triggers want to know of earlier soaks.
@@ -125,7 +145,7 @@ impl Worker {
 
     /// Sends what can be sent and ends the landscape's processes.
     async fn end(self) {
-        Notes::end(&self.notes);
+        self.notes.end().await;
         self.outbox.finish().await;
         if let Some((_, local)) = &self.local {
             local.shutdown().await;
@@ -147,13 +167,17 @@ impl Worker {
                 return Ok(());
             }
         };
-        self.look_around(&truth, None)?;
+        // What is deployed ends with the worker: until it deploys again, nothing is there to be observed.
+        let runs = match &self.local {
+            Some((_, local)) => local.current().await.is_some(),
+            None => false,
+        };
+        self.look_around(&truth, if runs { At::Rest } else { At::Nothing })?;
         let (open, now) = (self.installation.store.open_soaks(&truth.landscape.metadata.name)?, Utc::now());
         let freeze = frozen(&truth.landscape.freeze, now);
         let lines = self.installation.store.lines(&truth.landscape.metadata.product)?;
-        let current = deployed(lines.iter().map(|line| &line.soak));
-        let wanted = truth.landscape.policy.min_observation.0;
-        let may_begin = |soak: &Soak| freeze.is_none() && observing(soak, current, wanted, now).is_none();
+        let observed = Observed::of(&truth, if runs { deployed(&lines) } else { None }, now);
+        let may_begin = |soak: &Soak| freeze.is_none() && observed.keeps_back(soak).is_none();
         let mut ready = open.iter().filter(|soak| !waits(soak) || may_begin(soak));
         // A soak that has begun goes on before one that waits.
         let next = ready.clone().find(|s| s.state != State::Requested).or(ready.next());
@@ -173,7 +197,7 @@ impl Worker {
                 self.outbox.nudge();
             }
             (None, Some(freeze)) if !open.is_empty() => self.complain(frozen_text(freeze)),
-            (None, _) => match open.iter().find_map(|soak| observing(soak, current, wanted, now)) {
+            (None, _) => match open.iter().find_map(|soak| observed.keeps_back(soak)) {
                 Some(text) => self.complain(text),
                 None => self.last_error.clear(),
             },
@@ -182,14 +206,15 @@ impl Worker {
     }
 
     /// Tells the gate what there is, and requests or ends what waits.
-    fn look_around(&self, truth: &Truth, driven: Option<&SoakId>) -> anyhow::Result<()> {
+    fn look_around(&self, truth: &Truth, at: At<'_>) -> anyhow::Result<()> {
         let lines = self.installation.store.lines(&truth.landscape.metadata.product)?;
-        self.tell(truth, &lines)?;
-        let current = deployed(lines.iter().map(|line| &line.soak)).map(|(tag, _)| tag);
-        Notes::nudge(&self.notes, truth, current)?;
+        let (current, driven) = (deployed(&lines), at.driven());
+        self.tell(truth, current)?;
+        let tags = if driven.is_some() { Tags::After(current.map(|c| c.tag)) } else { Tags::All };
+        self.notes.nudge(truth, tags)?;
         self.abort_waiting(truth, driven)?;
         let lines = self.installation.store.lines(&truth.landscape.metadata.product)?;
-        self.wish(truth, &lines, driven)?;
+        self.wish(truth, &lines, at)?;
         self.tell_outlook(truth, driven)
     }
 
@@ -226,7 +251,7 @@ impl Worker {
             turn.tick().await;
             self.outbox.nudge();
             let watched = match self.sources.read().await {
-                Ok(truth) => self.look_around(&truth, Some(driven)),
+                Ok(truth) => self.look_around(&truth, At::Soak(driven)),
                 Err(error) => Err(error.into()),
             };
             if let Err(error) = watched {

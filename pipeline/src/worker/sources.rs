@@ -2,6 +2,7 @@
 
 use super::bundle::{Bundle, FOLDERS, PROGRAMME, Texts};
 use super::installation::Installation;
+use super::turns::Turns;
 use crate::changelog::ComponentVersion;
 use crate::documents::landscape::Landscape;
 use crate::documents::product::Versioning;
@@ -14,7 +15,6 @@ use chrono::{DateTime, Utc};
 use semver::Version;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 /// What the repositories say now.
 #[derive(Clone, Debug)]
@@ -83,8 +83,8 @@ pub struct Sources {
     landscape: Mirror,
     branch: String,
     product_branch: String,
-    /// Whoever reads the components' mirrors holds it: two at once would fetch into one mirror.
-    pub components_read: Arc<tokio::sync::Mutex<()>>,
+    /// Whose turn it is to read the components' mirrors: two at once would fetch into one mirror.
+    pub mirrors: Turns,
 }
 
 impl Sources {
@@ -133,7 +133,7 @@ impl Sources {
             landscape,
             branch: installation.settings.landscape.branch.clone(),
             product_branch: installation.settings.product.branch.clone(),
-            components_read: Arc::default(),
+            mirrors: Turns::default(),
         })
     }
 

@@ -28,6 +28,7 @@ pub(crate) async fn product(path: &Path) -> Oid {
 
 pub(crate) fn publication(tag: &str, soak: &str, commit: &Oid) -> Publication {
     let changelog = Changelog {
+        missing: vec![],
         api_version: API_VERSION.into(),
         kind: "Changelog".into(),
         product: "shop".into(),

@@ -116,7 +116,7 @@ fn every_input_of_recorded_evidence_is_needed_beside_a_baseline() {
     ];
     world.push_with("1.0.0", &files);
     let mut up = world.up(&[]).ready();
-    until("the baseline is full", || world.soaks().len() == 5 && world.soaks().iter().all(Soak::ended));
+    until("the baseline is full", || world.store().runs().unwrap().len() == 5 && world.soaks().iter().all(Soak::ended));
     world.push_with("1.0.1", &files);
     let judged = || world.soaks().into_iter().find(|s| s.tag == "v1.0.1" && s.ended());
     until("the second tag is judged", || judged().is_some());
@@ -140,6 +140,7 @@ fn every_input_of_recorded_evidence_is_needed_beside_a_baseline() {
     for (what, take) in TAKEN {
         let mut less: Vec<Evidence> = recorded.baseline.clone();
         less.iter_mut().for_each(take);
+        assert_ne!(less, recorded.baseline, "{what} was there");
         let runs: Vec<&Evidence> = less.iter().collect();
         let judgement = recorded.against(&recorded.candidate, Reference::Runs(&runs));
         assert_ne!(judgement.verdict, Verdict::Pass, "without {what} in the baseline");

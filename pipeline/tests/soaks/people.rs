@@ -3,8 +3,7 @@
 use crate::world::{EXPERIMENT, PROGRAMME, SIGNALS, World, leftovers, soaking, until};
 use nix::sys::signal::Signal;
 use pipeline::git::Oid;
-use pipeline::soak::Outcome;
-use pipeline::soak::State;
+use pipeline::soak::{Outcome, Soak, State};
 use scorer::evidence::Ended;
 use std::net::TcpListener;
 use std::process::Command;
@@ -135,7 +134,7 @@ fn a_tag_that_no_trigger_wants_may_be_staged_by_hand() {
     world.set_landscape("landscape.yaml", |text| text.replace("bump: patch", "bump: major"));
     world.push("1.0.0");
     let mut up = world.up(&[]).ready();
-    until("the first tag was soaked", || world.soaks().iter().any(pipeline::soak::Soak::ended));
+    until("the first tag was soaked", || world.soaks().iter().any(Soak::ended));
     world.push("1.0.1");
     until("its changelog is read", || world.ask("stage", "v1.0.1").0 == 0);
     let (_, body) = world.ask("stage", "v1.0.1");
@@ -158,7 +157,7 @@ fn the_next_tag_waits_until_the_current_one_was_observed() {
     world.set_landscape("landscape.yaml", |text| format!("{text}policy: {{minObservation: 1h}}\n"));
     world.push("1.0.0");
     let mut up = world.up(&[]).ready();
-    until("the first tag was soaked", || world.soaks().iter().any(pipeline::soak::Soak::ended));
+    until("the first tag was soaked", || world.soaks().iter().any(Soak::ended));
     world.push("1.0.1");
     until("it waits", || up.said().contains("v1.0.1 waits: v1.0.0 is observed until"));
     until("the gate says so", || world.ask("stage", "v1.0.1").1["reasons"][0]["code"] == "observing");
@@ -167,5 +166,30 @@ fn the_next_tag_waits_until_the_current_one_was_observed() {
     assert_eq!(waiting(), Some(State::Requested));
     world.set_landscape("landscape.yaml", |text| text.replace("minObservation: 1h", "minObservation: 0s"));
     until("it begins", || waiting().is_some_and(|state| state != State::Requested));
+    assert_eq!(up.interrupt(), 130);
+}
+
+#[test]
+fn while_the_next_tag_waits_the_current_one_is_observed() {
+    let world = World::new();
+    let settings = world.path().join("mettle.yaml");
+    let always = std::fs::read_to_string(&settings).unwrap().replace("idle: rest", "idle: always");
+    std::fs::write(&settings, always).unwrap();
+    world.set_landscape("landscape.yaml", |text| format!("{text}policy: {{minObservation: 1h}}\n"));
+    world.push("1.0.0");
+    let mut up = world.up(&[]).ready();
+    until("the first tag was soaked", || world.soaks().iter().any(Soak::ended));
+    world.push("1.0.1");
+    let of = |tag: &str| world.soaks().into_iter().filter(|s| s.tag == tag).collect::<Vec<_>>();
+    until("the next one is asked for", || !of("v1.0.1").is_empty());
+    let before = of("v1.0.0").len();
+    until("the current one is soaked on", || of("v1.0.0").iter().filter(|s| s.ended()).count() > before);
+    assert_eq!(of("v1.0.1")[0].state, State::Requested);
+    // A person does not wait.
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mettle"));
+    let asked = command.args(["soak", "run", "--wait", "--tag", "v1.0.1", "--dir"]).arg(world.path()).output().unwrap();
+    assert!(asked.status.success() || asked.status.code() == Some(11), "{asked:?}");
+    let person = |s: &Soak| matches!(s.cause, pipeline::soak::record::Cause::Person { .. }) && s.ended();
+    assert!(of("v1.0.1").iter().any(person), "{:?}", of("v1.0.1"));
     assert_eq!(up.interrupt(), 130);
 }

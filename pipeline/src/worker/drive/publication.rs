@@ -76,6 +76,7 @@ impl Drive {
         let programme = self.soak.plan.as_ref().and_then(|p| p.programme_path.clone());
         match (read, &self.bundle) {
             (Ok(()), Some(bundle)) => {
+                let _turn = self.sources.mirrors.hurried().await;
                 publish::changelog(&self.sources, bundle, &self.truth.tags, &self.soak.tag, programme.as_deref()).await
             }
             _ => ProductChangelog::unknown(&self.soak.product, &self.soak.tag),

@@ -2,6 +2,7 @@
 
 use super::Worker;
 use super::ready::{frozen, frozen_text, waits};
+use crate::soak::deployed::deployed;
 use crate::soak::record::{Cause, Subject};
 use crate::soak::{Soak, SoakId, State};
 use crate::store::StoreError;
@@ -127,7 +128,7 @@ impl Worker {
                 read = self.sources.read() => read?,
             };
             let lines = self.installation.store.lines(&truth.landscape.metadata.product)?;
-            self.tell(&truth, &lines)?;
+            self.tell(&truth, deployed(&lines))?;
             let open = self.installation.store.open_soaks(&truth.landscape.metadata.name)?;
             let next = open.into_iter().find(|s| s.state != State::Requested).unwrap_or(soak);
             if let Some(freeze) = frozen(&truth.landscape.freeze, Utc::now()).filter(|_| waits(&next)) {

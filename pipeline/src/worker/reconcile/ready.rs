@@ -2,6 +2,7 @@
 
 use crate::documents::landscape::Freeze;
 use crate::documents::{Complaint, Problem};
+use crate::soak::deployed::Current;
 use crate::soak::record::Cause;
 use crate::soak::{Soak, State};
 use crate::worker::sources::{SourceError, Sources, Truth};
@@ -24,23 +25,34 @@ pub(super) fn frozen_text(window: &Freeze) -> String {
     format!("no soak starts until {}: the landscape is frozen ({})", window.to.format("%F %H:%M UTC"), window.name)
 }
 
-/// Why `soak` may not replace what runs yet, as the gate `stage` says it: `current` is the tag that runs and when its
-/// observation began, `wanted` the least observation. A person who asks for a soak does not wait.
-pub(super) fn observing(
-    soak: &Soak,
-    current: Option<(&str, DateTime<Utc>)>,
+/// What runs, and how long it must be observed before the next tag replaces it, as the gate `stage` has it.
+pub(super) struct Observed<'a> {
+    current: Option<Current<'a>>,
     wanted: Duration,
     now: DateTime<Utc>,
-) -> Option<String> {
-    let (tag, since) = current?;
-    // A span that no calendar holds is never over.
-    let until = TimeDelta::from_std(wanted).ok().and_then(|wanted| since.checked_add_signed(wanted));
-    let over = until.is_some_and(|until| until <= now);
-    if over || tag == soak.tag || matches!(soak.cause, Cause::Person { .. }) {
-        return None;
+}
+
+impl<'a> Observed<'a> {
+    /// `current`: the tag that runs.
+    pub(super) fn of(truth: &Truth, current: Option<Current<'a>>, now: DateTime<Utc>) -> Self {
+        Observed { current, wanted: truth.landscape.policy.min_observation.0, now }
     }
-    let until = until.map_or("for ever".to_owned(), |until| format!("until {}", until.format("%F %H:%M:%S UTC")));
-    Some(format!("{} waits: {tag} is observed {until} (policy.minObservation)", soak.tag))
+
+    /// Why `soak` may not replace what runs yet. A person who asks for a soak does not wait.
+    pub(super) fn keeps_back(&self, soak: &Soak) -> Option<String> {
+        let Current { tag, since, halted } = self.current?;
+        // A span that no calendar holds is never over.
+        let until = TimeDelta::from_std(self.wanted).ok().and_then(|wanted| since.checked_add_signed(wanted));
+        let over = halted || until.is_some_and(|until| until <= self.now);
+        if over || tag == soak.tag || !waits(soak) || matches!(soak.cause, Cause::Person { .. }) {
+            return None;
+        }
+        let until = until.map_or("for ever".to_owned(), |until| format!("until {}", until.format("%F %H:%M:%S UTC")));
+        let next = &soak.tag;
+        Some(format!(
+            "{next} waits: {tag} is observed {until} (policy.minObservation); `mettle soak run --tag {next}` does not wait"
+        ))
+    }
 }
 
 /// What keeps `soak` from being recorded as the landscape says, if anything: there is one interval, the programme's.
@@ -75,14 +87,16 @@ mod tests {
         let (next, asked) =
             (soak(Cause::Trigger { rule: "bump: patch".into() }), soak(Cause::Person { who: "ann".into() }));
         let hour = Duration::from_secs(3600);
-        let of = |tag, soak, wanted, now| observing(soak, Some((tag, minute(10))), wanted, minute(now));
-        let text = of("v1", &next, hour, 69).expect("it waits");
+        let current = |tag, halted| Some(Current { tag, since: minute(10), halted });
+        let of = |current, soak, wanted, now| Observed { current, wanted, now: minute(now) }.keeps_back(soak);
+        let text = of(current("v1", false), &next, hour, 69).expect("it waits");
         assert!(text.contains("v1 is observed until 1970-01-01 01:10:00 UTC"), "{text}");
-        assert_eq!(of("v1", &next, hour, 70), None);
-        assert_eq!(of("v2", &next, hour, 11), None, "it runs itself");
-        assert_eq!(of("v1", &asked, hour, 11), None);
-        assert_eq!(observing(&next, None, hour, minute(11)), None, "nothing runs");
-        assert!(of("v1", &next, Duration::MAX, 70).is_some_and(|text| text.contains("for ever")));
+        assert_eq!(of(current("v1", false), &next, hour, 70), None);
+        assert_eq!(of(current("v1", true), &next, hour, 11), None, "it failed");
+        assert_eq!(of(current("v2", false), &next, hour, 11), None, "it runs itself");
+        assert_eq!(of(current("v1", false), &asked, hour, 11), None);
+        assert_eq!(of(None, &next, hour, 11), None, "nothing runs");
+        assert!(of(current("v1", false), &next, Duration::MAX, 70).is_some_and(|text| text.contains("for ever")));
     }
 
     #[test]

@@ -1,8 +1,7 @@
 //! What every turn tells the gate: the landscape, the tags, what the triggers say about them.
 
 use super::{Known, Worker};
-use crate::soak::deployed::deployed;
-use crate::soak::record::Line;
+use crate::soak::deployed::Current;
 use crate::soak::triggers::{Tag, outlook};
 use crate::soak::{Soak, SoakId};
 use crate::worker::facts;
@@ -11,16 +10,15 @@ use chrono::{DateTime, Utc};
 use gate_api::GateStore;
 use gate_api::facts::{Changelog, GONE, TagFact};
 use gate_api::store::Act;
-use std::sync::{Arc, PoisonError};
+use std::sync::PoisonError;
 
 impl Worker {
     /// Tells the gate about landscape and tags.
-    pub(super) fn tell(&self, truth: &Truth, lines: &[Arc<Line>]) -> anyhow::Result<()> {
+    pub(super) fn tell(&self, truth: &Truth, current: Option<Current<'_>>) -> anyhow::Result<()> {
         let (now, store, gate) = (Utc::now(), &self.installation.store, self.installation.gate.as_ref());
         let product = &truth.landscape.metadata.product;
         self.beat.works_for(product, &truth.landscape.metadata.name);
-        let soaks = lines.iter().map(|line| &line.soak);
-        facts::put_landscape(gate, &truth.landscape, deployed(soaks), now)?;
+        facts::put_landscape(gate, &truth.landscape, current, now)?;
         let mut first = store.tags(product)?;
         for seen in &truth.tags {
             let first = match first.remove(&seen.tag.name) {

@@ -1,9 +1,10 @@
 //! Which soaks a turn requests, supersedes or ends before they begin.
 
-use super::ready::waits;
-use super::{Known, Worker, abort_mark};
+use super::ready::{Observed, waits};
+use super::{At, Known, Worker, abort_mark};
 use crate::documents::settings::Idle;
 use crate::soak::baseline::RUNS;
+use crate::soak::deployed::deployed;
 use crate::soak::idle::{Past, soak_again};
 use crate::soak::record::{Cause, Line, Subject};
 use crate::soak::triggers::{Tag, Wish, wishes};
@@ -17,10 +18,9 @@ use std::sync::Arc;
 const CLOCK_MARK: &str = "clock-triggers";
 
 impl Worker {
-    /// Requests soaks by trigger, supersedes what waits, and soaks the current tag again while idle. `driven`: the soak
-    /// that is under way, which nobody but its drive changes.
-    pub(super) fn wish(&self, truth: &Truth, lines: &[Arc<Line>], driven: Option<&SoakId>) -> anyhow::Result<()> {
-        let (now, store) = (Utc::now(), &self.installation.store);
+    /// Requests soaks by trigger, supersedes what waits, and soaks the current tag again while idle.
+    pub(super) fn wish(&self, truth: &Truth, lines: &[Arc<Line>], at: At<'_>) -> anyhow::Result<()> {
+        let (now, store, driven) = (Utc::now(), &self.installation.store, at.driven());
         let last_check: DateTime<Utc> = store.mark(CLOCK_MARK)?.and_then(|t| t.parse().ok()).unwrap_or(now);
         let first = store.tags(&truth.landscape.metadata.product)?;
         // A tag that moved is never released: nothing is soaked for it, and nothing makes room for it.
@@ -37,8 +37,12 @@ impl Worker {
         }
         // After the requests, so that a kill in between asks for them again; never back, whatever the clock does.
         store.set_mark(CLOCK_MARK, &now.max(last_check).to_rfc3339())?;
+        // While the next tag waits out the observation of the current one, that one is observed.
+        let observed = Observed::of(truth, if matches!(at, At::Nothing) { None } else { deployed(lines) }, now);
+        let here = |line: &&Arc<Line>| observed.keeps_back(&line.soak).is_none();
+        let lines: Vec<Arc<Line>> = lines.iter().filter(here).cloned().collect();
         let busy = lines.iter().any(|line| !line.soak.ended());
-        if nothing_wished && !busy { self.idle(truth, &tags, lines) } else { Ok(()) }
+        if nothing_wished && !busy { self.idle(truth, &tags, &lines) } else { Ok(()) }
     }
 
     fn idle(&self, truth: &Truth, tags: &[Tag], lines: &[Arc<Line>]) -> anyhow::Result<()> {
