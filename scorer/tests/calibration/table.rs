@@ -4,7 +4,10 @@ use crate::cells::{Promise, Rate};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
+
+/// Head of a table.
+const TABLE: &str = "| cell | event | measured | promise | limit | reference | trials |\n";
 
 /// Themes run as tests of their own, in any order: one writes at a time.
 static WRITING: Mutex<()> = Mutex::new(());
@@ -13,7 +16,7 @@ static WRITING: Mutex<()> = Mutex::new(());
 /// stay as they are, so that a long measurement can be made in parts; those of another method go.
 pub(crate) fn add(theme: &'static str, rates: &[Rate]) {
     let Some(path) = std::env::var_os("METTLE_TABLE") else { return };
-    let _alone = WRITING.lock().expect("nothing panics while the table is written");
+    let _alone = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
     let mut themes = themes_in(&std::fs::read_to_string(Path::new(&path)).unwrap_or_default());
     themes.insert(theme.to_owned(), body(rates));
     std::fs::write(&path, text(&themes)).expect("METTLE_TABLE names a writable file");
@@ -28,7 +31,7 @@ fn text(themes: &BTreeMap<String, String>) -> String {
     out.push_str(
         "\nMeasured by `./dev bench --calibrate`; the cells are in `scorer/tests/calibration/`, their seeds are their names.\n\
          Rates in percent. *Limit*: the promise, widened by the 99.9 % binomial limit of the repetitions; the test fails\n\
-         beyond it. *Reference*: rate of the NumPy oracle of `mettle-1` on its own seeds (200 to 400 repetitions), where it\n\
+         beyond it; of a missed promise, the rate that it may not exceed. *Reference*: rate of the NumPy oracle of `mettle-1` on its own seeds (200 to 400 repetitions), where it\n\
          has one. **Missed** promises are listed with their reason below their theme. *Trials* are the repetitions, times the\n\
          metrics that a repetition asks about.\n",
     );
@@ -43,7 +46,9 @@ fn themes_in(text: &str) -> BTreeMap<String, String> {
     let Some(rest) = text.strip_prefix(&head()) else { return BTreeMap::new() };
     let mut themes = BTreeMap::new();
     for part in rest.split("\n## ").skip(1) {
-        if let Some((theme, body)) = part.split_once("\n\n") {
+        if let Some((theme, body)) = part.split_once("\n\n")
+            && body.starts_with(TABLE)
+        {
             themes.insert(theme.to_owned(), body.to_owned());
         }
     }
@@ -51,8 +56,7 @@ fn themes_in(text: &str) -> BTreeMap<String, String> {
 }
 
 fn body(rates: &[Rate]) -> String {
-    let mut out = "| cell | event | measured | promise | limit | reference | trials |\n|---|---|--:|--:|--:|--:|--:|\n"
-        .to_owned();
+    let mut out = format!("{TABLE}|---|---|--:|--:|--:|--:|--:|\n");
     let mut missed = String::new();
     for rate in rates {
         let _ = writeln!(
@@ -97,10 +101,12 @@ fn promise(rate: &Rate) -> String {
 #[test]
 fn a_theme_takes_the_place_of_its_earlier_measurement() {
     let made = |pairs: &[(&str, &str)]| pairs.iter().map(|(t, b)| ((*t).to_owned(), (*b).to_owned())).collect();
-    let before: BTreeMap<String, String> = made(&[("a", "| x |\n\n- Missed: y\n"), ("b", "| old |\n")]);
-    assert_eq!(themes_in(&text(&before)), before);
+    let body = |row: &str| format!("{TABLE}{row}");
+    let before: BTreeMap<String, String> = made(&[("a", &body("| x |\n\n- Missed: y\n")), ("b", &body("| old |\n"))]);
+    assert_eq!(themes_in(&(text(&before) + "\n## No theme\n\n- words\n")), before);
     assert_eq!(themes_in(&text(&before).replace(scorer::METHOD, "another")), BTreeMap::new());
     let mut after = themes_in(&text(&before));
-    after.insert("b".to_owned(), "| new |\n".to_owned());
-    assert!(text(&after).contains("## a\n\n| x |\n\n- Missed: y\n\n## b\n\n| new |\n"));
+    after.insert("b".to_owned(), body("| new |\n"));
+    assert!(text(&after).contains("| x |\n\n- Missed: y\n\n## b\n\n"));
+    assert!(text(&after).ends_with("| new |\n") && !text(&after).contains("| old |"));
 }
