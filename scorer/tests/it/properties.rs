@@ -7,8 +7,11 @@ use scorer::policy::Policy;
 use scorer::signal::Worse;
 use scorer::verdict::Verdict;
 
-const SAMPLES: usize = 60;
+/// Enough for every feature.
+const SAMPLES: usize = 130;
 const RUNS: usize = 4;
+/// Place, in every four metrics, of the one that is a share.
+const SHARE: usize = 3;
 
 /// Values of one metric: baseline runs, then the candidate.
 type Raw = Vec<Vec<f64>>;
@@ -35,6 +38,22 @@ const PLAIN: Told = Told { unit: 1.0, offset: 0.0, by: 5.0 };
 
 fn metric(i: usize, raw: &Raw, told: Told) -> Metric {
     let values = |r: &Vec<f64>| Samples::Values(r.iter().map(|v| v * told.unit + told.offset).collect());
+    // Of a hundred requests, those that are slower than most: a count has no other unit and no other zero.
+    let events = |r: &Vec<f64>| Samples::Events {
+        events: r.iter().map(|v| (v - 95.0).clamp(0.0, 100.0).round()).collect(),
+        total: vec![100.0; r.len()],
+    };
+    if i % 4 == SHARE {
+        return Metric {
+            kind: Kind::Share,
+            worse: Worse::Up,
+            baselines: raw[..RUNS].iter().map(events).collect(),
+            candidate: events(&raw[RUNS]),
+            by: Some(told.by / 100.0),
+            name: format!("m{i}"),
+            ..metric(0, raw, told)
+        };
+    }
     Metric {
         name: format!("m{i}"),
         kind: if i.is_multiple_of(2) { Kind::Gauge } else { Kind::Rate },
@@ -64,15 +83,33 @@ fn judged(gate: &[Metric]) -> Numbers {
     })
 }
 
-fn candidate(m: &mut Metric) -> &mut Vec<f64> {
+/// Makes every sample of the candidate worse; of a share, at most all events are bad.
+fn worsen(m: &mut Metric, by: f64) {
+    let sign = if m.worse == Worse::Down { -1.0 } else { 1.0 };
     match &mut m.candidate {
-        Samples::Values(v) => v,
-        Samples::Events { .. } => panic!("only gauges and rates are generated"),
+        Samples::Values(values) => values.iter_mut().for_each(|v| *v += sign * by),
+        Samples::Events { events, total } => {
+            events.iter_mut().zip(total).for_each(|(e, t)| *e = (*e + by.round()).min(*t));
+        }
     }
 }
 
-fn close(a: f64, b: f64) -> bool {
-    (a - b).abs() <= 1e-9 * a.abs().max(b.abs())
+/// Takes the candidate's samples from `kept` on away: absent, or not there at all.
+fn without(m: &Metric, kept: usize, absent: bool) -> Metric {
+    let mut less = m.clone();
+    let take = |values: &mut Vec<f64>| if absent { values[kept..].fill(f64::NAN) } else { values.truncate(kept) };
+    match &mut less.candidate {
+        Samples::Values(values) => take(values),
+        Samples::Events { events, total } => {
+            take(events);
+            take(total);
+        }
+    }
+    less
+}
+
+fn close(a: f64, b: f64, tolerance: f64) -> bool {
+    (a - b).abs() <= tolerance * a.abs().max(b.abs())
 }
 
 proptest! {
@@ -83,8 +120,7 @@ proptest! {
         let mut last: Option<Numbers> = None;
         for constant in [0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 1000.0] {
             let mut tag = metrics(&raws, PLAIN);
-            let sign = if tag[which].worse == Worse::Down { -1.0 } else { 1.0 };
-            candidate(&mut tag[which]).iter_mut().for_each(|v| *v += sign * constant);
+            worsen(&mut tag[which], constant);
             let now = judged(&tag);
             if let Some(before) = &last {
                 let (a, b) = (&before.metrics[which], &now.metrics[which]);
@@ -105,9 +141,17 @@ proptest! {
         let plain = metrics(&raws, PLAIN);
         let want = judged(&plain);
         let reversed: Vec<Metric> = plain.into_iter().rev().collect();
-        let unit = judged(&metrics(&raws, Told { unit: 2.0_f64.powi(exponent), ..PLAIN }));
-        let offset = judged(&metrics(&raws, Told { offset: 512.0, ..PLAIN }));
-        for (how, got) in [("order", judged(&reversed)), ("unit", unit), ("offset", offset)] {
+        let told = |unit: f64, offset: f64| judged(&metrics(&raws, Told { unit, offset, ..PLAIN }));
+        // Powers of two change no digit; other units and zeros do, in the last places.
+        let ways = [
+            ("order", judged(&reversed), 1e-9),
+            ("unit", told(2.0_f64.powi(exponent), 0.0), 1e-9),
+            ("offset", told(1.0, 512.0), 1e-9),
+            ("another unit and zero", told(7.3, 500.0), 1e-6),
+            ("milliseconds for seconds", told(1000.0, 0.0), 1e-6),
+        ];
+        for (how, got, tolerance) in ways {
+            let close = |a, b| close(a, b, tolerance);
             prop_assert!(close(got.tag_p, want.tag_p), "{how}: tag p {} and {}", got.tag_p, want.tag_p);
             prop_assert!(close(got.scores.score_low, want.scores.score_low), "{how}: score_low");
             prop_assert_eq!(got.verdict, want.verdict);
@@ -119,16 +163,15 @@ proptest! {
     }
 
     #[test]
-    fn removing_never_passes(raws in raws(4), which in 0..4_usize, kept in 0..45_usize) {
+    fn removing_never_passes(raws in raws(4), which in 0..4_usize, kept in 0..100_usize) {
         // A margin wide enough that the whole tag passes: only the removal can be the reason.
         let whole = metrics(&raws, Told { by: 40.0, ..PLAIN });
         prop_assert_eq!(judged(&whole).verdict, Verdict::Pass);
-        let mut short = whole.clone();
-        candidate(&mut short[which])[kept..].fill(f64::NAN);
-        prop_assert_ne!(judged(&short).verdict, Verdict::Pass);
-        let mut cut = whole.clone();
-        candidate(&mut cut[which]).truncate(kept);
-        prop_assert_ne!(judged(&cut).verdict, Verdict::Pass);
+        for absent in [true, false] {
+            let mut less = whole.clone();
+            less[which] = without(&whole[which], kept, absent);
+            prop_assert_ne!(judged(&less).verdict, Verdict::Pass);
+        }
         let mut alone = whole.clone();
         alone[which].baselines.clear();
         prop_assert_ne!(judged(&alone).verdict, Verdict::Pass);
