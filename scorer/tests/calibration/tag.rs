@@ -81,7 +81,7 @@ fn g3_two_bad_metrics_of_twenty() {
     let cells = [
         cell(scene(0.0, 1.0), 0.25, [shown(five, 0.97), shown(one, 0.85)]),
         cell(scene(0.3, 1.0), 0.25, [shown(five, 0.18), shown(one, 0.075)]),
-        cell(scene(0.3, 2.0), 0.5, [shown(five, 0.88), Event::new(one, Promise::AtLeast(0.55)).like(0.65)]),
+        cell(scene(0.3, 2.0), 1.0, [shown(five, 0.88), Event::new(one, Promise::AtLeast(0.55)).like(0.65)]),
         cell(scene(0.3, 3.0), 0.25, [shown(five, 1.0), shown(one, 0.99)]),
     ];
     hold("G3: two bad metrics of twenty, 1 h", &cells);
