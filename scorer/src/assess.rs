@@ -181,7 +181,7 @@ fn by_baseline(input: &Assessment<'_>, facts: Facts<'_>) -> Judgement {
     let mut judgement = empty(input, verdict, Basis::Baseline);
     fill(&mut judgement, &reading, &judged, &facts);
     judgement.extra_samples = extra(input, &judged, &facts, verdict);
-    let weighed = reasons(input, &reading, &judged, verdict);
+    let weighed = reasons(input, &reading, &judged, verdict, rules.len());
     judgement.missing = missing(input, &judged, verdict);
     let contexts: Vec<_> = facts.runs.iter().map(|run| &run.context).collect();
     let suspects = changed(&input.candidate.context, &contexts);

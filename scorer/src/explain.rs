@@ -21,6 +21,17 @@ const EARLY: usize = 20;
 /// Soaks of which one false alarm is the rarest that is told: the rates are measured by repetitions of that order.
 const RAREST: f64 = 10_000.0;
 
+/// What a metric that got worse has to do with the verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// The statistics failed nothing: the tag is no fail, or a hard rule failed it.
+    Noted,
+    /// The statistics failed the tag, by this metric among others.
+    Adds,
+    /// Nothing but the statistics failed the tag, and without this metric they would not have.
+    Decides,
+}
+
 /// A metric that was judged, with its numbers.
 pub(crate) struct Judged<'p, 'a> {
     pub(crate) pair: &'p Pair<'a>,
@@ -136,11 +147,14 @@ impl Judged<'_, '_> {
         }
     }
 
-    /// The metric got worse than its baseline. `level`: p from which the tag fails at this look.
-    pub(crate) fn got_worse(&self, look: usize, severity: ReasonSeverity, level: f64) -> Reason {
+    /// The metric got worse than its baseline.
+    pub(crate) fn got_worse(&self, look: usize, part: Part) -> Reason {
         let (observed, wanted) = self.effect_and_margin();
-        let alone = severity == ReasonSeverity::Error && self.reading.tag_p_without.is_some_and(|p| p > level);
-        let alone = if alone { " Without this metric the tag would not have failed." } else { "" };
+        let (severity, alone) = match part {
+            Part::Noted => (ReasonSeverity::Warn, ""),
+            Part::Adds => (ReasonSeverity::Error, ""),
+            Part::Decides => (ReasonSeverity::Error, " Without this metric the tag would not have failed."),
+        };
         let text = format!("{}.{}{alone}", self.sentence(look), self.how(look));
         about(reason("worse_than_baseline", severity, text, &observed, &wanted), self.pair)
     }

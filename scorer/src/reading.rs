@@ -12,6 +12,8 @@ use crate::verdict::Verdict;
 pub(crate) struct Reading {
     pub(crate) level: f64,
     pub(crate) tag_p: f64,
+    /// Whether the statistics fail the tag, whatever hard rules do.
+    pub(crate) shown_worse: bool,
     pub(crate) outcome: Shown,
     pub(crate) score: f64,
     pub(crate) low: f64,
@@ -84,6 +86,7 @@ pub(crate) fn read(question: &Question<'_>) -> Reading {
     Reading {
         level: numbers.level,
         tag_p: numbers.tag_p,
+        shown_worse: numbers.tag_p <= numbers.level && !numbers.warn,
         outcome,
         score: numbers.scores.score,
         low: numbers.scores.score_low,

@@ -2,7 +2,7 @@
 
 use crate::assess::{Assessment, PROVISIONAL_BELOW, WORSE_RATE};
 use crate::comparable::load_was_late;
-use crate::explain::{DECIDED, Judged, Weighed, odds, resilience};
+use crate::explain::{DECIDED, Judged, Part, Weighed, odds, resilience};
 use crate::gaps;
 use crate::quantity::digits;
 use crate::reading::{Reading, Shown};
@@ -28,26 +28,28 @@ pub(crate) fn decades(p: f64) -> f64 {
     -p.max(1e-300).log10()
 }
 
-/// Everything that the numbers give as a reason.
+/// Everything that the numbers give as a reason. `rules`: how many hard rules are broken.
 pub(crate) fn reasons(
     input: &Assessment<'_>,
     reading: &Reading,
     judged: &[Judged<'_, '_>],
     verdict: Verdict,
+    rules: usize,
 ) -> Vec<Weighed> {
     let late = load_was_late(&input.candidate.context);
-    let may_fail = verdict == Verdict::Fail && !late;
-    let severity = if may_fail { ReasonSeverity::Error } else { ReasonSeverity::Warn };
-    let got_worse = |j: &Judged<'_, '_>| Weighed {
-        reason: j.got_worse(input.look, severity, reading.level),
-        weight: decades(j.p()),
+    let by_numbers = verdict == Verdict::Fail && !late && reading.shown_worse;
+    let part = |j: &Judged<'_, '_>| match j.reading.tag_p_without {
+        _ if !by_numbers => Part::Noted,
+        Some(without) if rules == 0 && without > reading.level => Part::Decides,
+        _ => Part::Adds,
     };
+    let got_worse = |j: &Judged<'_, '_>| Weighed { reason: j.got_worse(input.look, part(j)), weight: decades(j.p()) };
     let mut found: Vec<Weighed> = judged.iter().filter(|j| j.worse).map(got_worse).collect();
-    if may_fail && reading.tag_p <= reading.level && found.is_empty() {
+    if by_numbers && found.is_empty() {
         // The tag failed by many small changes: name the largest of them.
         found.extend(judged.iter().min_by(|a, b| a.p().total_cmp(&b.p())).map(got_worse));
     }
-    if may_fail && reading.tag_p <= reading.level {
+    if by_numbers {
         found.push(Weighed { reason: odds(reading.tag_p), weight: 0.0 });
     }
     if verdict == Verdict::Insufficient {

@@ -4,6 +4,7 @@ mod assess;
 mod changed;
 mod exact;
 mod exact_values;
+mod explained;
 mod forming;
 mod histograms;
 mod hostile;
