@@ -88,23 +88,43 @@ impl Judged<'_, '_> {
         let runs: Vec<f64> =
             pair.comparable().map(|(_, m)| mean_level(&m.samples, look)).filter(|v| v.is_finite()).collect();
         let before = runs.iter().sum::<f64>() / runs.len() as f64;
-        // Degradation is positive in the judge; people read the change of the number itself.
-        let sign = if pair.candidate.as_ref().is_some_and(|m| m.worse == Worse::Down) { -1.0 } else { 1.0 };
         format!(
             "{}: {}{}, {} before{}; allowed {}",
             pair.name,
             unit.level(now),
             self.what(),
             unit.level(before),
-            self.effect(sign, now - before),
-            pair.effect_unit().difference(sign * self.reading.margin),
+            self.effect(now - before),
+            self.size(self.reading.margin),
         )
+    }
+
+    fn worse(&self) -> Worse {
+        self.pair.candidate.as_ref().map_or(Worse::Up, |metric| metric.worse)
+    }
+
+    /// Degradation is positive in the judge; people read the change of the number itself.
+    fn sign(&self) -> f64 {
+        if self.worse() == Worse::Down { -1.0 } else { 1.0 }
+    }
+
+    /// A degradation as the change of the number itself.
+    fn difference(&self, degradation: f64) -> String {
+        self.pair.effect_unit().difference(self.sign() * degradation)
+    }
+
+    /// How large a degradation is allowed, or is found: of either direction where both are worse.
+    fn size(&self, degradation: f64) -> String {
+        match self.worse() {
+            Worse::Up | Worse::Down => self.difference(degradation),
+            Worse::Either => format!("{} either way", self.pair.effect_unit().size(degradation)),
+        }
     }
 
     /// ` (+3.7 pp, limits +2.9 pp to +4.5 pp)`; of a distribution what the difference is of as well. `seen`: what a
     /// reader finds by subtraction.
-    fn effect(&self, sign: f64, seen: f64) -> String {
-        let unit = self.pair.effect_unit();
+    fn effect(&self, seen: f64) -> String {
+        let (unit, sign) = (self.pair.effect_unit(), self.sign());
         let Some(effect) = self.reading.effect else { return String::new() };
         let (mut told, mut limits) = (sign * effect, String::new());
         if let Some((low, high)) = self.reading.limits.filter(|(low, high)| low.is_finite() && high.is_finite()) {
@@ -173,7 +193,8 @@ impl Judged<'_, '_> {
         match change.shape {
             Shape::Level | Shape::Events => began,
             Shape::Growth => {
-                format!(" It grows, by {} over the programme.", self.pair.effect_unit().difference(self.reading.rise))
+                let way = if self.sign() * self.reading.rise < 0.0 { "falls steadily" } else { "grows" };
+                format!(" It {way}, by {} over the programme.", self.difference(self.reading.rise))
             }
             Shape::Tail => " Most samples are as before; a few are far off.".to_owned(),
             Shape::Spread => " It varies more than before.".to_owned(),
@@ -194,17 +215,14 @@ impl Judged<'_, '_> {
             ("score_below", format!("{sentence}. Its score is at least {observed}, {wanted} is needed."))
         };
         let finds = self.reading.smallest_change.map_or_else(String::new, |change| {
-            format!(
-                " A soak of this length finds a change of {} in 8 of 10 cases.",
-                self.pair.effect_unit().difference(change)
-            )
+            format!(" A soak of this length finds a change of {} in 8 of 10 cases.", self.size(change))
         });
         about(reason(code, ReasonSeverity::Error, format!("{text}{finds}"), &observed, &wanted), self.pair)
     }
 
     /// Whether even the limit of the effect that is nearer to none is more than what is allowed.
     fn surely_beyond(&self) -> bool {
-        let either = self.pair.candidate.as_ref().is_some_and(|m| m.worse == Worse::Either);
+        let either = self.worse() == Worse::Either;
         let margin = self.reading.margin;
         self.reading.limits.is_some_and(|(low, high)| low > margin || either && high < -margin)
     }
@@ -224,9 +242,9 @@ impl Judged<'_, '_> {
     }
 
     fn effect_and_margin(&self) -> (String, String) {
-        let unit = self.pair.effect_unit();
-        let effect = self.reading.effect.map_or("unknown".to_owned(), |e| unit.difference(e));
-        (effect, format!("at most {}", unit.difference(self.reading.margin)))
+        let effect = self.reading.effect.map_or("unknown".to_owned(), |effect| self.difference(effect));
+        let least = if self.worse() == Worse::Down { "at least" } else { "at most" };
+        (effect, format!("{least} {}", self.size(self.reading.margin)))
     }
 }
 

@@ -71,11 +71,15 @@ impl Unit {
         if !value.is_finite() {
             return "unknown".to_owned();
         }
-        let size = match self {
-            Unit::Share => format!("{} pp", digits(value.abs() * 100.0)),
+        format!("{}{}", if value < 0.0 { "-" } else { "+" }, self.size(value))
+    }
+
+    /// A difference without its sign: `3.7 pp`, `0.4 MB`.
+    pub fn size(self, value: f64) -> String {
+        match self {
+            Unit::Share if value.is_finite() => format!("{} pp", digits(value.abs() * 100.0)),
             other => other.level(value.abs()),
-        };
-        format!("{}{size}", if value < 0.0 { "-" } else { "+" })
+        }
     }
 }
 

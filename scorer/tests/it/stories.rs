@@ -1,4 +1,4 @@
-//! Ten stories and what is told of them: a developer who knows no statistics should recognise each.
+//! Stories and what is told of them: a developer who knows no statistics should recognise each.
 
 use crate::noise::uniform;
 use scorer::assess::{Assessment, Ended, Reference, assess, due_look};
@@ -20,7 +20,7 @@ fn noise(seed: u64, i: i64) -> f64 {
     (0..12).map(|k| uniform(seed, (i as u64) * 12 + k)).sum::<f64>() - 6.0
 }
 
-/// A run: latency of three pods, memory, restarts; `touch` changes the values of the candidate.
+/// A run: latency of three pods, memory, restarts, requests; `touch` changes the values of the candidate.
 fn run(tag: &str, seed: u64, touch: impl Fn(&str, f64, i64) -> f64) -> Evidence {
     let mut evidence = Evidence::default();
     evidence.subject.tag = tag.into();
@@ -52,6 +52,13 @@ fn run(tag: &str, seed: u64, touch: impl Fn(&str, f64, i64) -> f64) -> Evidence 
     }
     add("memory_bytes", "a", 2e8, 2e6);
     add("restarts_total", "a", 0.0, 0.0);
+    add("requests_total", "a", 100.0, 2.0);
+    let requests = evidence.series.last_mut().expect("it was just added");
+    let mut served = 0.0;
+    for value in &mut requests.values {
+        served += *value * INTERVAL_MS as f64 / 1000.0;
+        *value = served;
+    }
     evidence
 }
 
@@ -73,17 +80,29 @@ fn signals() -> Vec<Signal> {
         signal("latency_seconds", "10ms", None, gauge),
         signal("memory_bytes", "10MB", Some("10MB"), gauge),
         signal("restarts_total", "0.1", None, |series, group_by| Form::Count { series, group_by }),
+        Signal {
+            worse: Worse::Down,
+            ..signal("requests_total", "2", None, |series, group_by| Form::Rate { series, per: None, group_by })
+        },
     ]
 }
 
-fn judged(candidate: &Evidence, usual: Touch) -> Judgement {
+/// Signals that a story is told by: requests only where it is about them, memory that must not shrink either.
+fn signals_of(story: &str) -> Vec<Signal> {
+    let mut signals = signals();
+    signals.retain(|s| s.name != "requests_total" || story.starts_with("throughput"));
+    signals.iter_mut().filter(|s| s.name == "memory_bytes" && story == SHRINKS).for_each(|s| s.worse = Worse::Either);
+    signals
+}
+
+fn judged(candidate: &Evidence, usual: Touch, signals: &[Signal]) -> Judgement {
     let runs: Vec<Evidence> = (1..=RUNS).map(|seed| run("v1.0.0", seed, usual)).collect();
     let runs: Vec<&Evidence> = runs.iter().collect();
     let policy = Policy::new(SAMPLES as usize, SAMPLES as usize);
     assess(&Assessment {
         candidate,
         reference: Reference::Runs(&runs),
-        signals: &signals(),
+        signals,
         policy: &policy,
         look: due_look(&policy, SAMPLES as usize).expect("the programme is over"),
         ended: Ended::Programme,
@@ -93,8 +112,8 @@ fn judged(candidate: &Evidence, usual: Touch) -> Judgement {
 }
 
 /// Verdict and reasons, as people read them.
-fn told(candidate: &Evidence, usual: Touch) -> String {
-    let judgement = judged(candidate, usual);
+fn told(story: &str, candidate: &Evidence, usual: Touch) -> String {
+    let judgement = judged(candidate, usual, &signals_of(story));
     let mut text = format!("{:?}\n", judgement.verdict).to_lowercase();
     for reason in &judgement.reasons {
         let mark = if reason.severity == ReasonSeverity::Error { "-" } else { "~" };
@@ -116,7 +135,10 @@ fn only(metric: &str, name: &str, value: f64, other: f64) -> f64 {
     if name.starts_with(metric) { other } else { value }
 }
 
-const STORIES: [Story; 9] = [
+/// The story of a change that is worse although the number falls, because any change is.
+const SHRINKS: &str = "memory shrinks, any change is worse";
+
+const STORIES: [Story; 12] = [
     ("slow leak", |m, v, i| only("memory", m, v, v + 3e7 * i as f64 / 240.0)),
     ("spike", |m, v, i| only("latency", m, v, v + if (150..156).contains(&i) { 0.25 } else { 0.0 })),
     ("one pod bad", |m, v, _| only("latency_secondsb", m, v, v + 0.03)),
@@ -124,6 +146,9 @@ const STORIES: [Story; 9] = [
     ("tail only", |m, v, i| only("latency", m, v, if i * 7 % 17 == 0 { v + 0.1 } else { v })),
     ("ramp", |m, v, i| only("latency", m, v, v + 0.06 * i as f64 / 240.0)),
     ("restart loop", |m, v, i| only("restarts", m, v, (i / 2) as f64)),
+    ("throughput falls", |m, v, i| only("requests", m, v, if i < 120 { v } else { v - 5.0 })),
+    ("throughput falls steadily", |m, v, i| only("requests", m, v, v - 10.0 * i as f64 / 240.0)),
+    (SHRINKS, |m, v, i| only("memory", m, v, v - 3e7 * i as f64 / 240.0)),
     ("season", season),
     ("nothing at all", |_, v, _| v),
 ];
@@ -135,11 +160,11 @@ fn stories_are_told_as_they_are() {
         // A season is in every run.
         let usual: Touch = if name == "season" { season } else { |_, value, _| value };
         let candidate = run("v1.1.0", 77, touch);
-        let _ = writeln!(text, "== {name}\n{}", told(&candidate, usual));
+        let _ = writeln!(text, "== {name}\n{}", told(name, &candidate, usual));
     }
     let mut loaded = run("v1.1.0", 77, |_, value, _| value);
     loaded.context.load_per_s = Some(260.0);
-    let _ = writeln!(text, "== load differed\n{}", told(&loaded, |_, value, _| value));
+    let _ = writeln!(text, "== load differed\n{}", told("load differed", &loaded, |_, value, _| value));
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/stories.txt");
     if std::env::var_os("UPDATE").is_some() {
         std::fs::write(path, &text).expect("the golden file can be written");
