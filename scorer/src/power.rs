@@ -1,6 +1,6 @@
 //! The smallest change that a soak finds: what a person chooses a soak's length by, before it runs.
 
-use crate::channels::{Deflation, replayed};
+use crate::channels::{Deflation, FEWEST_RUNS, replayed};
 use crate::counts::fail_p;
 use crate::features::Feature;
 use crate::judge::{JudgeInput, Numbers, judge};
@@ -105,10 +105,12 @@ fn judged(gate: &[Metric], watch: &[Metric], policy: &Policy, look: usize) -> Nu
     judge(&JudgeInput { gate, watch, policy: &policy, look, resilience: None, hard_rules: &[] })
 }
 
-/// The smallest change that this very judgement would have found of one metric; `None` between looks or without noise.
+/// The smallest change that this very judgement would have found of one metric; `None` between looks, without noise, and
+/// with too few runs for any fail.
 pub(crate) fn found_here(numbers: &Numbers, gates: usize, metric: usize, worse: Worse) -> Option<f64> {
     let own = &numbers.metrics[metric];
-    if own.counts || numbers.level <= 0.0 {
+    let runs = numbers.metrics.iter().map(|m| m.runs).max().unwrap_or(0);
+    if own.counts || numbers.level <= 0.0 || runs < FEWEST_RUNS {
         return None;
     }
     let p = Families { gates, numbers }.needed_p(metric, numbers.level);

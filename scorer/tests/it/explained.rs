@@ -48,3 +48,17 @@ fn a_metric_that_failed_the_tag_is_told_apart_from_one_that_did_it_alone() {
     case.candidate.findings = vec![critical()];
     assert_eq!(told(&case), (ReasonSeverity::Error, false));
 }
+
+#[test]
+fn too_few_runs_find_no_change_however_large() {
+    let mut case = Case { candidate: soak("v2", 9, 0.047), ..case() };
+    let found = |case: &Case| {
+        let judgement = judged(case);
+        assert_eq!(judgement.verdict, Verdict::Insufficient, "{judgement:#?}");
+        let told = judgement.reasons.iter().any(|r| r.text.contains("A soak of this length finds a change of"));
+        (told, judgement.metrics.iter().any(|m| m.smallest_change.is_some()))
+    };
+    assert_eq!(found(&case), (true, true));
+    case.runs.truncate(2);
+    assert_eq!(found(&case), (false, false));
+}
