@@ -33,17 +33,24 @@ pub(crate) struct Event {
     pub(crate) promise: Promise,
     /// Rate of the reference implementation, where it was measured.
     pub(crate) reference: Option<f64>,
+    /// The event of the cell that the rate is a share of; `None`: of all trials.
+    pub(crate) among: Option<usize>,
 }
 
 impl Event {
     /// An event with a promise.
     pub(crate) fn new(label: &'static str, promise: Promise) -> Event {
-        Event { label, promise, reference: None }
+        Event { label, promise, reference: None, among: None }
     }
 
     /// The same with the rate that the reference had.
     pub(crate) fn like(self, reference: f64) -> Event {
         Event { reference: Some(reference), ..self }
+    }
+
+    /// The same as a share of the trials in which another event of the cell happened, given by its place.
+    pub(crate) fn among(self, other: usize) -> Event {
+        Event { among: Some(other), ..self }
     }
 }
 
@@ -171,13 +178,14 @@ fn measure(cells: &[Cell]) -> Vec<Rate> {
     });
     let totals = totals.into_inner().expect("no worker panicked");
     let rates = cells.iter().zip(totals).flat_map(|(cell, hits)| {
-        let rate = |(event, hits): (&Event, usize)| Rate {
+        let all = cell.rounds() * cell.trials;
+        let rate = |(event, own): (&Event, &usize)| Rate {
             cell: cell.name.clone(),
             event: *event,
-            hits,
-            trials: cell.rounds() * cell.trials,
+            hits: *own,
+            trials: event.among.map_or(all, |other| hits[other]),
         };
-        cell.events.iter().zip(hits).map(rate).collect::<Vec<_>>()
+        cell.events.iter().zip(&hits).map(rate).collect::<Vec<_>>()
     });
     rates.collect()
 }
