@@ -9,22 +9,30 @@ use crate::trial::{Size, TAG, alone, metric};
 /// their share looks like, and its distribution is skewed, so the tail feature speaks too early.
 const CLUSTERED: &str = "The tail feature: far samples come in clusters, and their share is skewed.";
 
-/// What is promised of the shift at a rate; shapes with clustered far samples miss it.
-fn shift(shape: Shape, promised: f64) -> Promise {
-    match shape {
-        Shape::Bursts => Promise::Missed { promised, at_most: promised + 0.02, why: CLUSTERED },
-        Shape::Leak => Promise::Missed { promised, at_most: promised + 0.01, why: CLUSTERED },
-        _ => Promise::AtMost(promised),
+/// Shift p that may be seen how often: p <= .05 and p <= .01.
+const PROMISED: [f64; 2] = [0.05, 0.015];
+
+/// What cells are held to that miss a promise: just above the rates of 20,000 trials (6.60, 2.38 and 5.63 %).
+fn missed(shape: Shape, size: Size) -> [Option<f64>; 2] {
+    match (shape, size.samples, size.runs) {
+        (Shape::Bursts, 240, 5) => [Some(0.067), Some(0.025)],
+        (Shape::Leak, 240, 5) => [Some(0.058), None],
+        _ => [None, None],
     }
 }
 
 /// Events of one cell: shift and peak p at 5 % and 1 %.
-fn events(shape: Shape) -> Vec<Event> {
+fn events(shape: Shape, size: Size) -> Vec<Event> {
+    let missed = missed(shape, size);
+    let shift = |at: usize| match missed[at] {
+        Some(at_most) => Promise::Missed { promised: PROMISED[at], at_most, why: CLUSTERED },
+        None => Promise::AtMost(PROMISED[at]),
+    };
     vec![
-        Event::new("shift p <= .05", shift(shape, 0.05)),
-        Event::new("shift p <= .01", shift(shape, 0.015)),
-        Event::new("peak p <= .05", Promise::AtMost(0.05)),
-        Event::new("peak p <= .01", Promise::AtMost(0.015)),
+        Event::new("shift p <= .05", shift(0)),
+        Event::new("shift p <= .01", shift(1)),
+        Event::new("peak p <= .05", Promise::AtMost(PROMISED[0])),
+        Event::new("peak p <= .01", Promise::AtMost(PROMISED[1])),
     ]
 }
 
@@ -32,7 +40,7 @@ fn events(shape: Shape) -> Vec<Event> {
 fn cell(shape: Shape, size: Size) -> Cell {
     Cell {
         name: format!("{}, n {}, K {}", shape.name(), size.samples, size.runs),
-        events: events(shape),
+        events: events(shape, size),
         trials: TAG,
         effort: 1.0,
         repetition: Box::new(move |rng| {
