@@ -2,9 +2,11 @@
 
 use crate::assess::Assessment;
 use crate::evidence::Context;
+use crate::extent::{Both, Sides};
 use crate::gaps::{about, reason};
 use crate::metric::Kind;
 use crate::objectives::mean_level;
+use crate::onset::SHORTEST;
 use crate::pairing::Pair;
 use crate::quantity::{Unit, digits};
 use crate::reading::{MetricReading, ResilienceReading};
@@ -196,9 +198,54 @@ impl Judged<'_, '_> {
                 let way = if self.sign() * self.reading.rise < 0.0 { "falls steadily" } else { "grows" };
                 format!(" It {way}, by {} over the programme.", self.difference(self.reading.rise))
             }
-            Shape::Tail => " Most samples are as before; a few are far off.".to_owned(),
-            Shape::Spread => " It varies more than before.".to_owned(),
-            Shape::Spike => format!(" What stands out is a short stretch{at}{phase}, not its level."),
+            Shape::Tail => format!("{}{}", self.far(look), self.level_holds()),
+            Shape::Spread => format!("{}{}", self.spread(look), self.level_holds()),
+            Shape::Spike => {
+                let stretch = self.stretch(look);
+                format!(" What stands out is a short stretch{at}{phase}{stretch}.{}", self.level_holds())
+            }
+        }
+    }
+
+    /// Both sides in own unit. Of a distribution what is compared is no number that people know.
+    fn sides(&self, look: usize) -> Option<Sides> {
+        let known = !matches!(self.pair.signal.form, Form::Distribution { .. });
+        known.then(|| Sides::of(self.pair, self.worse(), look))
+    }
+
+    fn far(&self, look: usize) -> String {
+        let Some((far, Both { now, before })) = self.sides(look).and_then(|sides| sides.tail(self.reading.margin))
+        else {
+            return " Most samples are as before; a few are far off.".to_owned();
+        };
+        let side = if self.worse() == Worse::Down { "below" } else { "above" };
+        let (now, before) = (Unit::Share.level(now), Unit::Share.level(before));
+        let far = self.pair.unit().size(far);
+        format!(" Some samples are far off: {now} lie more than {far} {side} their run's median, {before} before.")
+    }
+
+    fn spread(&self, look: usize) -> String {
+        let times = self.sides(look).and_then(|sides| sides.spread());
+        let by = times.map_or_else(String::new, |times| {
+            format!(": its samples are {} times as far from their run's median on average", digits(times))
+        });
+        format!(" It varies more than before{by}.")
+    }
+
+    fn stretch(&self, look: usize) -> String {
+        let Some(Both { now, before }) = self.sides(look).and_then(|sides| sides.stretch()) else {
+            return ", not its level".to_owned();
+        };
+        let (unit, bound) = (self.pair.unit(), if now < before { "at least" } else { "at most" });
+        format!(": {} over {SHORTEST} samples, {bound} {} before", unit.level(now), unit.level(before))
+    }
+
+    /// Said where it is not the level that got worse, so that nobody looks for the fault there.
+    fn level_holds(&self) -> &'static str {
+        let size = |effect: f64| if self.worse() == Worse::Either { effect.abs() } else { effect };
+        match self.reading.effect {
+            Some(effect) if size(effect) <= self.reading.margin => " The level itself is within what is allowed.",
+            _ => "",
         }
     }
 

@@ -16,7 +16,7 @@ const SCALE_MARGINS: f64 = 4.0;
 /// Differences below this many scales are ties: ranks must not hang on rounding.
 const TIE: f64 = 1e-9;
 /// Quantile of the baseline above which a sample is in the tail.
-const TAIL: f64 = 0.95;
+pub(crate) const TAIL: f64 = 0.95;
 /// Samples that tail and dispersion need.
 pub(crate) const SHAPE_SAMPLES: usize = 120;
 /// Samples that drift needs.

@@ -8,6 +8,7 @@ pub mod comparable;
 pub mod compat;
 pub mod evidence;
 mod explain;
+mod extent;
 mod facts;
 mod folds;
 pub mod form;

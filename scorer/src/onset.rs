@@ -11,7 +11,7 @@ use crate::verdict::{Change, Shape};
 /// An excursion is so many times as far from the baseline as the middle sample.
 const STANDS_OUT: f64 = 3.0;
 /// Samples that a change must last, and of an excursion.
-const SHORTEST: usize = 3;
+pub(crate) const SHORTEST: usize = 3;
 
 /// How a metric that got worse changed, and where it began.
 pub(crate) fn change(pair: &Pair<'_>, reading: &MetricReading, grid: &Grid, look: usize) -> Change {
