@@ -58,8 +58,9 @@ impl<'a> Pair<'a> {
 
     fn above(&self, above: Above) -> Option<Pair<'a>> {
         let Form::Distribution { buckets, .. } = &self.signal.form else { return None };
+        let named = |name: &str| format!("{name} {}", above.name);
         let signal = Signal {
-            name: format!("{} {}", self.signal.name, above.name),
+            name: named(&self.signal.name),
             tier: Tier::Watch,
             form: Form::Latency { buckets: buckets.clone(), threshold_s: above.bound },
             margin: None,
@@ -68,7 +69,7 @@ impl<'a> Pair<'a> {
             ..Signal::clone(&self.signal)
         };
         let formed = |from: &FormedMetric, samples| FormedMetric {
-            name: format!("{} {}", self.name, above.name),
+            name: named(&self.name),
             kind: Kind::LatencyShare,
             samples,
             unit: Unit::Share,
@@ -78,7 +79,7 @@ impl<'a> Pair<'a> {
         };
         let mut baselines = above.samples.baselines.into_iter();
         Some(Pair {
-            name: format!("{} {}", self.name, above.name),
+            name: named(&self.name),
             candidate: self.candidate.as_ref().map(|from| formed(from, above.samples.candidate)),
             baselines: self.baselines.iter().map(|run| Some(formed(run.as_ref()?, baselines.next()??))).collect(),
             signal: Cow::Owned(signal),

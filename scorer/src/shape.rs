@@ -10,8 +10,8 @@
 use crate::histogram::{Histograms, alike};
 use crate::metric::Samples;
 
-/// Shares of the baseline that are to lie above a bound: its names end with the quantile.
-const FEW: [(&str, f64); 2] = [("above p90", 0.10), ("above p99", 0.01)];
+/// Names of what lies above a bound, and the shares of the baseline that are to. No quantiles: buckets are wide.
+const FEW: [(&str, f64); 2] = [("upper tail", 0.10), ("far tail", 0.01)];
 /// How far the share above a bucket's bound may be from the wanted one, as a factor.
 const NEAR: f64 = 3.0;
 
@@ -36,7 +36,7 @@ pub struct Compared<T> {
 /// Observations above one bound.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Above {
-    /// `above p90`.
+    /// `upper tail`.
     pub name: &'static str,
     /// The bound, in the unit of the observations.
     pub bound: f64,
