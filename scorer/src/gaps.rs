@@ -2,7 +2,7 @@
 //!
 //! Invariant: a gap never becomes a pass, whatever the numbers say.
 
-use crate::assess::{Assessment, Ended, Reference};
+use crate::assess::{Assessment, Ended, PROVISIONAL_BELOW, Reference};
 use crate::comparable::{Difference, load_problem};
 use crate::evidence::{CheckResult, Evidence, Outcome, Severity, WHOLE_SUITE};
 use crate::objectives::{Broken, Held, broken, held};
@@ -163,7 +163,7 @@ pub(crate) fn of_metric(pair: &Pair<'_>, siblings: &[Pair<'_>], input: &Assessme
     } else if (seen as f64) < coverage * look as f64 {
         let text = format!("{name} has {observed}, too few to judge.");
         gap("coverage", format!("{name}: {observed}"), text, &observed, &wanted)
-    } else if first_tag || usable >= runs.min(3) && usable > 0 {
+    } else if first_tag || usable >= runs.min(PROVISIONAL_BELOW) && usable > 0 {
         return None;
     } else if usable == 0 && is_new_group(pair, siblings) {
         // A new group of a known signal only watches until the baseline knows it.
@@ -179,7 +179,8 @@ pub(crate) fn of_metric(pair: &Pair<'_>, siblings: &[Pair<'_>], input: &Assessme
         )
     } else {
         let text = format!("{name} has enough samples in {usable} of {runs} baseline runs only.");
-        gap("no_evidence", format!("{name}: baseline has no samples"), text, &format!("{usable} runs"), "3 runs")
+        let (observed, wanted) = (format!("{usable} runs"), format!("{PROVISIONAL_BELOW} runs"));
+        gap("no_evidence", format!("{name}: baseline has no samples"), text, &observed, &wanted)
     };
     Some(Gap { reason: about(found.reason, pair), short: found.short })
 }

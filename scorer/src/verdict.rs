@@ -44,7 +44,8 @@ pub enum ReasonSeverity {
 #[serde(rename_all = "camelCase")]
 pub struct Reason {
     /// Stable code, `score_below`, `objective_broken`, `finding_open`, `recovery_late`, `margin_too_tight`,
-    /// `signal_vanished`, `coverage`, `no_evidence`, `not_comparable`, `score_met`, `worse_than_baseline`.
+    /// `signal_vanished`, `coverage`, `no_evidence`, `not_comparable`, `not_injected`, `new_metric`, `score_met`,
+    /// `worse_than_baseline`, `odds`; and `provisional` of those who pass nothing on a provisional judgement.
     pub code: String,
     /// Severity.
     pub severity: ReasonSeverity,
