@@ -26,6 +26,8 @@ const STEPS: usize = 60;
 pub struct Findable {
     /// Metric.
     pub metric: String,
+    /// Direction that is worse: where less is, change and margin are sizes of a fall.
+    pub worse: Worse,
     /// Samples of the soak.
     pub samples: usize,
     /// Smallest change of the level towards worse that is found with [`POWER`], in own unit; `None`: none, however
@@ -92,8 +94,8 @@ impl<'a> Plan<'a> {
                 true => (counted(metric, own, p, samples), true),
                 false => moments(own, one_sided(p, metric.worse), samples),
             };
-            let (metric, level) = (own.name.clone(), baseline_level(metric));
-            Findable { metric, samples, change, level, margin: own.margin, longer_helps }
+            let (worse, level) = (metric.worse, baseline_level(metric));
+            Findable { metric: own.name.clone(), worse, samples, change, level, margin: own.margin, longer_helps }
         };
         self.metrics.iter().enumerate().map(one).collect()
     }

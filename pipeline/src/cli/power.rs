@@ -9,6 +9,7 @@ use clap::Args;
 use scorer::assess::PROVISIONAL_BELOW;
 use scorer::power::Findable;
 use scorer::quantity::Unit;
+use scorer::signal::Worse;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -76,8 +77,9 @@ fn text(lengths: &[Length]) -> String {
     for (i, first) in metrics.iter().enumerate() {
         let unit = Unit::named(&first.unit);
         let known = |value: f64, text: String| if value.is_finite() { text } else { "?".to_owned() };
-        let Findable { metric, level, margin, longer_helps, .. } = &first.found;
-        let mut row = vec![metric.clone(), known(*level, unit.level(*level)), known(*margin, unit.difference(*margin))];
+        let Findable { metric, worse, level, margin, longer_helps, .. } = &first.found;
+        let tolerated = unit.difference(towards(*worse, *margin));
+        let mut row = vec![metric.clone(), known(*level, unit.level(*level)), known(*margin, tolerated)];
         row.extend(lengths.iter().map(|l| cell(l, &l.metrics[i], unit)));
         let mut judged = lengths.iter().filter(|l| !l.too_short).peekable();
         let blind = judged.peek().is_some() && judged.all(|l| l.metrics[i].found.change.is_none());
@@ -107,11 +109,48 @@ fn text(lengths: &[Length]) -> String {
     out
 }
 
+/// A size towards worse as the change of the number itself.
+fn towards(worse: Worse, size: f64) -> f64 {
+    match worse {
+        Worse::Up | Worse::Either => size,
+        Worse::Down => -size,
+    }
+}
+
 fn cell(length: &Length, row: &Row, unit: Unit) -> String {
+    let told = |size| towards(row.found.worse, size);
     match (row.found.change, row.relative) {
-        (Some(change), Some(relative)) => format!("{} ({:.2} %)", unit.difference(change), relative * 100.0),
-        (Some(change), None) => unit.difference(change),
+        (Some(change), Some(relative)) => {
+            format!("{} ({:.2} %)", unit.difference(told(change)), told(relative) * 100.0)
+        }
+        (Some(change), None) => unit.difference(told(change)),
         (None, _) if length.too_short => "too short".to_owned(),
         (None, _) => "nothing".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_less_of_is_worse_falls() {
+        let text_of = |worse| {
+            let found = Findable {
+                metric: "throughput".to_owned(),
+                worse,
+                samples: 240,
+                change: Some(5.0),
+                level: 100.0,
+                margin: 2.0,
+                longer_helps: true,
+            };
+            let row = Row { relative: found.relative(), found, unit: "/s".to_owned(), note: None };
+            text(&[Length { samples: 240, seconds: 3600.0, baseline_runs: 5, too_short: false, metrics: vec![row] }])
+        };
+        let down = text_of(Worse::Down);
+        assert!(down.contains("-2 /s") && down.contains("-5 /s (-5.00 %)"), "{down}");
+        let up = text_of(Worse::Up);
+        assert!(up.contains("+2 /s") && up.contains("+5 /s (5.00 %)"), "{up}");
     }
 }

@@ -6,6 +6,7 @@ use scorer::Evidence;
 use scorer::assess::{Assessment, Ended, PROVISIONAL_BELOW, Reference, elapsed, formed, metrics_of};
 use scorer::power::{Findable, Plan};
 use scorer::quantity::Unit;
+use scorer::signal::Worse;
 use serde::Serialize;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -79,8 +80,15 @@ pub fn lengths(terms: &Terms, asked: &[usize]) -> Vec<Length> {
 }
 
 fn not_judged(metric: &str, note: Option<String>, samples: usize) -> Row {
-    let metric = metric.to_owned();
-    let found = Findable { metric, samples, change: None, level: f64::NAN, margin: f64::NAN, longer_helps: false };
+    let found = Findable {
+        metric: metric.to_owned(),
+        worse: Worse::Either,
+        samples,
+        change: None,
+        level: f64::NAN,
+        margin: f64::NAN,
+        longer_helps: false,
+    };
     Row { found, relative: None, unit: String::new(), note }
 }
 
