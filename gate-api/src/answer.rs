@@ -6,6 +6,7 @@ use crate::question::Question;
 use crate::store::{GateStore, StoreError};
 use crate::wire::AnswerBody;
 use chrono::{DateTime, Utc};
+use scorer::quantity;
 use scorer::verdict::{Basis, Verdict};
 use serde_json::Value;
 
@@ -96,7 +97,9 @@ impl Answer {
     /// `96 (91..99) of 100, needs 85`, or that there is none.
     pub fn score_text(&self) -> String {
         match self.decision.score {
-            Some([score, low, high]) => format!("{score:.0} ({low:.0}..{high:.0}) of 100, needs {}", self.kpi),
+            Some([score, low, high]) => {
+                format!("{} of 100, needs {}", quantity::score_text(score, low, high), self.kpi)
+            }
             None => "no score".into(),
         }
     }

@@ -128,6 +128,12 @@ pub fn digits(value: f64) -> String {
     if text.trim_start_matches(['-', '0', '.']).is_empty() { "0".to_owned() } else { text.to_owned() }
 }
 
+/// Score with its limits, `96 (91..99)`; the limits are rounded away from it, so that 84.6 does not look as if it reached
+/// 85.
+pub fn score_text(score: f64, low: f64, high: f64) -> String {
+    format!("{score:.0} ({:.0}..{:.0})", low.floor(), high.ceil())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,5 +144,12 @@ mod tests {
         assert_eq!(told, ["1234", "0.012", "999000000000000", "1e300", "-1.5e300", "1e-310", "-1e-10", "0"]);
         assert_eq!(Unit::Plain.difference(1e-310), "+1e-310");
         assert_eq!(Unit::Bytes.level(1e300), "1e291 GB");
+    }
+
+    #[test]
+    fn limits_of_a_score_are_rounded_away_from_it() {
+        assert_eq!(score_text(96.4, 84.6, 99.2), "96 (84..100)");
+        assert_eq!(score_text(100.0, 85.0, 100.0), "100 (85..100)");
+        assert_eq!(score_text(0.0, 0.0, 0.4), "0 (0..1)");
     }
 }

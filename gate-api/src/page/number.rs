@@ -2,7 +2,7 @@
 
 use crate::decide::duration_text;
 use chrono::{DateTime, Utc};
-use scorer::quantity::{Unit, digits};
+use scorer::quantity::{self, Unit, digits};
 use scorer::signal::Worse;
 use scorer::verdict::MetricReport;
 
@@ -18,7 +18,7 @@ pub(super) fn between(from: DateTime<Utc>, to: DateTime<Utc>) -> String {
 
 /// `96 (91..99)`.
 pub(super) fn score([score, low, high]: [f64; 3]) -> String {
-    format!("{score:.0} ({low:.0}..{high:.0})")
+    quantity::score_text(score, low, high)
 }
 
 /// Effect of a metric with its limits and what was allowed, as changes of the number itself.

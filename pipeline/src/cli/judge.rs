@@ -7,7 +7,7 @@ use crate::files::judge::{Loaded, judge, load};
 use crate::worker::score_text;
 use clap::Args;
 use scorer::assess::PROVISIONAL_BELOW;
-use scorer::quantity::{Unit, digits};
+use scorer::quantity::{self, Unit, digits};
 use scorer::signal::Tier;
 use scorer::verdict::{Judgement, MetricReport, Reason, ReasonSeverity, Verdict};
 use std::fmt::Write as _;
@@ -169,7 +169,7 @@ fn row(metric: &MetricReport) -> Vec<String> {
         known(metric.effect),
         format!("{} to {}", known(metric.effect_low), known(metric.effect_high)),
         unit.difference(metric.margin),
-        format!("{:.0} ({:.0}..{:.0})", metric.score, metric.score_low, metric.score_high),
+        quantity::score_text(metric.score, metric.score_low, metric.score_high),
         chance(metric.p_fail.min(metric.p_peak)),
     ]
 }

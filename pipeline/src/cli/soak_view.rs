@@ -7,6 +7,7 @@ use crate::worker::{Installation, verdict_of};
 use chrono::{DateTime, TimeDelta, Utc};
 use gate_api::GateStore as _;
 use gate_api::facts::{Running, SoakState};
+use scorer::quantity;
 use scorer::verdict::Verdict;
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -73,7 +74,7 @@ impl Line {
 
     fn score_text(&self) -> String {
         match (self.score, self.score_low, self.score_high) {
-            (Some(score), Some(low), Some(high)) => format!("{score:.0} ({low:.0}..{high:.0})"),
+            (Some(score), Some(low), Some(high)) => quantity::score_text(score, low, high),
             _ => "-".into(),
         }
     }

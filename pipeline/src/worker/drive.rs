@@ -24,6 +24,7 @@ use anyhow::Context as _;
 use chrono::Utc;
 use scorer::Evidence;
 use scorer::evidence::Subject;
+use scorer::quantity;
 use scorer::verdict::Judgement;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -373,5 +374,5 @@ fn cause(soak: &Soak) -> String {
 
 /// Score with interval, `96 (91..99)`.
 pub fn score_text(judgement: &Judgement) -> Option<String> {
-    Some(format!("{:.0} ({:.0}..{:.0})", judgement.score?, judgement.score_low?, judgement.score_high?))
+    Some(quantity::score_text(judgement.score?, judgement.score_low?, judgement.score_high?))
 }
