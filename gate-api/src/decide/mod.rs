@@ -10,6 +10,7 @@ mod stage;
 
 pub(crate) use objection::duration_text;
 
+pub(crate) use reason::dimension_word;
 pub use reason::{Reason, Severity};
 
 use crate::facts::{Changelog, EvidenceRef, Facts, GONE, Outcome, TagFact, VerdictRecord};

@@ -1,5 +1,6 @@
 //! One reason of a decision.
 
+use scorer::signal::Dimension;
 use serde::{Deserialize, Serialize};
 
 /// Weight of a reason.
@@ -24,6 +25,8 @@ pub struct Reason {
     pub severity: Severity,
     /// Sentence for people.
     pub text: String,
+    /// What of the product it speaks of: `business`, `performance`, `resilience`, `security`.
+    pub dimension: String,
     /// What was seen, with unit.
     pub observed: String,
     /// What was wanted, with unit.
@@ -32,10 +35,20 @@ pub struct Reason {
     pub link: String,
 }
 
+/// Name of a dimension.
+pub(crate) fn dimension_word(dimension: Dimension) -> &'static str {
+    match dimension {
+        Dimension::Business => "business",
+        Dimension::Performance => "performance",
+        Dimension::Resilience => "resilience",
+        Dimension::Security => "security",
+    }
+}
+
 impl Reason {
     fn new(code: &str, severity: Severity, text: impl Into<String>) -> Self {
-        let (observed, wanted, link) = Default::default();
-        Reason { code: code.to_owned(), severity, text: text.into(), observed, wanted, link }
+        let (dimension, observed, wanted, link) = Default::default();
+        Reason { code: code.to_owned(), severity, text: text.into(), dimension, observed, wanted, link }
     }
 
     /// Why it is not an allow.
@@ -69,6 +82,7 @@ impl From<&scorer::verdict::Reason> for Reason {
             ReasonSeverity::Warn => Severity::Warn,
             ReasonSeverity::Error => Severity::Error,
         };
-        Reason::new(&reason.code, severity, &reason.text).seen(&reason.observed, &reason.wanted)
+        let dimension = reason.dimension.map(|d| dimension_word(d).to_owned()).unwrap_or_default();
+        Reason { dimension, ..Reason::new(&reason.code, severity, &reason.text).seen(&reason.observed, &reason.wanted) }
     }
 }

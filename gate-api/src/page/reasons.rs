@@ -1,6 +1,7 @@
 //! Reasons, weightiest first.
 
 use super::mark;
+use crate::decide::dimension_word;
 use maud::{Markup, html};
 use scorer::verdict::{Reason, ReasonSeverity};
 
@@ -26,7 +27,7 @@ fn one(reason: &Reason) -> Markup {
     };
     let mut about: Vec<String> = Vec::new();
     about.extend(reason.component.iter().map(|component| format!("component {component}")));
-    about.extend(reason.dimension.iter().map(|d| super::scores::dimension_word(*d).to_owned()));
+    about.extend(reason.dimension.iter().map(|d| dimension_word(*d).to_owned()));
     if !reason.observed.is_empty() {
         about.push(format!("seen {}", reason.observed));
     }

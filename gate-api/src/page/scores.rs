@@ -1,22 +1,12 @@
 //! Scores of the tag and its dimensions, as numbers and as intervals on one scale.
 
 use super::number;
+use crate::decide::dimension_word;
 use maud::{Markup, html};
-use scorer::signal::Dimension;
 use scorer::verdict::Judgement;
 
 /// Width of the picture of a scale; a point is 2 of these.
 const WIDTH: f64 = 200.0;
-
-/// Name of a dimension.
-pub(super) fn dimension_word(dimension: Dimension) -> &'static str {
-    match dimension {
-        Dimension::Business => "business",
-        Dimension::Performance => "performance",
-        Dimension::Resilience => "resilience",
-        Dimension::Security => "security",
-    }
-}
 
 /// The tag first, then its dimensions; nothing where the tag was judged by objectives alone.
 pub(super) fn scores(judgement: &Judgement, tag: Option<[f64; 3]>, kpi: f64) -> Markup {
