@@ -3,6 +3,7 @@
 //! Invariant: what was injected is undone on every path out of a step. If the executor's future is dropped, nobody
 //! renews the leases any more, and every entry is inert within [`crate::lease::LEASE_TTL`].
 
+mod grip;
 mod measure;
 mod record;
 mod step;
@@ -57,7 +58,8 @@ pub async fn run(
             }
         }
     }
-    executor.report.residue = residual::scan(executor.ctx.landscape.as_ref(), &executor.ctx.run);
+    let left = residual::scan(executor.ctx.landscape.as_ref(), &executor.ctx.run);
+    executor.report.residue.extend(left);
     executor.report
 }
 

@@ -1,141 +1,180 @@
 //! The fault catalogue: one file per fault, each declaring its parameters, its undo, and how its dose is read back.
 
+mod config_file;
+mod declaration;
 mod http_abort;
 mod net_delay;
 mod net_reset;
 mod process_kill;
+mod process_pause;
+mod process_restart_loop;
+mod process_stop;
+mod stress_connections;
+mod stress_cpu;
+mod stress_disk;
+mod stress_fds;
+mod stress_inodes;
+mod stress_io;
+mod stress_memory;
 
+pub use config_file::ConfigFile;
+pub use declaration::{Declaration, Needs};
 pub use http_abort::HttpAbort;
 pub use net_delay::NetDelay;
 pub use net_reset::NetReset;
 pub use process_kill::ProcessKill;
+pub use process_pause::ProcessPause;
+pub use process_restart_loop::ProcessRestartLoop;
+pub use process_stop::ProcessStop;
+pub use stress_connections::StressConnections;
+pub use stress_cpu::StressCpu;
+pub use stress_disk::StressDisk;
+pub use stress_fds::StressFds;
+pub use stress_inodes::StressInodes;
+pub use stress_io::StressIo;
+pub use stress_memory::StressMemory;
 
+use crate::act::Act;
 use crate::problem::Problem;
-use crate::proxy::EdgeFault;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 /// Smallest share that a fault may ask for: below it, verifying takes more probes than a landscape should bear.
 pub const MIN_SHARE: f64 = 0.02;
 
-/// What a fault file declares about its fault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Declaration {
-    /// `net.delay`.
-    pub kind: &'static str,
-    /// One sentence.
-    pub summary: &'static str,
-    /// Name, and meaning with unit and range, of each parameter.
-    pub parameters: &'static [(&'static str, &'static str)],
-    /// Where it runs.
-    pub backends: &'static [&'static str],
-    /// How it ends.
-    pub undo: &'static str,
-    /// How the dose is read back, from outside the injector.
-    pub dose: &'static str,
-    /// Kinds that must not act on the same target at the same time.
-    pub never_with: &'static [&'static str],
+/// What a fault file implements.
+pub(crate) trait Kind {
+    /// What the catalogue says.
+    const DECLARATION: Declaration;
+
+    /// Key in the document's `targets`.
+    fn target(&self) -> &str;
+
+    /// The caller whose edge is meant; `None` for every caller, and for faults that act on no edge.
+    fn from(&self) -> Option<&str> {
+        None
+    }
+
+    /// What a backend has to hold.
+    fn act(&self) -> Act;
+
+    /// What is asked for, by parameter, with the unit in the value.
+    fn requested(&self) -> Vec<(&'static str, String)>;
+
+    /// What is asked for as numbers, by the name of the measured quantity that must come within 5 % of it.
+    fn asked(&self) -> Vec<(&'static str, f64)> {
+        Vec::new()
+    }
+
+    /// Parameters out of range; `key` is the path of the fault.
+    fn problems(&self, _key: &str) -> Vec<Problem> {
+        Vec::new()
+    }
 }
 
-/// Every fault that this build knows.
-pub const CATALOGUE: [Declaration; 4] =
-    [process_kill::DECLARATION, net_delay::DECLARATION, net_reset::DECLARATION, http_abort::DECLARATION];
+/// Makes the enum of all faults and the catalogue out of one list.
+macro_rules! catalogue {
+    ($($(#[$doc:meta])* $fault:ident = $kind:literal,)+) => {
+        /// A fault with its parameters.
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+        #[serde(tag = "kind")]
+        pub enum Fault {
+            $($(#[$doc])* #[serde(rename = $kind)] $fault($fault),)+
+        }
 
-/// A fault with its parameters.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "kind")]
-pub enum Fault {
+        /// Every fault that this build knows.
+        pub const CATALOGUE: &[Declaration] = &[$($fault::DECLARATION),+];
+
+        impl Fault {
+            /// What the catalogue says about it.
+            pub fn declaration(&self) -> Declaration {
+                match self { $(Fault::$fault(_) => $fault::DECLARATION,)+ }
+            }
+
+            /// Key in the document's `targets`.
+            pub fn target(&self) -> &str {
+                match self { $(Fault::$fault(fault) => fault.target(),)+ }
+            }
+
+            /// The caller whose edge is meant; `None` for every caller.
+            pub fn from(&self) -> Option<&str> {
+                match self { $(Fault::$fault(fault) => fault.from(),)+ }
+            }
+
+            /// What a backend has to hold.
+            pub fn act(&self) -> Act {
+                match self { $(Fault::$fault(fault) => fault.act(),)+ }
+            }
+
+            /// What is asked for, by parameter, with the unit in the value.
+            pub fn requested(&self) -> BTreeMap<String, String> {
+                let pairs = match self { $(Fault::$fault(fault) => fault.requested(),)+ };
+                pairs.into_iter().map(|(name, value)| (name.to_string(), value)).collect()
+            }
+
+            /// What is asked for as numbers, by the name of the measured quantity that must come within 5 % of it.
+            pub fn asked(&self) -> Vec<(&'static str, f64)> {
+                match self { $(Fault::$fault(fault) => fault.asked(),)+ }
+            }
+
+            /// Parameters out of range; `key` is the path of the fault.
+            pub fn problems(&self, key: &str) -> Vec<Problem> {
+                match self { $(Fault::$fault(fault) => fault.problems(key),)+ }
+            }
+        }
+    };
+}
+
+catalogue! {
     /// Kill the processes of a component.
-    #[serde(rename = "process.kill")]
-    ProcessKill(ProcessKill),
+    ProcessKill = "process.kill",
+    /// Ask a component to stop.
+    ProcessStop = "process.stop",
+    /// Freeze a component.
+    ProcessPause = "process.pause",
+    /// Kill a component again and again.
+    ProcessRestartLoop = "process.restartLoop",
     /// Delay the bytes of edges to a component.
-    #[serde(rename = "net.delay")]
-    NetDelay(NetDelay),
+    NetDelay = "net.delay",
     /// Reset connections to a component.
-    #[serde(rename = "net.reset")]
-    NetReset(NetReset),
+    NetReset = "net.reset",
     /// Answer requests to a component with a status.
-    #[serde(rename = "http.abort")]
-    HttpAbort(HttpAbort),
+    HttpAbort = "http.abort",
+    /// Burn the processors that a component runs on.
+    StressCpu = "stress.cpu",
+    /// Take memory of the host.
+    StressMemory = "stress.memory",
+    /// Write to the disk of a component.
+    StressIo = "stress.io",
+    /// Fill the disk of a component.
+    StressDisk = "stress.disk",
+    /// Use up the inodes of the disk of a component.
+    StressInodes = "stress.inodes",
+    /// Leave a component few file descriptors.
+    StressFds = "stress.fds",
+    /// Hold idle connections to a component.
+    StressConnections = "stress.connections",
+    /// Change a file of a component.
+    ConfigFile = "config.file",
 }
 
 impl Fault {
-    /// What the catalogue says about it.
-    pub fn declaration(&self) -> Declaration {
-        match self {
-            Fault::ProcessKill(_) => process_kill::DECLARATION,
-            Fault::NetDelay(_) => net_delay::DECLARATION,
-            Fault::NetReset(_) => net_reset::DECLARATION,
-            Fault::HttpAbort(_) => http_abort::DECLARATION,
-        }
-    }
-
     /// `net.delay`.
     pub fn kind(&self) -> &'static str {
         self.declaration().kind
     }
-
-    /// Key in the document's `targets`.
-    pub fn target(&self) -> &str {
-        match self {
-            Fault::ProcessKill(fault) => &fault.target,
-            Fault::NetDelay(fault) => &fault.target,
-            Fault::NetReset(fault) => &fault.target,
-            Fault::HttpAbort(fault) => &fault.target,
-        }
-    }
-
-    /// The caller whose edge is meant; `None` for every caller.
-    pub fn from(&self) -> Option<&str> {
-        match self {
-            Fault::ProcessKill(_) => None,
-            Fault::NetDelay(fault) => fault.from.as_deref(),
-            Fault::NetReset(fault) => fault.from.as_deref(),
-            Fault::HttpAbort(fault) => fault.from.as_deref(),
-        }
-    }
-
-    /// The entry that a proxy gets; `None` for a fault that acts on processes.
-    pub fn edge_fault(&self) -> Option<EdgeFault> {
-        match self {
-            Fault::ProcessKill(_) => None,
-            Fault::NetDelay(fault) => Some(fault.edge_fault()),
-            Fault::NetReset(fault) => Some(fault.edge_fault()),
-            Fault::HttpAbort(fault) => Some(fault.edge_fault()),
-        }
-    }
-
-    /// What is asked for, by parameter, with the unit in the value.
-    pub fn requested(&self) -> BTreeMap<String, String> {
-        let pairs = match self {
-            Fault::ProcessKill(_) => vec![("signal", "SIGKILL".to_string())],
-            Fault::NetDelay(fault) => vec![
-                ("delay", fault.delay.to_string()),
-                ("jitter", fault.jitter.to_string()),
-                ("direction", format!("{:?}", fault.direction).to_lowercase()),
-            ],
-            Fault::NetReset(fault) => vec![("share", fault.share.to_string())],
-            Fault::HttpAbort(fault) => vec![("status", fault.status.to_string()), ("share", fault.share.to_string())],
-        };
-        pairs.into_iter().map(|(name, value)| (name.to_string(), value)).collect()
-    }
-
-    /// Parameters out of range; `key` is the path of the fault.
-    pub fn problems(&self, key: &str) -> Vec<Problem> {
-        match self {
-            Fault::ProcessKill(_) => Vec::new(),
-            Fault::NetDelay(fault) => fault.problems(key),
-            Fault::NetReset(fault) => share_problem(key, fault.share).into_iter().collect(),
-            Fault::HttpAbort(fault) => fault.problems(key),
-        }
-    }
 }
 
 fn share_problem(key: &str, share: f64) -> Option<Problem> {
-    let legal = (MIN_SHARE..=1.0).contains(&share);
-    let remedy = format!("write a number from {MIN_SHARE} to 1");
-    (!legal).then(|| Problem::new(format!("{key}.share"), share, "out of range", remedy))
+    range_problem(&format!("{key}.share"), share, (MIN_SHARE, 1.0))
+}
+
+/// A problem unless `low <= value <= high`.
+fn range_problem<T: PartialOrd + Display + Copy>(key: &str, value: T, (low, high): (T, T)) -> Option<Problem> {
+    let legal = low <= value && value <= high;
+    (!legal).then(|| Problem::new(key, value, "out of range", format!("write a value from {low} to {high}")))
 }
 
 fn everything() -> f64 {

@@ -34,6 +34,13 @@ impl FaultId {
     }
 }
 
+impl From<String> for FaultId {
+    /// An id that was read back from an object that carries it.
+    fn from(id: String) -> Self {
+        Self(id)
+    }
+}
+
 impl fmt::Display for FaultId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

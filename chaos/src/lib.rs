@@ -1,14 +1,18 @@
 //! Faults that always end: experiments, planner, checker, executor, leases, and the data plane of every edge.
 //!
 //! The life of a fault is check, intent, lease, inject, verify and measure, hold, undo by id, residual scan, record.
-//! A fault is an entry in the table of an [`proxy::Edge`], bound to a [`lease::Lease`]: whoever stops renewing loses
-//! it within [`lease::LEASE_TTL`], and a dead process takes its edges along. Time comes from [`clock::Clock`]
+//! A fault is an entry in the table of an [`proxy::Edge`], or something that a [`holder`] process keeps in place; both
+//! are bound to a lease: whoever stops renewing loses it within [`lease::LEASE_TTL`], and a dead process takes its
+//! edges and its holders along. Time comes from [`clock::Clock`]
 //! (wall clock, for records) and from the runtime's timer (leases, holds); chance comes from seeds.
 
+pub mod act;
+pub mod amount;
 pub mod clock;
 pub mod document;
 pub mod execute;
 pub mod fault;
+pub mod holder;
 pub mod inventory;
 pub mod journal;
 pub mod landscape;
@@ -17,6 +21,7 @@ pub mod pidfd;
 pub mod plan;
 pub mod probe;
 pub mod problem;
+pub mod proc_table;
 pub mod proxy;
 pub mod residual;
 pub mod span;

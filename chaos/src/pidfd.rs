@@ -1,10 +1,10 @@
 //! The kernel's process descriptors: a signal that cannot hit a reused pid, and an end that cannot be missed.
-#![allow(unsafe_code, reason = "pidfd_open and pidfd_send_signal have no safe wrapper among our dependencies")]
+#![allow(unsafe_code, reason = "tokio's safe way to watch a descriptor is deprecated as unsound")]
 
-use nix::libc;
 use nix::sys::signal::Signal;
+use rustix::process::{Pid, PidfdFlags, pidfd_open, pidfd_send_signal};
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -19,14 +19,8 @@ impl PidFd {
     /// # Errors
     /// There is no such process, or the kernel refuses.
     pub fn open(pid: i32) -> io::Result<Self> {
-        // SAFETY: takes two integers, returns a new descriptor (close-on-exec) or -1.
-        let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
-        if fd < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        let fd = RawFd::try_from(fd).map_err(io::Error::other)?;
-        // SAFETY: the kernel has just given us this descriptor and nobody else owns it.
-        Ok(Self(unsafe { OwnedFd::from_raw_fd(fd) }))
+        let pid = Pid::from_raw(pid).filter(|_| pid > 0).ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(Self(pidfd_open(pid, PidfdFlags::empty())?))
     }
 
     /// Sends a signal to it.
@@ -34,11 +28,8 @@ impl PidFd {
     /// # Errors
     /// The process is gone already, or we may not.
     pub fn signal(&self, signal: Signal) -> io::Result<()> {
-        let none: *const libc::siginfo_t = std::ptr::null();
-        // SAFETY: the descriptor is open for the whole call; a null siginfo asks for the default.
-        let sent =
-            unsafe { libc::syscall(libc::SYS_pidfd_send_signal, self.0.as_raw_fd(), signal as libc::c_int, none, 0) };
-        if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+        let signal = rustix::process::Signal::from_named_raw(signal as i32).ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(pidfd_send_signal(&self.0, signal)?)
     }
 
     /// Waits until the process is gone (dead, though perhaps not reaped); false when it outlives `limit` or cannot be

@@ -5,6 +5,7 @@ mod gantt;
 
 pub use check::{Objection, check};
 
+use crate::act::{Act, Hold};
 use crate::document::{Choose, Experiment, Guard, Until};
 use crate::fault::Fault;
 use crate::inventory::Inventory;
@@ -14,6 +15,7 @@ use crate::span::Span;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 /// What a programme replaces in an experiment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,6 +41,44 @@ pub enum Resource {
         /// Replica, from 0.
         replica: u32,
     },
+    /// The folder of a component.
+    Folder {
+        /// Component.
+        component: String,
+    },
+    /// The port of a component.
+    Port {
+        /// Component.
+        component: String,
+    },
+    /// Something of the host that all components share.
+    Host {
+        /// Which.
+        part: HostPart,
+    },
+}
+
+/// What all components share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum HostPart {
+    /// Processors.
+    Cpu,
+    /// Memory.
+    Memory,
+}
+
+impl fmt::Display for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Resource::Edge(edge) => write!(f, "{edge}"),
+            Resource::Process { component, replica } => write!(f, "{component}[{replica}]"),
+            Resource::Folder { component } => write!(f, "the folder of {component}"),
+            Resource::Port { component } => write!(f, "the port of {component}"),
+            Resource::Host { part: HostPart::Cpu } => write!(f, "the processors of the host"),
+            Resource::Host { part: HostPart::Memory } => write!(f, "the memory of the host"),
+        }
+    }
 }
 
 /// Every decision about an experiment, taken.
@@ -174,13 +214,20 @@ fn resolve(
 ) -> PlannedFault {
     let target = &experiment.targets[fault.target()];
     let component = target.component.clone();
-    let resources = match fault.edge_fault() {
-        Some(_) => inventory.edges_to(fault.from(), &component).into_iter().map(Resource::Edge).collect(),
-        None => {
-            let replicas = inventory.components.get(&component).copied().unwrap_or(0);
-            let process = |replica| Resource::Process { component: component.clone(), replica };
-            choose(target.choose, replicas, seed).into_iter().map(process).collect()
+    let chosen = || {
+        let replicas = inventory.components.get(&component).copied().unwrap_or(0);
+        let process = |replica| Resource::Process { component: component.clone(), replica };
+        choose(target.choose, replicas, seed).into_iter().map(process).collect()
+    };
+    let resources = match fault.act() {
+        Act::Edge(_) => inventory.edges_to(fault.from(), &component).into_iter().map(Resource::Edge).collect(),
+        Act::Signal(_) | Act::Held(Hold::Pause | Hold::Fds { .. }) => chosen(),
+        Act::Held(Hold::Cpu { .. }) => vec![Resource::Host { part: HostPart::Cpu }],
+        Act::Held(Hold::Memory { .. }) => vec![Resource::Host { part: HostPart::Memory }],
+        Act::Held(Hold::Io { .. } | Hold::Disk { .. } | Hold::Inodes { .. } | Hold::File { .. }) => {
+            vec![Resource::Folder { component: component.clone() }]
         }
+        Act::Held(Hold::Connections { .. }) => vec![Resource::Port { component: component.clone() }],
     };
     let undo = fault.declaration().undo.to_string();
     PlannedFault { local_id, fault: fault.clone(), component, resources, seed, undo }

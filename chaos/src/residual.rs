@@ -1,27 +1,40 @@
 //! Looks for anything of ours that is left.
 
+use crate::holder::{self, ours_below};
 use crate::landscape::Landscape;
 use crate::lease::FaultId;
-use crate::proxy::EdgeName;
+use crate::proc_table;
 use serde::Serialize;
 
 /// Something of ours that is still there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Residue {
-    /// The fault.
+    /// The fault, or the run when the fault is not known.
     pub id: FaultId,
-    /// Where.
-    pub edge: EdgeName,
+    /// Where, or what.
+    pub place: String,
 }
 
-/// Entries of `run` in the table of any edge. Killed processes leave nothing that could stay.
+/// Whatever `run` has left: entries in the table of any edge, holders and guards that still run (and with
+/// them whatever they hold), and files of ours in the folder of any component.
 pub fn scan(landscape: &dyn Landscape, run: &str) -> Vec<Residue> {
-    let inventory = landscape.inventory();
-    let edges = inventory.components.keys().flat_map(|component| landscape.edges(None, component));
-    let ours = edges.flat_map(|edge| {
-        let residue = |id| Residue { id, edge: edge.name().clone() };
-        let ids = edge.entries().into_iter().map(|entry| entry.id).filter(|id| id.belongs_to(run));
-        ids.map(residue).collect::<Vec<_>>()
-    });
-    ours.collect()
+    let components: Vec<String> = landscape.inventory().components.into_keys().collect();
+    let mut left = Vec::new();
+    for component in &components {
+        for edge in landscape.edges(None, component) {
+            let ids = edge.entries().into_iter().map(|entry| entry.id).filter(|id| id.belongs_to(run));
+            left.extend(ids.map(|id| Residue { id, place: edge.name().to_string() }));
+        }
+        let files = landscape.folder(component).map(|folder| ours_below(&folder, 0)).unwrap_or_default();
+        left.extend(
+            files.into_iter().map(|file| Residue { id: FaultId::new(run, "?"), place: file.display().to_string() }),
+        );
+    }
+    for entry in proc_table::snapshot().unwrap_or_default().into_iter().filter(|entry| !entry.zombie) {
+        let fault = proc_table::variable(entry.pid, holder::MARK).map(FaultId::from);
+        if let Some(id) = fault.filter(|id| id.belongs_to(run)) {
+            left.push(Residue { id, place: format!("process {}", entry.pid) });
+        }
+    }
+    left
 }

@@ -7,16 +7,13 @@ use crate::fault::CATALOGUE;
 pub fn template(kind: &str, components: &[&str]) -> Option<String> {
     let declaration = CATALOGUE.iter().find(|declaration| declaration.kind == kind)?;
     let target = components.last()?;
-    let caller = components.first().filter(|caller| *caller != target && kind != "process.kill");
-    let values = match kind {
-        "net.delay" => ", delay: 200ms, jitter: 20ms",
-        "http.abort" => ", status: 503, share: 0.5",
-        "net.reset" => ", share: 0.5",
-        _ => "",
-    };
+    let on_edges = declaration.parameters.iter().any(|(name, _)| *name == "from");
+    let caller = components.first().filter(|caller| *caller != target && on_edges);
+    let values = declaration.example;
     let from = caller.map(|caller| format!(", from: {caller}")).unwrap_or_default();
     let name = format!("{target}-{}", kind.replace('.', "-"));
-    let keep = if kind == "process.kill" { 0 } else { 1 };
+    // A local landscape runs one replica: a fault on it leaves none.
+    let keep = if kind.starts_with("process.") || kind == "stress.fds" { 0 } else { 1 };
     let parameters: String = declaration.parameters.iter().map(|(n, what)| format!("# {n}: {what}\n")).collect();
     Some(format!(
         "# {}\n{parameters}# undo: {}\n# dose: {}\n\

@@ -1,9 +1,9 @@
 //! Reads the dose of an edge fault back, by probes that go through the edge as a caller would.
 
-use crate::fault::{Fault, MIN_SHARE};
+use crate::fault::MIN_SHARE;
 use crate::lease::FaultId;
 use crate::probe::{Probe, Seen, look};
-use crate::proxy::Edge;
+use crate::proxy::{Edge, EdgeFault};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -52,12 +52,10 @@ async fn many(probe: &Probe, addr: SocketAddr, id: &FaultId, (count, limit): (u3
 
 impl Dose {
     /// The probes of a verification, on every edge.
-    pub(super) async fn verify(&mut self, fault: &Fault, edges: &[Arc<Edge>], by: (&Probe, &FaultId)) {
+    pub(super) async fn verify(&mut self, fault: &EdgeFault, edges: &[Arc<Edge>], by: (&Probe, &FaultId)) {
         let count = match fault {
-            Fault::ProcessKill(_) => return,
-            Fault::NetDelay(_) => DELAY_PROBES,
-            Fault::NetReset(fault) => probes_for(fault.share),
-            Fault::HttpAbort(fault) => probes_for(fault.share),
+            EdgeFault::Delay { .. } => DELAY_PROBES,
+            EdgeFault::Reset { share } | EdgeFault::Abort { share, .. } => probes_for(share.value()),
         };
         for edge in edges {
             self.look(fault, edge, by, count).await;
@@ -65,30 +63,29 @@ impl Dose {
     }
 
     /// One more probe on every edge while the fault holds.
-    pub(super) async fn sample(&mut self, fault: &Fault, edges: &[Arc<Edge>], by: (&Probe, &FaultId)) {
+    pub(super) async fn sample(&mut self, fault: &EdgeFault, edges: &[Arc<Edge>], by: (&Probe, &FaultId)) {
         for edge in edges {
             self.look(fault, edge, by, 1).await;
         }
     }
 
-    async fn look(&mut self, fault: &Fault, edge: &Edge, (probe, id): (&Probe, &FaultId), count: u32) {
+    async fn look(&mut self, fault: &EdgeFault, edge: &Edge, (probe, id): (&Probe, &FaultId), count: u32) {
         match fault {
-            Fault::ProcessKill(_) => (),
-            Fault::NetDelay(delay) => {
+            EdgeFault::Delay { delay, jitter, direction } => {
                 if let Some(upstream) = edge.upstream() {
                     self.direct_ms.extend(times(many(probe, upstream, id, (count, PROBE_MAX)).await));
                 }
-                let wait = (delay.delay.duration() + delay.jitter.duration()) * delay.direction.passes_per_round_trip();
+                let wait = (*delay + *jitter) * direction.passes_per_round_trip();
                 self.through_ms.extend(times(many(probe, edge.addr(), id, (count, wait + PROBE_MAX)).await));
             }
-            Fault::NetReset(_) => {
+            EdgeFault::Reset { .. } => {
                 let seen = many(&Probe::HalfClose, edge.addr(), id, (count, PROBE_MAX)).await;
                 self.probes += seen.iter().filter(|seen| **seen != Seen::Nothing).count() as u32;
                 self.hits += seen.iter().filter(|seen| **seen == Seen::Reset).count() as u32;
             }
-            Fault::HttpAbort(abort) => {
+            EdgeFault::Abort { status: asked, .. } => {
                 let seen = many(probe, edge.addr(), id, (count, PROBE_MAX)).await;
-                let hit = |seen: &&Seen| matches!(seen, Seen::Answer { aborted: Some(status), .. } if *status == abort.status);
+                let hit = |seen: &&Seen| matches!(seen, Seen::Answer { aborted: Some(status), .. } if status == asked);
                 self.probes += seen.iter().filter(|seen| matches!(seen, Seen::Answer { .. })).count() as u32;
                 self.hits += seen.iter().filter(hit).count() as u32;
             }
@@ -96,31 +93,30 @@ impl Dose {
     }
 
     /// Whether the probes show that the fault is in.
-    pub(super) fn shows(&self, fault: &Fault) -> bool {
+    pub(super) fn shows(&self, fault: &EdgeFault) -> bool {
         match fault {
-            Fault::ProcessKill(_) => false,
-            Fault::NetDelay(delay) => {
-                self.added(fault).is_some_and(|added| quantile(&added, 0.5) >= delay.delay.ms() as f64 * LEAST_DELAY)
-            }
-            Fault::NetReset(_) | Fault::HttpAbort(_) => self.hits > 0,
+            EdgeFault::Delay { delay, .. } => self
+                .added(fault)
+                .is_some_and(|added| quantile(&added, 0.5) >= delay.as_secs_f64() * 1_000.0 * LEAST_DELAY),
+            EdgeFault::Reset { .. } | EdgeFault::Abort { .. } => self.hits > 0,
         }
     }
 
     /// Added one-way milliseconds of each probe, sorted.
-    fn added(&self, fault: &Fault) -> Option<Vec<f64>> {
-        let Fault::NetDelay(delay) = fault else {
+    fn added(&self, fault: &EdgeFault) -> Option<Vec<f64>> {
+        let EdgeFault::Delay { direction, .. } = fault else {
             return None;
         };
         if self.direct_ms.is_empty() || self.through_ms.is_empty() {
             return None;
         }
         let base = quantile(&sorted(&self.direct_ms), 0.5);
-        let passes = f64::from(delay.direction.passes_per_round_trip());
+        let passes = f64::from(direction.passes_per_round_trip());
         Some(sorted(&self.through_ms.iter().map(|ms| (ms - base) / passes).collect::<Vec<_>>()))
     }
 
     /// The measured quantities by name.
-    pub(super) fn quantities(&self, fault: &Fault) -> BTreeMap<String, f64> {
+    pub(super) fn quantities(&self, fault: &EdgeFault) -> BTreeMap<String, f64> {
         let mut all = BTreeMap::new();
         let share = f64::from(self.hits) / f64::from(self.probes.max(1));
         if let Some(added) = self.added(fault) {
@@ -128,7 +124,7 @@ impl Dose {
             all.insert("delay_ms_p99".into(), quantile(&added, 0.99));
             all.insert("delay_probes".into(), added.len() as f64);
         } else if self.probes > 0 {
-            let name = if matches!(fault, Fault::NetReset(_)) { "reset" } else { "abort" };
+            let name = if matches!(fault, EdgeFault::Reset { .. }) { "reset" } else { "abort" };
             all.insert(format!("{name}_share"), share);
             all.insert(format!("{name}_probes"), f64::from(self.probes));
         }

@@ -1,12 +1,13 @@
 //! `http.abort`: requests are answered with a status in place of the target.
 
-use super::{Declaration, everything, share_problem};
+use super::{Declaration, Kind, Needs, everything, range_problem, share_problem};
+use crate::act::Act;
 use crate::problem::Problem;
 use crate::proxy::{EdgeFault, Share};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub(super) const DECLARATION: Declaration = Declaration {
+const DECLARATION: Declaration = Declaration {
     kind: "http.abort",
     summary: "answers HTTP/1.1 requests to a component with a status instead of forwarding them",
     parameters: &[
@@ -14,10 +15,13 @@ pub(super) const DECLARATION: Declaration = Declaration {
         ("status", "400 to 599"),
         ("share", "probability for each request, 0.02 to 1 (default 1)"),
     ],
+    example: ", status: 503, share: 0.5",
     backends: &["local"],
+    needs: Needs::Nothing,
+    held_by: "a lease on the entry in the proxy's table; the proxy's own process",
     undo: "the entry with our id leaves the table of the edge",
     dose: "probe requests through the edge: answered with the status and our id of all",
-    never_with: &["process.kill"],
+    never_with: &["process.*"],
 };
 
 /// Answer requests to a component with a status.
@@ -36,17 +40,27 @@ pub struct HttpAbort {
     pub share: f64,
 }
 
-impl HttpAbort {
-    pub(super) fn edge_fault(&self) -> EdgeFault {
-        EdgeFault::Abort { status: self.status, share: Share::try_new(self.share).unwrap_or(Share::ALL) }
+impl Kind for HttpAbort {
+    const DECLARATION: Declaration = DECLARATION;
+
+    fn target(&self) -> &str {
+        &self.target
     }
 
-    pub(super) fn problems(&self, key: &str) -> Vec<Problem> {
-        let mut problems: Vec<_> = share_problem(key, self.share).into_iter().collect();
-        if !(400..=599).contains(&self.status) {
-            let remedy = "write an error status from 400 to 599";
-            problems.push(Problem::new(format!("{key}.status"), self.status, "not an error status", remedy));
-        }
-        problems
+    fn from(&self) -> Option<&str> {
+        self.from.as_deref()
+    }
+
+    fn act(&self) -> Act {
+        Act::Edge(EdgeFault::Abort { status: self.status, share: Share::try_new(self.share).unwrap_or(Share::ALL) })
+    }
+
+    fn requested(&self) -> Vec<(&'static str, String)> {
+        vec![("status", self.status.to_string()), ("share", self.share.to_string())]
+    }
+
+    fn problems(&self, key: &str) -> Vec<Problem> {
+        let status = range_problem(&format!("{key}.status"), self.status, (400, 599));
+        share_problem(key, self.share).into_iter().chain(status).collect()
     }
 }

@@ -1,6 +1,7 @@
 //! `net.delay`: bytes between two components take longer.
 
-use super::Declaration;
+use super::{Declaration, Kind, Needs};
+use crate::act::Act;
 use crate::problem::Problem;
 use crate::proxy::{Direction, EdgeFault};
 use crate::span::Span;
@@ -12,7 +13,7 @@ const MIN_MS: u64 = 5;
 /// Longest delay: callers give up long before.
 const MAX_MS: u64 = 30_000;
 
-pub(super) const DECLARATION: Declaration = Declaration {
+const DECLARATION: Declaration = Declaration {
     kind: "net.delay",
     summary: "holds back the bytes between a caller and a component",
     parameters: &[
@@ -21,10 +22,13 @@ pub(super) const DECLARATION: Declaration = Declaration {
         ("jitter", "half width of a uniform spread around the delay, 0 to delay"),
         ("direction", "to (requests, default), from (responses) or both"),
     ],
+    example: ", delay: 200ms, jitter: 20ms",
     backends: &["local"],
+    needs: Needs::Nothing,
+    held_by: "a lease on the entry in the proxy's table; the proxy's own process",
     undo: "the entry with our id leaves the table of the edge; bytes held back are released at once",
     dose: "probe requests through the edge minus the median of probes straight to the target, a pass: p50, p99",
-    never_with: &["process.kill"],
+    never_with: &["process.*"],
 };
 
 /// Delay the bytes of edges to a component.
@@ -46,12 +50,35 @@ pub struct NetDelay {
     pub direction: Direction,
 }
 
-impl NetDelay {
-    pub(super) fn edge_fault(&self) -> EdgeFault {
-        EdgeFault::Delay { delay: self.delay.duration(), jitter: self.jitter.duration(), direction: self.direction }
+impl Kind for NetDelay {
+    const DECLARATION: Declaration = DECLARATION;
+
+    fn target(&self) -> &str {
+        &self.target
     }
 
-    pub(super) fn problems(&self, key: &str) -> Vec<Problem> {
+    fn from(&self) -> Option<&str> {
+        self.from.as_deref()
+    }
+
+    fn act(&self) -> Act {
+        let (delay, jitter) = (self.delay.duration(), self.jitter.duration());
+        Act::Edge(EdgeFault::Delay { delay, jitter, direction: self.direction })
+    }
+
+    fn requested(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("delay", self.delay.to_string()),
+            ("jitter", self.jitter.to_string()),
+            ("direction", format!("{:?}", self.direction).to_lowercase()),
+        ]
+    }
+
+    fn asked(&self) -> Vec<(&'static str, f64)> {
+        vec![("delay_ms_p50", self.delay.ms() as f64)]
+    }
+
+    fn problems(&self, key: &str) -> Vec<Problem> {
         let mut problems = Vec::new();
         if !(MIN_MS..=MAX_MS).contains(&self.delay.ms()) {
             let remedy = "write a duration from 5ms to 30s";

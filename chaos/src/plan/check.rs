@@ -85,7 +85,7 @@ fn check_step(plan: &Plan, inventory: &Inventory, step: &PlannedStep, all: &mut 
     for fault in &step.faults {
         for resource in &fault.resources {
             if !used.insert(resource) {
-                let message = format!("two faults on {resource:?}");
+                let message = format!("two faults on {resource}");
                 all.push(objection(
                     "one_fault_per_resource",
                     &fault.local_id,
@@ -93,13 +93,11 @@ fn check_step(plan: &Plan, inventory: &Inventory, step: &PlannedStep, all: &mut 
                     "put them into steps of their own",
                 ));
             }
-            targets.insert(match resource {
-                Resource::Edge(edge) => (edge.to.as_str(), None),
-                Resource::Process { component, replica } => (component.as_str(), Some(*replica)),
-            });
+            let replica = if let Resource::Process { replica, .. } = resource { Some(*replica) } else { None };
+            targets.insert((fault.component.as_str(), replica));
         }
-        for other in &step.faults {
-            let never = fault.fault.declaration().never_with.contains(&other.fault.kind());
+        for other in step.faults.iter().filter(|other| other.local_id != fault.local_id) {
+            let never = fault.fault.declaration().excludes(&other.fault.declaration());
             if never && fault.component == other.component {
                 let message =
                     format!("{} never together with {} on {}", fault.fault.kind(), other.fault.kind(), fault.component);

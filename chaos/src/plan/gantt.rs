@@ -1,6 +1,6 @@
 //! The timeline of a plan as text.
 
-use super::{Plan, Resource};
+use super::Plan;
 use crate::span::Span;
 
 /// Width of the bar, characters: fits a terminal of 100 columns with its label.
@@ -23,7 +23,7 @@ pub(super) fn draw(plan: &Plan) -> String {
             let bar = " ".repeat(start) + &"#".repeat((undo - start).max(1)) + &".".repeat(end.saturating_sub(undo));
             for fault in &step.faults {
                 let dose: Vec<_> = fault.fault.requested().into_iter().map(|(k, v)| format!("{k} {v}")).collect();
-                let on: Vec<_> = fault.resources.iter().map(name).collect();
+                let on: Vec<_> = fault.resources.iter().map(ToString::to_string).collect();
                 text += &format!(
                     "#{} |{bar:<width$}| {} ({}) on {}\n",
                     repetition.number,
@@ -37,11 +37,4 @@ pub(super) fn draw(plan: &Plan) -> String {
         }
     }
     text
-}
-
-fn name(resource: &Resource) -> String {
-    match resource {
-        Resource::Edge(edge) => edge.to_string(),
-        Resource::Process { component, replica } => format!("{component}[{replica}]"),
-    }
 }

@@ -18,8 +18,8 @@ fn problems_name_key_value_and_remedy() {
     method[0].fault.delay = "1ms"  out of range; write a duration from 5ms to 30s
     method[0].fault.jitter = "2ms"  more than the delay; write at most the delay, 1ms
     method[0].fault.target = "q"  unknown target; known: p
-    method[1].fault.share = "0.001"  out of range; write a number from 0.02 to 1
-    method[1].fault.status = "200"  not an error status; write an error status from 400 to 599
+    method[1].fault.share = "0.001"  out of range; write a value from 0.02 to 1
+    method[1].fault.status = "200"  out of range; write a value from 400 to 599
     guards[0] = "s"  has no single limit; write exactly one of `below` and `above`
     repeat = "3..2"  not a range of repetitions; write 1 <= min <= max <= 1000
     "#);

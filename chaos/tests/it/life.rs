@@ -1,5 +1,6 @@
 //! The whole life of a fault.
 
+use crate::experiment::experiment;
 use crate::stage::{Memory, Small, until};
 use chaos::clock::SystemClock;
 use chaos::document::Experiment;
@@ -9,14 +10,6 @@ use chaos::plan::{Overrides, build};
 use serde_json::json;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
-
-pub(crate) fn experiment(fault: serde_json::Value, hold: &str) -> Experiment {
-    let document = json!({"apiVersion": "mettle/v1", "kind": "Experiment", "metadata": {"name": "x"},
-        "hypothesis": {"title": "holds"}, "targets": {"p": {"component": "payments"}},
-        "method": [{"fault": fault, "hold": hold, "rest": "50ms"}],
-        "blast": {"keepHealthy": 0, "maxDuration": "1h"}, "repeat": {"min": 2, "max": 2}});
-    serde_json::from_value(document).unwrap()
-}
 
 struct Running {
     report: tokio::task::JoinHandle<Report>,
@@ -47,7 +40,7 @@ fn delay() -> serde_json::Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_delay_lives_its_whole_life() {
-    let running = start(Small::with_server().await, &experiment(delay(), "300ms"));
+    let running = start(Small::with_server().await, &experiment(&delay(), "300ms", 2));
     let report = running.report.await.unwrap();
     assert_eq!(report.exposures.len(), 2);
     for exposure in &report.exposures {
@@ -76,7 +69,7 @@ async fn reset_and_abort_are_measured() {
         if kind == "http.abort" {
             fault["status"] = 503.into();
         }
-        let report = start(Small::with_server().await, &experiment(fault, "50ms")).report.await.unwrap();
+        let report = start(Small::with_server().await, &experiment(&fault, "50ms", 2)).report.await.unwrap();
         let exposure = &report.exposures[0];
         assert!(exposure.verified && exposure.achieved[name] > 0.0 && exposure.achieved[name] < 1.0, "{exposure:?}");
     }
@@ -87,7 +80,7 @@ async fn a_guard_ends_the_experiment_and_a_soak_abort_too() {
     for (abort, ended) in
         [(Abort::GuardTripped { signal: "s".into() }, Ended::GuardTripped), (Abort::SoakAborted, Ended::Aborted)]
     {
-        let mut running = start(Small::with_server().await, &experiment(delay(), "10m"));
+        let mut running = start(Small::with_server().await, &experiment(&delay(), "10m", 2));
         while let Some(event) = running.events.recv().await {
             if matches!(event, Progress::Injected { verified: true, .. }) {
                 running.abort.send_replace(Some(abort.clone()));
@@ -113,7 +106,7 @@ async fn an_injection_that_does_nothing_is_void() {
             tokio::task::yield_now().await;
         }
     });
-    let report = start(small, &experiment(delay(), "300ms")).report.await.unwrap();
+    let report = start(small, &experiment(&delay(), "300ms", 2)).report.await.unwrap();
     saboteur.abort();
     assert!(
         report.exposures.iter().all(|exposure| !exposure.verified && exposure.ended == Ended::NotRun),
@@ -125,7 +118,7 @@ async fn an_injection_that_does_nothing_is_void() {
 async fn no_traffic_path_no_exposure() {
     let small = Small::with_server().await;
     small.edges[0].set_upstream(None);
-    let report = start(small, &experiment(delay(), "300ms")).report.await.unwrap();
+    let report = start(small, &experiment(&delay(), "300ms", 2)).report.await.unwrap();
     assert!(report.exposures.iter().all(|exposure| !exposure.verified), "{report:?}");
 }
 
@@ -152,7 +145,7 @@ async fn a_killed_process_comes_back() {
     });
     let pid = small.pid.clone();
     until(|| pid.lock().unwrap().is_some()).await;
-    let running = start(small, &experiment(json!({"kind": "process.kill", "target": "p"}), "5s"));
+    let running = start(small, &experiment(&json!({"kind": "process.kill", "target": "p"}), "5s", 2));
     let report = running.report.await.unwrap();
     stop.cancel();
     assert_eq!(restarter.await.unwrap(), 3);

@@ -1,6 +1,14 @@
 //! Faults against real servers and processes on loopback.
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+mod component;
 mod document;
+#[path = "../actor/experiment.rs"]
+mod experiment;
+#[path = "../actor/faults.rs"]
+mod faults;
+mod holder;
+#[path = "../actor/landscape.rs"]
+mod landscape;
 mod life;
 mod plan;
 mod proxy;

@@ -6,7 +6,7 @@ use axum::{
 };
 use chaos::inventory::Inventory;
 use chaos::journal::{Intent, Journal, JournalError};
-use chaos::landscape::Landscape;
+use chaos::landscape::{Landscape, Site};
 use chaos::lease::FaultId;
 use chaos::probe::Probe;
 use chaos::proxy::{Edge, EdgeName};
@@ -76,9 +76,9 @@ impl Landscape for Small {
         inventory.components.extend([("checkout".into(), 1), ("payments".into(), 1)]);
         inventory
     }
-    fn pids(&self, _: &str) -> Vec<u32> {
+    fn processes(&self, _: &str) -> Vec<Vec<i32>> {
         self.asked.lock().unwrap().push(std::time::Instant::now());
-        self.pid.lock().unwrap().iter().copied().collect()
+        self.pid.lock().unwrap().iter().map(|pid| vec![i32::try_from(*pid).unwrap()]).collect()
     }
     fn edges(&self, from: Option<&str>, to: &str) -> Vec<Arc<Edge>> {
         let wanted = |edge: &&Arc<Edge>| edge.name().to == to && from.is_none_or(|from| edge.name().from == from);
@@ -90,5 +90,11 @@ impl Landscape for Small {
     }
     fn probe(&self, _: &str) -> Probe {
         Probe::Http { path: "/health".into() }
+    }
+    fn folder(&self, _: &str) -> Option<std::path::PathBuf> {
+        None
+    }
+    fn site(&self) -> Site {
+        Site { program: "/nonexistent".into(), mark: "METTLE_LANDSCAPE=none".into() }
     }
 }

@@ -3,9 +3,10 @@
 use super::local::Local;
 use super::processes::{Check, Processes, USER};
 use chaos::inventory::Inventory;
-use chaos::landscape::Landscape;
+use chaos::landscape::{Landscape, Site};
 use chaos::probe::Probe;
 use chaos::proxy::{Edge, EdgeName};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// What faults can act on when these processes run: known before anything is started.
@@ -31,8 +32,9 @@ impl Landscape for Local {
         }
     }
 
-    fn pids(&self, component: &str) -> Vec<u32> {
-        Local::pids(self, component).first().and_then(|pid| u32::try_from(*pid).ok()).into_iter().collect()
+    fn processes(&self, component: &str) -> Vec<Vec<i32>> {
+        // One replica: itself first, then what it started.
+        Some(Local::pids(self, component)).filter(|tree| !tree.is_empty()).into_iter().collect()
     }
 
     fn edges(&self, from: Option<&str>, to: &str) -> Vec<Arc<Edge>> {
@@ -50,5 +52,13 @@ impl Landscape for Local {
             Some(Check::Http(path)) => Probe::Http { path },
             _ => Probe::HalfClose,
         }
+    }
+
+    fn folder(&self, component: &str) -> Option<PathBuf> {
+        self.components().any(|c| c.name == component).then(|| Local::folder(self, component))
+    }
+
+    fn site(&self) -> Site {
+        Local::site(self)
     }
 }

@@ -9,6 +9,8 @@ use super::logs::LogFiles;
 use super::order::{StartOrder, start_order};
 use super::problem::Problem;
 use super::processes::{Component, Processes, USER};
+use super::residual;
+use chaos::landscape::Site;
 use chaos::proxy::{Edge, EdgeError};
 use scorer::evidence::Event;
 use std::collections::BTreeMap;
@@ -218,7 +220,7 @@ impl Local {
             let program = component.command[0].replace("{version}", version);
             let program = find_program(&program, &self.here, &self.shared.mettle)
                 .map_err(|reason| (name.clone(), failure(reason)))?;
-            let dir = self.work_dir.join(name);
+            let dir = self.folder(name);
             std::fs::create_dir_all(&dir)
                 .map_err(|error| (name.clone(), failure(format!("has no folder {}: {error}", dir.display()))))?;
             let logs = LogFiles {
@@ -299,6 +301,16 @@ impl Local {
             metrics_url: metrics.map(|path| format!("http://127.0.0.1:{}{path}", live.port)),
             user_url: self.user_address(name).map(|address| format!("http://{address}")),
         }
+    }
+
+    /// Folder in which a component works, its `{dir}`.
+    pub fn folder(&self, component: &str) -> PathBuf {
+        self.work_dir.join(component)
+    }
+
+    /// How faults are held on the processes of this landscape.
+    pub fn site(&self) -> Site {
+        Site { program: self.shared.mettle.clone(), mark: format!("{}={}", residual::MARK, self.shared.installation) }
     }
 
     /// Address of the user's edge of a component; stays for the life of the landscape.

@@ -15,7 +15,6 @@ mod logs;
 mod order;
 pub mod ports;
 pub mod problem;
-mod proc_table;
 mod process;
 pub mod processes;
 pub mod quantity;

@@ -3,7 +3,8 @@
 use super::events::Events;
 use super::logs::{self, LogFiles, Tail};
 use super::reaper;
-use super::{proc_table, residual};
+use super::residual;
+use chaos::proc_table;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::collections::BTreeMap;

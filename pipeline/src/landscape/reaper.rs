@@ -11,8 +11,8 @@
 //! is left to wait for" proves that the whole tree is gone. Second belt: the component dies with its reaper by its
 //! parent-death signal, set by the same program between fork and exec (`--become`), where no unsafe code is needed.
 
-use super::proc_table;
 use super::tree_end;
+use chaos::proc_table;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl;

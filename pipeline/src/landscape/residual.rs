@@ -5,8 +5,8 @@
 //! processes this finds whatever outlived a reaper that was itself killed. A program that overwrites its own
 //! environment and then loses every marked ancestor is the one thing that is not seen.
 
-use super::proc_table::{self, Entry};
 use super::tree_end;
+use chaos::proc_table::{self, Entry};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 

@@ -1,6 +1,6 @@
 //! Ends a set of processes that may fork while it is being ended.
 
-use super::proc_table::Entry;
+use chaos::proc_table::Entry;
 use nix::sys::signal::Signal;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};

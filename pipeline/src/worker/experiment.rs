@@ -2,7 +2,8 @@
 
 use super::bundle::Bundle;
 use super::chaos_record::{ChaosOutcome, ChaosRecord};
-use super::faults::{Around, Experimented, StoreJournal, UNDONE, run_told};
+use super::clear::clear;
+use super::faults::{Around, Experimented, StoreJournal, run_told};
 use super::guard::Watch;
 use super::installation::{Installation, Lock};
 use super::session::{Begin, Session};
@@ -11,8 +12,6 @@ use super::supervise::supervise;
 use crate::builtin;
 use crate::landscape::faults::inventory;
 use crate::landscape::local::{Local, Release, Unchanged};
-use crate::landscape::residual;
-use anyhow::Context as _;
 use chaos::document::Experiment;
 use chaos::execute::Progress;
 use chaos::inventory::Inventory;
@@ -70,14 +69,7 @@ impl Ground {
     /// A worker has the installation, the tag is not there, or its documents cannot be read.
     pub async fn take(installation: Installation, tag: Option<&str>, mettle: &Path) -> anyhow::Result<Self> {
         let lock = installation.lock()?;
-        let mark = installation.mark();
-        tokio::task::spawn_blocking(move || residual::clear(&mark))
-            .await?
-            .context("cannot clear what an earlier worker left")?;
-        // Every fault of the local backend ended with the process that injected it.
-        for (id, body) in installation.store.faults_not(UNDONE)? {
-            installation.store.put_fault(&id, UNDONE, &body, Utc::now())?;
-        }
+        clear(&installation).await?;
         let sources = Sources::open(&installation).await?;
         let truth = sources.read().await?;
         let seen = choose(&installation, &truth, tag)?;

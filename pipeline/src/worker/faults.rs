@@ -165,7 +165,7 @@ pub async fn run_told(session: &mut Session, plan: &Plan, around: Around<'_>) ->
                     report
                         .residue
                         .iter()
-                        .map(|r| format!("fault {} on {}-{}", r.id.as_str(), r.edge.from, r.edge.to))
+                        .map(|r| format!("fault {}: {}", r.id, r.place))
                         .collect::<Vec<_>>()
                         .join("; "),
                 )

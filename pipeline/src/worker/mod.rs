@@ -6,6 +6,7 @@
 pub mod adopt;
 mod bundle;
 pub mod chaos_record;
+mod clear;
 mod drive;
 pub mod experiment;
 mod facts;

@@ -10,22 +10,20 @@ mod wish;
 
 pub use person::{AskError, Asked, ask};
 
+use super::clear::{Cleared, clear};
 use super::drive::Drive;
 use super::facts;
-use super::faults::UNDONE;
 use super::installation::{Installation, Lock};
 use super::publish;
 use super::sources::{Sources, Truth};
 use super::supervise::supervise;
 use super::view::{Notice, View};
 use crate::landscape::local::Local;
-use crate::landscape::residual::{self, Fate, Residue};
 use crate::soak::deployed::deployed;
 use crate::soak::machine::State;
 use crate::soak::record::{Cause, Line};
 use crate::soak::triggers::{History, Outlook};
 use crate::soak::{Soak, SoakId};
-use anyhow::Context as _;
 use beat::Beat;
 use chrono::Utc;
 use notes::{Notes, Tags};
@@ -103,17 +101,10 @@ impl Worker {
     /// Another worker has the folder, or what is left cannot be cleared.
     pub async fn open(installation: Installation, view: View, mettle: PathBuf) -> anyhow::Result<Self> {
         let lock = installation.lock()?;
-        let mark = installation.mark();
-        let left = tokio::task::spawn_blocking(move || residual::clear(&mark))
-            .await?
-            .context("cannot clear what an earlier worker left")?;
-        refuse_residue(&left)?;
-        if !left.is_empty() {
-            view.show(&Notice::Says(format!("cleared {} processes that an earlier worker left", left.len())));
-        }
-        // Every fault of the local backend is an entry of a proxy of the process that injected it: it ended with it.
-        for (id, body) in installation.store.faults_not(UNDONE)? {
-            installation.store.put_fault(&id, UNDONE, &body, Utc::now())?;
+        let cleared = clear(&installation).await?;
+        if cleared.processes + cleared.files > 0 {
+            let Cleared { processes, files } = cleared;
+            view.show(&Notice::Says(format!("cleared {processes} processes and {files} files of an earlier worker")));
         }
         facts::catch_up(installation.gate.as_ref(), &installation.store.every_soak()?)?;
         let sources = Sources::open(&installation).await?;
@@ -288,18 +279,6 @@ impl Worker {
     }
 }
 
-/// Nobody can vouch for a landscape in which strangers run on.
-fn refuse_residue(left: &[Residue]) -> anyhow::Result<()> {
-    let stuck: Vec<String> =
-        left.iter().filter(|r| r.fate == Fate::Left).map(|r| format!("{} ({})", r.pid, r.command)).collect();
-    anyhow::ensure!(
-        stuck.is_empty(),
-        "an earlier worker left processes that cannot be ended: {}; what is measured beside them says nothing: end them (kill -9 PID, as their user), then start again",
-        stuck.join(", ")
-    );
-    Ok(())
-}
-
 /// Name of the mark by which a person asks a soak to end.
 pub fn abort_mark(soak: &str) -> String {
     format!("abort:{soak}")
@@ -310,19 +289,5 @@ pub fn verdict_of(soak: &Soak) -> Verdict {
     match &soak.state {
         State::Ended { outcome } => publish::verdict(soak, outcome),
         _ => Verdict::None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_cannot_be_ended_refuses_the_start_by_name() {
-        let residue = |pid, fate| Residue { pid, command: "stuck server".into(), fate };
-        assert!(refuse_residue(&[residue(7, Fate::Ended)]).is_ok());
-        let refused = refuse_residue(&[residue(7, Fate::Ended), residue(8, Fate::Left)]);
-        let text = refused.expect_err("one is left").to_string();
-        assert!(text.contains("8 (stuck server)") && !text.contains("7 ("), "{text}");
     }
 }

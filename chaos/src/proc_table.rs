@@ -3,35 +3,53 @@
 //! Parents are read from `stat` and not from `task/*/children`, which not every kernel has and which may skip
 //! entries while processes come and go.
 
-use chaos::pidfd::PidFd;
+use crate::pidfd::PidFd;
 use nix::sys::signal::Signal;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 
 /// One process at the moment of reading. Number and start time together name it for good.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Entry {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Entry {
     /// Process id.
-    pub(crate) pid: i32,
+    pub pid: i32,
     /// Parent process id.
-    pub(crate) parent: i32,
+    pub parent: i32,
     /// Start time in clock ticks since boot.
-    pub(crate) started: u64,
+    pub started: u64,
     /// Whether it has ended and only waits to be reaped.
-    pub(crate) zombie: bool,
+    pub zombie: bool,
+}
+
+/// What a process or thread is doing, from its `stat`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Doing {
+    /// State letter: `R`, `S`, `T` stopped, `t` stopped by a tracer.
+    pub state: char,
+    /// Processor time used, user and system, in clock ticks.
+    pub cpu_ticks: u64,
 }
 
 impl Entry {
+    /// Whether it still is the process of its number.
+    pub fn is_there(&self) -> bool {
+        entry(self.pid).is_some_and(|now| now.started == self.started)
+    }
+
     /// Sends a signal to this very process. `Ok` also when it has gone meanwhile.
-    pub(crate) fn signal(&self, signal: Signal) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// The kernel refuses.
+    pub fn signal(&self, signal: Signal) -> io::Result<()> {
         let handle = match PidFd::open(self.pid) {
             Ok(handle) => handle,
             Err(error) if error.raw_os_error() == Some(nix::libc::ESRCH) => return Ok(()),
             Err(error) => return Err(error),
         };
         // The handle is held: if the start time is right now, the signal cannot hit a successor of the number.
-        if entry(self.pid).is_none_or(|now| now.started != self.started) {
+        if !self.is_there() {
             return Ok(());
         }
         match handle.signal(signal) {
@@ -41,24 +59,52 @@ impl Entry {
     }
 }
 
-/// The process of this number, if there is one.
-pub(crate) fn entry(pid: i32) -> Option<Entry> {
-    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+/// Fields of a `stat` file behind the name.
+fn fields(path: &str) -> Option<Vec<String>> {
+    let stat = fs::read(path).ok()?;
     let stat = String::from_utf8_lossy(&stat);
     // The name stands in parentheses and may hold anything, also parentheses: count from the last one.
     let (_, rest) = stat.rsplit_once(')')?;
-    let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
+    Some(rest.split_ascii_whitespace().map(str::to_owned).collect())
+}
+
+fn doing(fields: &[String]) -> Option<Doing> {
+    let ticks = |at: usize| fields.get(at)?.parse::<u64>().ok();
+    Some(Doing { state: fields.first()?.chars().next()?, cpu_ticks: ticks(11)? + ticks(12)? })
+}
+
+/// What a process does, with the processor time of all its threads, also of those that have ended.
+pub fn process(pid: i32) -> Option<Doing> {
+    doing(&fields(&format!("/proc/{pid}/stat"))?)
+}
+
+/// What each thread of a process does, by its number.
+pub fn threads(pid: i32) -> Vec<(i32, Doing)> {
+    let numbers = |file: io::Result<fs::DirEntry>| file.ok()?.file_name().to_str()?.parse::<i32>().ok();
+    let Ok(folder) = fs::read_dir(format!("/proc/{pid}/task")) else {
+        return Vec::new();
+    };
+    let look = |tid: i32| Some((tid, doing(&fields(&format!("/proc/{pid}/task/{tid}/stat"))?)?));
+    folder.filter_map(numbers).filter_map(look).collect()
+}
+
+/// The process of this number, if there is one.
+pub fn entry(pid: i32) -> Option<Entry> {
+    let fields = fields(&format!("/proc/{pid}/stat"))?;
     Some(Entry {
         pid,
         parent: fields.get(1)?.parse().ok()?,
         started: fields.get(19)?.parse().ok()?,
         // A leader that has ended while other threads run looks dead and is not.
-        zombie: matches!(*fields.first()?, "Z" | "X") && fields.get(17)?.parse::<u32>().ok()? <= 1,
+        zombie: matches!(fields.first()?.as_str(), "Z" | "X") && fields.get(17)?.parse::<u32>().ok()? <= 1,
     })
 }
 
 /// All processes of the host that we can see.
-pub(crate) fn snapshot() -> io::Result<Vec<Entry>> {
+///
+/// # Errors
+/// `/proc` cannot be listed.
+pub fn snapshot() -> io::Result<Vec<Entry>> {
     let mut table = Vec::new();
     for file in fs::read_dir("/proc")? {
         // A process may end while its folder is listed: such an entry is skipped, not an error.
@@ -71,7 +117,7 @@ pub(crate) fn snapshot() -> io::Result<Vec<Entry>> {
 }
 
 /// The descendants of a process, nearest first.
-pub(crate) fn descendants(table: &[Entry], root: i32) -> Vec<Entry> {
+pub fn descendants(table: &[Entry], root: i32) -> Vec<Entry> {
     let mut children: BTreeMap<i32, Vec<Entry>> = BTreeMap::new();
     for entry in table {
         children.entry(entry.parent).or_default().push(*entry);
@@ -94,15 +140,25 @@ pub(crate) fn descendants(table: &[Entry], root: i32) -> Vec<Entry> {
 }
 
 /// Whether the environment with which a process was started holds these assignments (`NAME=value`), all of them.
-pub(crate) fn environment_has(pid: i32, assignments: &[String]) -> bool {
+pub fn environment_has(pid: i32, assignments: &[String]) -> bool {
     let Ok(environ) = fs::read(format!("/proc/{pid}/environ")) else {
         return false;
     };
     assignments.iter().all(|wanted| environ.split(|byte| *byte == 0).any(|item| item == wanted.as_bytes()))
 }
 
+/// The value of a variable in the environment with which a process was started.
+pub fn variable(pid: i32, name: &str) -> Option<String> {
+    let environ = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    let value = |item: &[u8]| {
+        let text = String::from_utf8_lossy(item);
+        Some(text.strip_prefix(name)?.strip_prefix('=')?.to_owned())
+    };
+    environ.split(|byte| *byte == 0).find_map(value)
+}
+
 /// The command line of a process, for people.
-pub(crate) fn command_line(pid: i32) -> String {
+pub fn command_line(pid: i32) -> String {
     let raw = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     let words: Vec<String> =
         raw.split(|b| *b == 0).filter(|w| !w.is_empty()).map(|w| String::from_utf8_lossy(w).into_owned()).collect();

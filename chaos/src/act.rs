@@ -1,0 +1,89 @@
+//! What a backend has to hold for a fault. Backends differ only in how they hold and undo it.
+
+use crate::proxy::EdgeFault;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// What is done to a target.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Act {
+    /// An entry in the fault table of every edge to the target.
+    Edge(EdgeFault),
+    /// Signals to the chosen replicas. Nothing is held: who watches the component starts it again.
+    Signal(Blow),
+    /// Something that a holder process keeps in place, and that ends with it.
+    Held(Hold),
+}
+
+/// Signals to the main process of each chosen replica.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blow {
+    /// SIGKILL, once.
+    Kill,
+    /// SIGTERM, once: the component may end in order.
+    Stop,
+    /// SIGKILL, and again `every` so long while the fault holds.
+    KillEvery(Duration),
+}
+
+/// What a holder keeps in place. Everything in it is undone by the kernel or by a guard when the holder is gone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "hold", rename_all = "camelCase")]
+pub enum Hold {
+    /// All threads of the target's processes stand still (`ptrace`).
+    Pause,
+    /// Threads that burn `cores` processors for a share `load` of the time, where the target may run.
+    Cpu {
+        /// Threads.
+        cores: u32,
+        /// Share of the time of each, in (0, 1].
+        load: f64,
+    },
+    /// Touched memory.
+    Memory {
+        /// How much.
+        bytes: u64,
+    },
+    /// Writes with `fdatasync` to a file without a name in the target's folder.
+    Io {
+        /// Bytes per second.
+        bytes_per_second: u64,
+    },
+    /// A file without a name in the target's folder.
+    Disk {
+        /// Its size.
+        fill: Fill,
+    },
+    /// Empty files without names in the target's folder.
+    Inodes {
+        /// How many.
+        count: u32,
+    },
+    /// The limit of open files of each process of the target, so low that it can open only `leave` more.
+    Fds {
+        /// Descriptors that it may still open.
+        leave: u32,
+    },
+    /// Idle connections to the target.
+    Connections {
+        /// How many.
+        count: u32,
+    },
+    /// Another content of a file below the target's folder.
+    File {
+        /// Path below the folder.
+        path: String,
+        /// The content.
+        content: String,
+    },
+}
+
+/// How far a disk is filled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Fill {
+    /// By so many bytes.
+    Bytes(u64),
+    /// Until so many bytes are free.
+    AllBut(u64),
+}

@@ -1,0 +1,190 @@
+//! A holder process: started, renewed, ended, and looked at from outside.
+
+use super::observe::Observer;
+use super::{Keeper, Quantities, lacks};
+use crate::act::Hold;
+use crate::holder::{self, Order};
+use crate::landscape::{Landscape, Site};
+use crate::lease::{FaultId, LEASE_TTL};
+use crate::plan::{PlannedFault, Resource};
+use crate::proc_table::{self, Entry};
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use std::io::{self, PipeWriter, Write};
+use std::process::Stdio;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
+use tokio::time::{Instant, sleep, timeout};
+
+/// How long a holder may take to have its fault in: memory is touched, connections are opened meanwhile.
+const IN_MAX: Duration = Duration::from_secs(10);
+/// How long a holder may take to undo before it is killed, which undoes as well.
+const OUT_MAX: Duration = Duration::from_millis(800);
+/// How long nothing of the fault may be seen any more after the holder has ended.
+const GONE_MAX: Duration = Duration::from_secs(2);
+/// Pause between two looks.
+const LOOK: Duration = Duration::from_millis(5);
+/// How long a quantity over time is watched before it is believed.
+const WATCH: Duration = Duration::from_millis(600);
+
+pub(in crate::execute) struct HeldGrip {
+    id: FaultId,
+    component: String,
+    chosen: Vec<usize>,
+    hold: Hold,
+    asked: Vec<(&'static str, f64)>,
+    lifeline: Arc<Lifeline>,
+    holder: Option<(Child, Lines<BufReader<ChildStdout>>)>,
+    observer: Option<Observer>,
+}
+
+/// Our end of the holder's stdin: without it the holder undoes and ends.
+#[derive(Default)]
+struct Lifeline(Mutex<Option<PipeWriter>>);
+
+impl Lifeline {
+    fn send(&self, byte: u8) -> io::Result<()> {
+        match self.0.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            Some(pipe) => pipe.write_all(&[byte]),
+            None => Ok(()),
+        }
+    }
+
+    fn set(&self, pipe: Option<PipeWriter>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = pipe;
+    }
+}
+
+impl Keeper for Lifeline {
+    fn renew(&self) -> bool {
+        // A full pipe means a holder that does not read: its own timers end it.
+        self.send(holder::RENEW).is_ok()
+    }
+}
+
+impl HeldGrip {
+    pub(super) fn new(fault: &PlannedFault, id: &FaultId, hold: Hold) -> Self {
+        let replica = |resource: &Resource| match resource {
+            Resource::Process { replica, .. } => Some(*replica as usize),
+            _ => None,
+        };
+        Self {
+            id: id.clone(),
+            component: fault.component.clone(),
+            chosen: fault.resources.iter().filter_map(replica).collect(),
+            hold,
+            asked: fault.fault.asked(),
+            lifeline: Arc::default(),
+            holder: None,
+            observer: None,
+        }
+    }
+
+    pub(super) fn keeper(&self) -> Arc<dyn Keeper> {
+        self.lifeline.clone()
+    }
+
+    /// The order for the holder: what to hold, on what is there now.
+    fn order(&self, landscape: &dyn Landscape) -> Result<Order, String> {
+        let replicas = landscape.processes(&self.component);
+        let chosen = if self.chosen.is_empty() { vec![0] } else { self.chosen.clone() };
+        let mut processes: Vec<Entry> = Vec::new();
+        for replica in chosen {
+            let tree = replicas.get(replica).ok_or_else(|| format!("replica {replica} does not run"))?;
+            processes.extend(tree.iter().filter_map(|pid| proc_table::entry(*pid)));
+        }
+        let address = landscape.edges(None, &self.component).iter().find_map(|edge| edge.upstream());
+        Ok(Order {
+            hold: self.hold.clone(),
+            ttl_ms: LEASE_TTL.as_millis() as u64,
+            processes,
+            mark: landscape.site().mark,
+            folder: landscape.folder(&self.component),
+            address,
+        })
+    }
+
+    pub(super) async fn inject(&mut self, landscape: &dyn Landscape) -> Result<(), String> {
+        let order = self.order(landscape)?;
+        let site = landscape.site();
+        self.observer = Some(Observer::new(order.clone()));
+        self.start(&site, &order).await.map_err(|error| format!("no holder: {error}"))?;
+        self.sample();
+        let until = Instant::now() + WATCH;
+        while self.observer.as_ref().is_some_and(Observer::watches_time) && Instant::now() < until {
+            sleep(LOOK * 10).await;
+            self.sample();
+        }
+        lacks(&self.asked, &self.quantities()).map_or(Ok(()), Err)
+    }
+
+    async fn start(&mut self, site: &Site, order: &Order) -> io::Result<()> {
+        let (theirs, mut ours) = io::pipe()?;
+        let mut command = Command::new(&site.program);
+        let mark = site.mark.split_once('=').ok_or_else(|| io::Error::other("the landscape has no mark"))?;
+        command
+            .arg(holder::SUBCOMMAND)
+            .env_clear()
+            .env(mark.0, mark.1)
+            .env(holder::MARK, self.id.as_str())
+            .current_dir("/")
+            .stdin(theirs)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            // Ctrl-C in the terminal is for the executor, which undoes in order.
+            .process_group(0);
+        let mut child = command.spawn()?;
+        drop(command);
+        let mut line = serde_json::to_vec(order).map_err(io::Error::other)?;
+        line.push(b'\n');
+        // Off the runtime: a long order fills the pipe until the holder reads.
+        let ours = tokio::task::spawn_blocking(move || ours.write_all(&line).map(|()| ours)).await??;
+        fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+        self.lifeline.set(Some(ours));
+        let stdout = child.stdout.take().ok_or_else(|| io::Error::other("it has no stdout"))?;
+        let (_, lines) = self.holder.insert((child, BufReader::new(stdout).lines()));
+        let said = timeout(IN_MAX, lines.next_line()).await.map_err(io::Error::other)??;
+        match said.as_deref() {
+            Some("in") => Ok(()),
+            Some(said) => Err(io::Error::other(said.to_owned())),
+            None => Err(io::Error::other("it ended without a word")),
+        }
+    }
+
+    pub(super) fn sample(&mut self) {
+        let pid = self.holder.as_ref().and_then(|(child, _)| child.id()).and_then(|pid| i32::try_from(pid).ok());
+        if let (Some(observer), Some(pid)) = (&mut self.observer, pid) {
+            observer.look(pid);
+        }
+    }
+
+    pub(super) async fn take_out(&mut self) -> Result<(), String> {
+        self.sample();
+        // An error means that it has ended by itself.
+        let _ = self.lifeline.send(holder::END);
+        self.lifeline.set(None);
+        let Some((mut child, _)) = self.holder.take() else {
+            return Ok(());
+        };
+        if timeout(OUT_MAX, child.wait()).await.is_err() {
+            child.start_kill().map_err(|error| format!("the holder cannot be ended: {error}"))?;
+            timeout(GONE_MAX, child.wait()).await.map_err(|_| "the holder outlives its kill".to_string())?.ok();
+        }
+        let until = Instant::now() + GONE_MAX;
+        let Some(observer) = &self.observer else {
+            return Ok(());
+        };
+        while let Some(left) = observer.left() {
+            if Instant::now() >= until {
+                return Err(left);
+            }
+            sleep(LOOK).await;
+        }
+        Ok(())
+    }
+
+    pub(super) fn quantities(&self) -> Quantities {
+        self.observer.as_ref().map(Observer::quantities).unwrap_or_default()
+    }
+}

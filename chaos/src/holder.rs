@@ -1,0 +1,201 @@
+//! The holder: one small process for each fault that is held on processes, memory, disks or files.
+//!
+//! The executor starts it with an [`Order`] as the first line of its stdin and renews the lease by one byte a second;
+//! stdout tells `in`, or `refused REASON`, and `out` at the end. Whatever happens, the fault ends:
+//! - stdin ends (the executor is gone), or no byte comes for the time to live: it undoes and exits;
+//! - the holder is killed: the kernel undoes (traced threads run on, memory, files without names, connections and
+//!   threads go with the process), and what the kernel does not undo, a [`guard`] does;
+//! - the holder hangs or is stopped: a kernel timer kills it soon after the lease has run out.
+
+mod burn;
+mod connections;
+mod fds;
+mod file;
+mod guard;
+mod nameless;
+mod pause;
+mod privileges;
+mod refuse;
+mod space;
+mod timer;
+mod writer;
+
+pub use fds::{open_files_left, open_files_limit};
+pub(crate) use file::ours_below;
+pub use file::restore_kept;
+
+use crate::act::Hold;
+use crate::proc_table::Entry;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use serde::{Deserialize, Serialize};
+use std::ffi::OsString;
+use std::io::{self, Read, Write};
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+/// Name of the hidden subcommand of `mettle`.
+pub const SUBCOMMAND: &str = "holder";
+/// Environment variable that carries the fault's id, so that a scan finds a holder.
+pub const MARK: &str = "METTLE_FAULT";
+/// The byte that renews the lease.
+pub const RENEW: u8 = b'.';
+/// The byte that asks for the end.
+pub const END: u8 = b'!';
+
+/// Longest order: a content of one MiB, escaped.
+const MAX_ORDER: usize = 8 << 20;
+/// How often the holder looks after what it holds.
+const TURN: Duration = Duration::from_millis(100);
+/// What the kernel's timer grants beyond the time to live, so that an orderly end comes first.
+const TIMER_MARGIN: Duration = Duration::from_millis(500);
+/// Exit code of an order that was refused.
+const EXIT_REFUSED: u8 = 3;
+
+/// What a holder is to keep in place, and on what.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Order {
+    /// The fault.
+    pub hold: Hold,
+    /// Time to live of the lease, milliseconds.
+    pub ttl_ms: u64,
+    /// Processes of the chosen replicas with everything that they started.
+    pub processes: Vec<Entry>,
+    /// `NAME=value` in the environment of every process of the landscape; others are refused.
+    pub mark: String,
+    /// Folder of the component; nothing outside it is touched.
+    pub folder: Option<PathBuf>,
+    /// Where the component listens.
+    pub address: Option<SocketAddr>,
+}
+
+/// Something that is held.
+trait Held {
+    /// Looks after it: called every turn. An error ends the fault.
+    fn turn(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Undoes it.
+    fn out(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Runs the holder, or its guard, with the arguments after the subcommand. To be called before any thread starts.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<_> = arguments.into_iter().collect();
+    let ended = match arguments.as_slice() {
+        [] => hold(),
+        [only] if only == guard::ARGUMENT => guard::main(),
+        _ => Err(io::Error::other("usage: started by Mettle, not by hand")),
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("refused {error}"));
+            ExitCode::from(EXIT_REFUSED)
+        }
+    }
+}
+
+fn hold() -> io::Result<()> {
+    let order = read_order()?;
+    let ttl = Duration::from_millis(order.ttl_ms);
+    let mut timer = timer::DeadMan::arm(ttl + TIMER_MARGIN)?;
+    refuse::check(&order)?;
+    privileges::drop_all_but(privileges::needed(&order.hold))?;
+    let mut held = take(&order)?;
+    say("in");
+    let mut deadline = Instant::now() + ttl;
+    while Instant::now() < deadline {
+        match next_byte(TURN)? {
+            Next::Byte(RENEW) => {
+                deadline = Instant::now() + ttl;
+                timer.renew(ttl + TIMER_MARGIN)?;
+            }
+            Next::Byte(_) | Next::Ended => break,
+            Next::Nothing => (),
+        }
+        if let Err(error) = held.turn() {
+            say(&format!("lost {error}"));
+            break;
+        }
+    }
+    held.out()?;
+    say("out");
+    Ok(())
+}
+
+fn take(order: &Order) -> io::Result<Box<dyn Held>> {
+    Ok(match &order.hold {
+        Hold::Pause => Box::new(pause::Paused::take(&order.processes)?),
+        Hold::Cpu { cores, load } => Box::new(burn::Burners::start(*cores, *load, &order.processes)?),
+        Hold::Memory { bytes } => Box::new(space::Memory::take(*bytes)?),
+        Hold::Io { bytes_per_second } => Box::new(writer::Writer::start(folder(order)?, *bytes_per_second)?),
+        Hold::Disk { fill } => Box::new(space::Disk::fill(folder(order)?, *fill)?),
+        Hold::Inodes { count } => Box::new(space::Inodes::fill(folder(order)?, *count)?),
+        Hold::Fds { leave } => Box::new(fds::Lowered::lower(&order.processes, *leave)?),
+        Hold::Connections { count } => {
+            let address = order.address.ok_or_else(|| io::Error::other("the component has no address"))?;
+            Box::new(connections::Connections::open(address, *count)?)
+        }
+        Hold::File { path, content } => Box::new(file::Changed::change(folder(order)?, path, content)?),
+    })
+}
+
+fn folder(order: &Order) -> io::Result<&PathBuf> {
+    order.folder.as_ref().ok_or_else(|| io::Error::other("the component has no folder"))
+}
+
+/// Reads up to the first line feed and not a byte further: what follows are renewals.
+fn read_order() -> io::Result<Order> {
+    let mut line = Vec::new();
+    let mut byte = [0];
+    let mut stdin = unbuffered_stdin()?;
+    while stdin.read(&mut byte)? == 1 && byte[0] != b'\n' {
+        if line.len() >= MAX_ORDER {
+            return Err(io::Error::other("the order is too long"));
+        }
+        line.push(byte[0]);
+    }
+    serde_json::from_slice(&line).map_err(io::Error::other)
+}
+
+/// The standard library's own stdin reads ahead, and a poll would not see what it has taken.
+fn unbuffered_stdin() -> io::Result<std::fs::File> {
+    Ok(io::stdin().as_fd().try_clone_to_owned()?.into())
+}
+
+enum Next {
+    Byte(u8),
+    Ended,
+    Nothing,
+}
+
+fn next_byte(wait: Duration) -> io::Result<Next> {
+    let mut stdin = unbuffered_stdin()?;
+    let ready = {
+        let mut fds = [PollFd::new(stdin.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut fds, PollTimeout::try_from(wait).unwrap_or(PollTimeout::MAX)) {
+            Ok(count) => count > 0,
+            Err(nix::errno::Errno::EINTR) => false,
+            Err(error) => return Err(error.into()),
+        }
+    };
+    let mut byte = [0];
+    Ok(match ready {
+        false => Next::Nothing,
+        true if stdin.read(&mut byte)? == 1 => Next::Byte(byte[0]),
+        true => Next::Ended,
+    })
+}
+
+/// One line for the executor; when nobody reads any more, the end of stdin tells.
+fn say(line: &str) {
+    let mut out = io::stdout().lock();
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}

@@ -1,0 +1,160 @@
+//! Another content of a file. The old file itself is kept beside it, under a name that tells which content is ours.
+
+use super::Held;
+use super::guard::{Guard, Undo};
+use sha2::{Digest, Sha256};
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// Part of the name of a kept file, between its own name and the digest of our content.
+pub const KEPT: &str = ".mettle-kept-";
+/// Part of the name of a file that is being written.
+const NEW: &str = ".mettle-new-";
+/// Hex digits of the digest in a name.
+const DIGITS: usize = 16;
+/// Deepest folder that is searched for kept files.
+const DEPTH_MAX: usize = 32;
+
+pub(super) struct Changed {
+    guard: Guard,
+}
+
+impl Changed {
+    pub(super) fn change(folder: &Path, path: &str, content: &str) -> io::Result<Self> {
+        let file = inside(folder, path)?;
+        if is_ours(&file, &digest(content.as_bytes())) {
+            return Err(io::Error::other(format!("{path} has this content already")));
+        }
+        let kept = beside(&file, &format!("{KEPT}{}", digest(content.as_bytes())))?;
+        if kept.exists() {
+            return Err(io::Error::other(format!("{} is there already", kept.display())));
+        }
+        let guard = Guard::post(Undo::Kept(kept.clone()))?;
+        // The content first, then the second name of the old file: from that name on an undo is owed.
+        let new = beside(&file, &format!("{NEW}{}", digest(content.as_bytes())))?;
+        write_like(&file, &new, content)?;
+        fs::hard_link(&file, &kept)?;
+        fs::rename(&new, &file)?;
+        Ok(Self { guard })
+    }
+}
+
+impl Held for Changed {
+    fn turn(&mut self) -> io::Result<()> {
+        self.guard.stands()
+    }
+
+    fn out(&mut self) -> io::Result<()> {
+        self.guard.undo()
+    }
+}
+
+/// The file below the folder, when nothing on the way leads out and it is a plain file.
+fn inside(folder: &Path, path: &str) -> io::Result<PathBuf> {
+    let folder = folder.canonicalize()?;
+    let wanted = folder.join(path);
+    let file = wanted.canonicalize().map_err(|error| io::Error::other(format!("{path}: {error}")))?;
+    if file != wanted || !file.starts_with(&folder) {
+        return Err(io::Error::other(format!("{path} leads through a link; name the file itself")));
+    }
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other(format!("{path} is not a plain file")));
+    }
+    Ok(file)
+}
+
+fn beside(file: &Path, end: &str) -> io::Result<PathBuf> {
+    let mut name = file.file_name().ok_or_else(|| io::Error::other("the file has no name"))?.to_owned();
+    name.push(end);
+    Ok(file.with_file_name(name))
+}
+
+/// Writes a file with the rights and the owner of another.
+fn write_like(like: &Path, path: &Path, content: &str) -> io::Result<()> {
+    use std::os::unix::fs::MetadataExt;
+    let old = like.metadata()?;
+    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).open(path)?;
+    file.write_all(content.as_bytes())?;
+    file.set_permissions(old.permissions())?;
+    let new = file.metadata()?;
+    if (new.uid(), new.gid()) != (old.uid(), old.gid()) {
+        std::os::unix::fs::fchown(&file, Some(old.uid()), Some(old.gid()))?;
+    }
+    file.sync_all()
+}
+
+fn digest(content: &[u8]) -> String {
+    let hex = Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    hex[..DIGITS].to_owned()
+}
+
+/// Whether the file holds the content with this digest.
+fn is_ours(file: &Path, ours: &str) -> bool {
+    fs::read(file).is_ok_and(|content| digest(&content) == ours)
+}
+
+/// Undoes the change whose old file is kept as `kept`. Nothing is kept: nothing was changed, or it is undone.
+pub(super) fn restore(kept: &Path) -> io::Result<()> {
+    let name = kept.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let Some((own, ours)) = name.rsplit_once(KEPT) else {
+        return Err(io::Error::other(format!("{} is not a kept file", kept.display())));
+    };
+    let file = kept.with_file_name(own);
+    match fs::remove_file(beside(&file, &format!("{NEW}{ours}"))?) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => (),
+    }
+    if !kept.try_exists()? {
+        return Ok(());
+    }
+    // Between the second name and the change both names lead to the same file.
+    if is_ours(&file, ours) || !file.try_exists()? || same(&file, kept)? {
+        // A rename between two names of one file does nothing: the second name goes on its own.
+        if same(&file, kept).unwrap_or(false) { fs::remove_file(kept) } else { fs::rename(kept, &file) }
+    } else {
+        let text = "was changed by somebody else meanwhile; compare it with the file kept beside it, then remove one";
+        Err(io::Error::other(format!("{} {text}", file.display())))
+    }
+}
+
+fn same(one: &Path, other: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+    let (one, other) = (one.metadata()?, other.metadata()?);
+    Ok((one.dev(), one.ino()) == (other.dev(), other.ino()))
+}
+
+/// Undoes every change below `folder` that nobody undid, as after a crash of the host; what was undone, and why not.
+///
+/// To be called while no holder is at work there.
+pub fn restore_kept(folder: &Path) -> Vec<(PathBuf, io::Result<()>)> {
+    let mut done = Vec::new();
+    for path in ours_below(folder, 0) {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let undone = if name.contains(KEPT) { restore(&path) } else { fs::remove_file(&path) };
+        if !undone.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+            done.push((path, undone));
+        }
+    }
+    done
+}
+
+/// Every file below `folder` whose name is one of ours. Links are not followed.
+pub(crate) fn ours_below(folder: &Path, depth: usize) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() && depth < DEPTH_MAX => found.extend(ours_below(&entry.path(), depth + 1)),
+            Ok(kind) if kind.is_file() && is_name_of_ours(&name) => found.push(entry.path()),
+            _ => (),
+        }
+    }
+    found
+}
+
+fn is_name_of_ours(name: &str) -> bool {
+    let digits = |end: &str| end.len() == DIGITS && end.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let with_digest = [KEPT, NEW].iter().any(|mark| name.rsplit_once(mark).is_some_and(|(_, end)| digits(end)));
+    with_digest || name.starts_with(super::nameless::PREFIX)
+}

@@ -1,0 +1,91 @@
+//! Holders that do not do what they say: nothing, half of it, or to somebody else. The dose meter must notice.
+
+use chaos::act::{Fill, Hold};
+use chaos::holder::{self, Order};
+use chaos::proc_table;
+use nix::sched::{CpuSet, sched_setaffinity};
+use nix::unistd::{Pid, dup2_stdin};
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::fd::AsFd;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+pub(crate) enum Broken {
+    Nothing,
+    Half,
+    Wrong,
+}
+
+impl Broken {
+    /// How it is broken, by the name under which the program was called.
+    pub(crate) fn called(name: &OsStr) -> Option<Self> {
+        match Path::new(name).file_name()?.to_str()? {
+            "nothing" => Some(Broken::Nothing),
+            "half" => Some(Broken::Half),
+            "wrong" => Some(Broken::Wrong),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn hold(self) -> ExitCode {
+        let mut stdin = File::from(io::stdin().as_fd().try_clone_to_owned().expect("there is a stdin"));
+        let mut line = Vec::new();
+        let mut byte = [0];
+        while matches!(stdin.read(&mut byte), Ok(1)) && byte[0] != b'\n' {
+            line.push(byte[0]);
+        }
+        let order: Order = serde_json::from_slice(&line).expect("the executor writes an order");
+        let (order, _alive) = match self {
+            Broken::Nothing => {
+                println!("in");
+                let _ = stdin.read_to_end(&mut Vec::new());
+                return ExitCode::SUCCESS;
+            }
+            Broken::Half => (halved(order), None),
+            Broken::Wrong => wrong(order),
+        };
+        run(&order, stdin).expect("the sound holder starts")
+    }
+}
+
+/// Gives the sound holder another order in place of the one that came, and then what comes.
+fn run(order: &Order, mut rest: File) -> io::Result<ExitCode> {
+    let (theirs, mut ours) = io::pipe()?;
+    dup2_stdin(theirs)?;
+    let mut line = serde_json::to_vec(order).map_err(io::Error::other)?;
+    line.push(b'\n');
+    std::thread::spawn(move || ours.write_all(&line).and_then(|()| io::copy(&mut rest, &mut ours)));
+    Ok(holder::main(std::iter::empty()))
+}
+
+fn halved(mut order: Order) -> Order {
+    match &mut order.hold {
+        Hold::Cpu { load, .. } => *load /= 2.0,
+        Hold::Memory { bytes } | Hold::Disk { fill: Fill::Bytes(bytes) | Fill::AllBut(bytes) } => *bytes /= 2,
+        Hold::Io { bytes_per_second } => *bytes_per_second /= 2,
+        Hold::Inodes { count } | Hold::Connections { count } => *count /= 2,
+        Hold::File { content, .. } => content.truncate(content.len() / 2),
+        // The last process is the child: the component itself is left alone.
+        Hold::Pause | Hold::Fds { .. } => order.processes = order.processes.split_off(1),
+    }
+    order
+}
+
+/// Whatever must live as long as the wrong target is held.
+type Alive = Option<(std::process::Child, TcpListener)>;
+
+fn wrong(mut order: Order) -> (Order, Alive) {
+    let child = Command::new("/proc/self/exe").arg("idle").spawn().expect("a decoy starts");
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a port");
+    let pid = i32::try_from(child.id()).expect("process ids are positive 32-bit numbers");
+    let mut first = CpuSet::new();
+    first.set(0).expect("there is a first processor");
+    sched_setaffinity(Pid::from_raw(pid), &first).expect("the decoy is ours");
+    order.processes = proc_table::entry(pid).into_iter().collect();
+    order.address = listener.local_addr().ok();
+    order.folder = order.folder.map(|folder| folder.with_file_name("elsewhere"));
+    (order, Some((child, listener)))
+}

@@ -1,0 +1,43 @@
+//! A component: a small HTTP server with threads and a child process.
+
+use nix::sys::prctl;
+use nix::sys::signal::Signal;
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::process::Command;
+
+/// Serves on a loopback port until it is ended.
+pub(crate) fn serve(port: &str) -> io::Result<()> {
+    let port: u16 = port.parse().map_err(io::Error::other)?;
+    let mut child = Command::new("/proc/self/exe").arg("idle").spawn()?;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+    println!("ready");
+    for stream in listener.incoming() {
+        let Ok(stream) = stream else { continue };
+        std::thread::Builder::new().spawn(move || answer(stream))?;
+    }
+    child.kill()
+}
+
+fn answer(stream: TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut lines = BufReader::new(stream.try_clone()?).lines();
+    let mut stream = stream;
+    while let Some(line) = lines.next().transpose()? {
+        if line.is_empty() {
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")?;
+        }
+    }
+    Ok(())
+}
+
+/// Does nothing for as long as its parent lives.
+pub(crate) fn idle() -> io::Result<()> {
+    let parent = nix::unistd::getppid();
+    prctl::set_pdeathsig(Signal::SIGKILL)?;
+    // The signal comes only for a parent that dies from now on.
+    while nix::unistd::getppid() == parent {
+        nix::unistd::pause();
+    }
+    Ok(())
+}

@@ -1,0 +1,113 @@
+//! Keeps the component of the tests running, as a supervisor does.
+
+use crate::landscape::Stage;
+use std::io::{BufRead, BufReader};
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// Program that becomes component, executor and holder: tests know where it is, examples find it above themselves.
+pub(crate) fn actor() -> PathBuf {
+    let above = || std::env::current_exe().ok()?.parent()?.parent().map(|folder| folder.join("chaos-actor"));
+    option_env!("CARGO_BIN_EXE_chaos-actor").map(PathBuf::from).or_else(above).expect("it is built")
+}
+
+/// Content of the file `settings.txt` of the component.
+pub(crate) const SETTINGS: &str = "colour = blue\n";
+/// Longest wait for a condition.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Polls until `true`.
+pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < end, "{what} never came true");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// A component that is started again whenever it ends.
+pub(crate) struct Component {
+    pub(crate) stage: Stage,
+    _dir: TempDir,
+    stop: Arc<AtomicBool>,
+    supervisor: Option<JoinHandle<()>>,
+}
+
+impl Component {
+    /// Starts it; `holder` is the name under which the program of holders is called.
+    pub(crate) fn start(holder: &str) -> Self {
+        let dir = tempfile::tempdir().expect("a folder");
+        let folder = dir.path().join("payments");
+        for folder in [&folder, &dir.path().join("elsewhere")] {
+            std::fs::create_dir(folder).expect("a folder");
+            std::fs::write(folder.join("settings.txt"), SETTINGS).expect("a file");
+        }
+        let program = dir.path().join(holder);
+        std::os::unix::fs::symlink(actor(), &program).expect("a link");
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|l| l.local_addr()).expect("a port").port();
+        let mark = format!("METTLE_LANDSCAPE={}", uuid::Uuid::new_v4());
+        let stage = Stage { pid_file: dir.path().join("pid"), port, folder, mark, program };
+        let stop = Arc::new(AtomicBool::new(false));
+        let (of, stopped) = (stage.clone(), stop.clone());
+        let supervisor = Some(std::thread::spawn(move || supervise(&of, &stopped)));
+        let component = Self { stage, _dir: dir, stop, supervisor };
+        component.is_up();
+        component
+    }
+
+    /// Waits until it runs and answers.
+    pub(crate) fn is_up(&self) {
+        until("the component is up", || {
+            self.stage.tree().len() == 2 && std::net::TcpStream::connect(self.stage.address()).is_ok()
+        });
+    }
+}
+
+impl Drop for Component {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
+        if let Some(supervisor) = self.supervisor.take() {
+            let _ = supervisor.join();
+        }
+    }
+}
+
+fn supervise(stage: &Stage, stop: &AtomicBool) {
+    while !stop.load(Ordering::Acquire) {
+        let mut child = spawn(stage);
+        let lines = BufReader::new(child.stdout.take().expect("it has a stdout")).lines().next();
+        if lines.is_some() {
+            write_pid(&stage.pid_file, &child);
+        }
+        while child.try_wait().expect("it is our child").is_none() {
+            if stop.load(Ordering::Acquire) {
+                child.kill().expect("it is our child");
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let _ = std::fs::remove_file(&stage.pid_file);
+    }
+}
+
+fn spawn(stage: &Stage) -> Child {
+    let (name, value) = stage.mark.split_once('=').expect("a mark is NAME=value");
+    Command::new(actor())
+        .args(["target", &stage.port.to_string()])
+        .env(name, value)
+        .current_dir(&stage.folder)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the component starts")
+}
+
+/// In one step, so that a number that can be read is whole.
+fn write_pid(file: &Path, child: &Child) {
+    let new = file.with_extension("new");
+    std::fs::write(&new, child.id().to_string()).and_then(|()| std::fs::rename(&new, file)).expect("a file");
+}

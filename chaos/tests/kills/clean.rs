@@ -1,0 +1,138 @@
+//! Whether anything of a fault is left. This looks by itself, at the kernel, and shares no code with the scan of the
+//! product except where it asks that scan, too, at the end.
+
+use crate::component::Component;
+use crate::landscape::OneTarget;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+/// What was there before the first fault.
+pub(crate) struct Before {
+    mounts: String,
+    devices: Vec<String>,
+    routes: String,
+    namespaces: Vec<String>,
+    limits: String,
+    files: BTreeMap<String, Vec<u8>>,
+}
+
+impl Before {
+    pub(crate) fn look(component: &Component) -> Self {
+        let main = component.stage.tree()[0];
+        Self {
+            mounts: text("/proc/self/mounts"),
+            devices: devices(),
+            routes: text("/proc/net/route"),
+            namespaces: names(Path::new("/run/netns")),
+            limits: open_files(main),
+            files: files(&component.stage.folder),
+        }
+    }
+
+    /// Everything that is not as it was.
+    pub(crate) fn left(&self, component: &Component, run: &str) -> Vec<String> {
+        let mut left = Vec::new();
+        let mut unless = |same: bool, what: String| {
+            if !same {
+                left.push(what);
+            }
+        };
+        unless(text("/proc/self/mounts") == self.mounts, "mounts".into());
+        unless(devices() == self.devices, "network devices".into());
+        unless(text("/proc/net/route") == self.routes, "routes".into());
+        unless(names(Path::new("/run/netns")) == self.namespaces, "network namespaces".into());
+        let now = files(&component.stage.folder);
+        unless(now == self.files, format!("files {:?}", now.keys()));
+        for pid in pids() {
+            let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            let wanted = format!("METTLE_FAULT={run}");
+            let ours = environment.split(|b| *b == 0).any(|v| v.starts_with(wanted.as_bytes()));
+            unless(!ours || state(&format!("/proc/{pid}")) == 'Z', format!("process {pid}"));
+        }
+        let tree = component.stage.tree();
+        unless(tree.len() == 2, format!("the component has the processes {tree:?}"));
+        for pid in tree {
+            for task in names(Path::new(&format!("/proc/{pid}/task"))) {
+                let task = format!("/proc/{pid}/task/{task}");
+                let status = text(&format!("{task}/status"));
+                unless(!matches!(state(&task), 't' | 'T'), format!("{task} stands still"));
+                unless(status.is_empty() || status.contains("TracerPid:\t0\n"), format!("{task} is traced"));
+            }
+            let limits = open_files(pid);
+            unless(limits.is_empty() || limits == self.limits, format!("limits of {pid}: {limits}"));
+        }
+        unless(nameless(&component.stage.folder) == 0, "a file without a name is held open".into());
+        unless(established(component.stage.port) == 0, "connections to the component".into());
+        left.extend(scanned(component, run));
+        left
+    }
+}
+
+/// What the product's own scan finds.
+fn scanned(component: &Component, run: &str) -> Vec<String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let landscape = OneTarget::open(component.stage.clone());
+        chaos::residual::scan(&landscape, run).iter().map(|residue| format!("{residue:?}")).collect()
+    })
+}
+
+fn text(path: &str) -> String {
+    fs::read_to_string(path).unwrap_or_default()
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut names: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+fn pids() -> Vec<String> {
+    names(Path::new("/proc")).into_iter().filter(|name| name.bytes().all(|byte| byte.is_ascii_digit())).collect()
+}
+
+fn devices() -> Vec<String> {
+    names(Path::new("/sys/class/net"))
+}
+
+/// State letter of a process or thread; `X` when it is gone.
+fn state(folder: &str) -> char {
+    let status = text(&format!("{folder}/status"));
+    let line = status.lines().find(|line| line.starts_with("State:"));
+    line.and_then(|line| line.split_whitespace().nth(1)?.chars().next()).unwrap_or('X')
+}
+
+fn open_files(pid: i32) -> String {
+    let limits = text(&format!("/proc/{pid}/limits"));
+    limits.lines().find(|line| line.starts_with("Max open files")).unwrap_or_default().to_owned()
+}
+
+fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    names(folder).into_iter().map(|name| (name.clone(), fs::read(folder.join(name)).unwrap_or_default())).collect()
+}
+
+/// Files in the folder that somebody has open and that have no name.
+fn nameless(folder: &Path) -> usize {
+    let folder = folder.canonicalize().expect("the folder is there");
+    let links = pids().into_iter().flat_map(|pid| {
+        let fds = format!("/proc/{pid}/fd");
+        names(Path::new(&fds)).into_iter().map(move |fd| format!("{fds}/{fd}"))
+    });
+    let is_ours = |link: &String| {
+        fs::read_link(link).is_ok_and(|to| to.starts_with(&folder) && to.to_string_lossy().ends_with(" (deleted)"))
+    };
+    links.filter(is_ours).count()
+}
+
+/// Connections that somebody else holds to this port.
+fn established(port: u16) -> usize {
+    let port = format!(":{port:04X}");
+    let table = text("/proc/net/tcp");
+    let to_it = |line: &&str| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        words.get(2).is_some_and(|to| to.ends_with(&port)) && words.get(3) == Some(&"01")
+    };
+    table.lines().skip(1).filter(to_it).count()
+}
