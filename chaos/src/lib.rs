@@ -13,6 +13,7 @@ pub mod document;
 pub mod execute;
 pub mod fault;
 pub mod holder;
+pub mod host;
 pub mod inventory;
 pub mod journal;
 pub mod landscape;

@@ -10,6 +10,9 @@ mod holder;
 #[path = "../actor/landscape.rs"]
 mod landscape;
 mod life;
+mod orders;
 mod plan;
 mod proxy;
+mod reboot;
+mod safety;
 mod stage;

@@ -1,5 +1,6 @@
 //! `mettle chaos`: experiments without a soak.
 
+use super::chaos_faults;
 use super::chaos_run::{self, Replay, Run};
 use super::output::{Output, table, tell, write_line, write_out};
 use super::{Dir, Exit};
@@ -11,7 +12,6 @@ use crate::worker::chaos_record::ChaosRecord;
 use crate::worker::experiment::Wanted;
 use crate::worker::sources::Sources;
 use ::chaos::document::Experiment;
-use ::chaos::fault::{CATALOGUE, Declaration};
 use ::chaos::inventory::Inventory;
 use ::chaos::plan::{Objection, Plan};
 use chrono::Utc;
@@ -31,7 +31,7 @@ pub(super) enum Chaos {
         after_help = "Example:\n  mettle chaos new net.delay --components checkout,payments > mettle/experiments/payments-slow.yaml"
     )]
     New {
-        /// Kind, for instance net.delay; `mettle chaos list` shows all.
+        /// Kind, for instance net.delay; `mettle chaos faults` shows all.
         kind: String,
         /// Components of the product, the caller first and the target last.
         #[arg(long, value_delimiter = ',', required = true)]
@@ -55,8 +55,18 @@ pub(super) enum Chaos {
     /// Runs a recorded experiment again: same seed, same plan.
     #[command(after_help = chaos_run::REPLAY_EXAMPLES)]
     Replay(Replay),
-    /// Kinds of faults with their parameters, and the experiments that ran here.
-    #[command(after_help = "Examples:\n  mettle chaos list\n  mettle chaos list --dir soak -o json")]
+    /// Kinds of faults: what each does, what this host can hold, and what would enable the rest.
+    #[command(
+        after_help = "Examples:\n  mettle chaos faults\n  mettle chaos faults stress.disk\n  mettle chaos faults -o json"
+    )]
+    Faults {
+        /// One kind, or the start of several: net.delay, stress. Shown with its parameters.
+        kind: Option<String>,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// The experiments that ran here.
+    #[command(after_help = "Examples:\n  mettle chaos list --dir soak\n  mettle chaos list --dir soak -o json")]
     List {
         #[command(flatten)]
         dir: Dir,
@@ -106,9 +116,7 @@ pub(super) async fn run(command: Chaos) -> anyhow::Result<u8> {
         Chaos::New { kind, components } => {
             let names: Vec<&str> = components.iter().map(String::as_str).collect();
             let Some(text) = ::chaos::template(&kind, &names) else {
-                let known: Vec<&str> = CATALOGUE.iter().map(|d| d.kind).collect();
-                tell!("error: `{kind}` is not a kind of fault; known: {}", known.join(", "));
-                return Ok(Exit::Usage as u8);
+                return Ok(chaos_faults::unknown(&kind));
             };
             write_out(&text)?;
         }
@@ -120,6 +128,7 @@ pub(super) async fn run(command: Chaos) -> anyhow::Result<u8> {
         Chaos::Plan(plan) => return show_plan(plan).await,
         Chaos::Run(run) => return chaos_run::run(run).await,
         Chaos::Replay(replay) => return chaos_run::replay(replay).await,
+        Chaos::Faults { kind, output } => return chaos_faults::show(kind.as_deref(), output),
         Chaos::List { dir, output } => list(&dir, output)?,
     }
     Ok(Exit::Ok as u8)
@@ -188,35 +197,14 @@ async fn inventory_of(installation: &Installation) -> anyhow::Result<Inventory> 
     Ok(inventory(&sources.read().await?.processes))
 }
 
-/// The answer of `list`.
-#[derive(Serialize)]
-struct Listed {
-    kinds: Vec<Declaration>,
-    runs: Vec<ChaosRecord>,
-}
-
 fn list(dir: &Dir, output: Output) -> anyhow::Result<()> {
-    // The kinds are there without an installation, too.
-    let runs = match Installation::open(&dir.dir) {
-        Ok(installation) => ChaosRecord::all(&installation)?,
-        Err(crate::worker::OpenError::NotThere { .. }) => vec![],
-        Err(error) => return Err(error.into()),
-    };
-    let listed = Listed { kinds: CATALOGUE.to_vec(), runs };
-    output.print(&listed, || list_text(&listed))
+    let runs = ChaosRecord::all(&Installation::open(&dir.dir)?)?;
+    output.print(&runs, || list_text(&runs))
 }
 
-fn list_text(listed: &Listed) -> String {
-    let mut text = String::new();
-    for kind in &listed.kinds {
-        let _ = writeln!(text, "{}: {}", kind.kind, kind.summary);
-        for (name, meaning) in kind.parameters {
-            let _ = writeln!(text, "    {name}: {meaning}");
-        }
-        let _ = writeln!(text, "    undo: {}\n    dose: {}", kind.undo, kind.dose);
-    }
-    if listed.runs.is_empty() {
-        return text;
+fn list_text(runs: &[ChaosRecord]) -> String {
+    if runs.is_empty() {
+        return "no experiment was run here yet: mettle chaos run FILE\n".to_owned();
     }
     let head = ["RUN", "TAG", "SEED", "PLAN", "OUTCOME", "ENDED"].map(str::to_owned).to_vec();
     let row = |record: &ChaosRecord| {
@@ -229,5 +217,5 @@ fn list_text(listed: &Listed) -> String {
             super::soak_view::ago(record.ended_at, Utc::now()),
         ]
     };
-    text + "\n" + &table(&std::iter::once(head).chain(listed.runs.iter().map(row)).collect::<Vec<_>>())
+    table(&std::iter::once(head).chain(runs.iter().map(row)).collect::<Vec<_>>())
 }
