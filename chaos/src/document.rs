@@ -1,5 +1,10 @@
 //! The experiment document.
 
+mod quiet;
+mod ramp;
+
+pub use quiet::{Day, Quiet, TimeOfDay};
+
 use crate::fault::Fault;
 use crate::inventory::Inventory;
 use crate::problem::Problem;
@@ -48,6 +53,9 @@ pub struct Experiment {
     /// How much may be hurt.
     #[serde(default)]
     pub blast: Blast,
+    /// Times in which nothing is injected.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quiet: Vec<Quiet>,
     /// How often.
     #[serde(default)]
     pub repeat: Repeat,
@@ -114,6 +122,10 @@ pub struct Step {
     /// Several faults at once, instead of `fault`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parallel: Vec<Branch>,
+    /// Doses of one parameter of `fault`, one injection after the other, each with its hold and rest:
+    /// `{delay: [25ms, 50ms, 100ms]}`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ramp: BTreeMap<String, Vec<serde_json::Value>>,
     /// How long the fault stays in.
     pub hold: Span,
     /// How long recovery is watched afterwards.
@@ -273,6 +285,7 @@ impl Experiment {
             if step.hold.ms() == 0 {
                 problems.push(Problem::new(format!("{key}.hold"), step.hold, "holds nothing", "write \"10s\" or more"));
             }
+            problems.extend(step.rungs(&key).err().unwrap_or_default());
             for (key, fault) in step.faults(&key) {
                 problems.extend(fault.problems(&key));
                 let Some(target) = self.targets.get(fault.target()) else {

@@ -6,7 +6,7 @@ mod gantt;
 pub use check::{Objection, check};
 
 use crate::act::{Act, Hold};
-use crate::document::{Choose, Experiment, Guard, Until};
+use crate::document::{Choose, Experiment, Guard, Quiet, Until};
 use crate::fault::Fault;
 use crate::inventory::Inventory;
 use crate::problem::Problem;
@@ -97,6 +97,9 @@ pub struct Plan {
     pub guards: Vec<Guard>,
     /// Limits.
     pub blast: crate::document::Blast,
+    /// Times in which nothing is injected.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quiet: Vec<Quiet>,
     /// When to stop between repetitions.
     pub until: Option<Until>,
     /// Seed that every seed in here comes from.
@@ -174,17 +177,25 @@ pub fn build(experiment: &Experiment, inventory: &Inventory, over: Overrides, se
     let mut repetitions = Vec::new();
     for number in 1..=over.repeat.unwrap_or(experiment.repeat.min) {
         let mut steps = Vec::new();
-        for (s, step) in experiment.method.iter().enumerate() {
+        for step in &experiment.method {
             let (hold, rest) = (over.hold.unwrap_or(step.hold), over.rest.unwrap_or(step.rest));
-            let mut faults = Vec::new();
-            for (f, (_, fault)) in step.faults("").into_iter().enumerate() {
-                let local_id = format!("{}#{number}/{s}.{f}", experiment.metadata.name);
-                let seed = derive(seed, number_of_fault);
-                number_of_fault += 1;
-                faults.push(resolve(experiment, inventory, fault, (local_id, seed)));
+            // The problems of a ramp were told above.
+            let rungs = step.rungs("").unwrap_or_default();
+            let doses: Vec<Vec<&Fault>> = match rungs.as_slice() {
+                [] => vec![step.faults("").into_iter().map(|(_, fault)| fault).collect()],
+                rungs => rungs.iter().map(|(_, fault)| vec![fault]).collect(),
+            };
+            for dose in doses {
+                let mut faults = Vec::new();
+                for (f, fault) in dose.into_iter().enumerate() {
+                    let local_id = format!("{}#{number}/{}.{f}", experiment.metadata.name, steps.len());
+                    let seed = derive(seed, number_of_fault);
+                    number_of_fault += 1;
+                    faults.push(resolve(experiment, inventory, fault, (local_id, seed)));
+                }
+                steps.push(PlannedStep { at_ms, hold, rest, faults });
+                at_ms += hold.ms() + rest.ms();
             }
-            steps.push(PlannedStep { at_ms, hold, rest, faults });
-            at_ms += hold.ms() + rest.ms();
         }
         repetitions.push(Repetition { number, steps });
     }
@@ -195,6 +206,7 @@ pub fn build(experiment: &Experiment, inventory: &Inventory, over: Overrides, se
         recover_within_ms: experiment.hypothesis.recover_within.map(|span| span.ms() as i64),
         guards: experiment.guards.clone(),
         blast: experiment.blast.clone(),
+        quiet: experiment.quiet.clone(),
         until: experiment.repeat.until,
         seed,
         repetitions,

@@ -3,9 +3,11 @@
 use super::Executor;
 use super::grip::{Grip, Keeper};
 use super::record::{Abort, Ended, ExposureRecord, Progress};
+use crate::document::Quiet;
 use crate::lease::{FaultId, LEASE_RENEW_EVERY};
 use crate::plan::{self, PlannedFault, PlannedStep};
 use crate::residual::Residue;
+use chrono::DateTime;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -41,6 +43,9 @@ impl Executor<'_> {
             let why = format!("{}: {}", objection.rule, objection.message);
             return self.not_run(repetition, step, &why).await;
         }
+        if let Some(quiet) = self.quiet_within(step.hold.duration()) {
+            return self.not_run(repetition, step, &format!("quiet_time: from {quiet}")).await;
+        }
         let mut lives = Vec::new();
         for fault in &step.faults {
             let id = FaultId::new(&self.ctx.run, &fault.local_id);
@@ -56,6 +61,12 @@ impl Executor<'_> {
         let observed_until_ms = self.now_ms();
         let finish = |live: Live<'_>| ExposureRecord { observed_until_ms, ..live.record };
         self.report.exposures.extend(lives.into_iter().map(finish));
+    }
+
+    /// The quiet time that a hold from now on would meet.
+    fn quiet_within(&self, hold: Duration) -> Option<&Quiet> {
+        let now = DateTime::from_timestamp_millis(self.now_ms())?;
+        self.plan.quiet.iter().find(|quiet| quiet.meets(now, hold))
     }
 
     fn prepare<'f>(&self, repetition: u32, fault: &'f PlannedFault, id: FaultId) -> Live<'f> {

@@ -16,6 +16,9 @@ pub(super) fn draw(plan: &Plan) -> String {
         Span::from_ms(plan.duration_ms()),
         plan.seed
     );
+    for quiet in &plan.quiet {
+        text += &format!("nothing is injected from {quiet}\n");
+    }
     for repetition in &plan.repetitions {
         for step in &repetition.steps {
             let (start, undo) = (column(step.at_ms), column(step.at_ms + step.hold.ms()));

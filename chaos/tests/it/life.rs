@@ -165,3 +165,15 @@ async fn a_killed_process_comes_back() {
     assert!(asked.len() >= 8, "{gaps:?}");
     assert!(often <= 2 * 2, "more than around each kill: {gaps:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_injected_in_a_quiet_time() {
+    let mut quiet = experiment(&delay(), "300ms", 1);
+    quiet.quiet = serde_json::from_value(json!([{"from": "00:00", "to": "00:00"}])).unwrap();
+    let running = start(Small::with_server().await, &quiet);
+    let report = running.report.await.unwrap();
+    let exposure = &report.exposures[0];
+    assert_eq!(exposure.ended, Ended::NotRun);
+    assert_eq!(exposure.detail.as_deref(), Some("quiet_time: from 00:00 to 00:00 UTC"));
+    assert!(running.journal.0.lock().unwrap().is_empty(), "an intent was written");
+}

@@ -78,3 +78,29 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_ramp_is_one_injection_after_the_other_with_rising_dose() {
+    let ramped = |ramp: serde_json::Value| -> Experiment {
+        serde_json::from_value(json!({"apiVersion": "mettle/v1", "kind": "Experiment", "metadata": {"name": "x"},
+            "hypothesis": {"title": "t"}, "targets": {"b": {"component": "b"}},
+            "method": [{"fault": {"kind": "net.delay", "target": "b", "delay": "200ms"}, "ramp": ramp, "hold": "2s", "rest": "1s"}]}))
+        .unwrap()
+    };
+    let plan = build(&ramped(json!({"delay": ["25ms", "50ms"]})), &inventory(), Overrides::default(), 7).unwrap();
+    let steps = &plan.repetitions[0].steps;
+    let told = |step: &chaos::plan::PlannedStep| (step.at_ms, step.faults[0].fault.requested()["delay"].clone());
+    assert_eq!(steps.iter().map(told).collect::<Vec<_>>(), [(0, "25ms".into()), (3_000, "50ms".into())]);
+    assert_ne!(steps[0].faults[0].local_id, steps[1].faults[0].local_id);
+    assert_eq!(plan.duration_ms(), 6_000);
+    let wrong = [
+        (json!({"delay": ["25ms", "1ms", 7]}), "method[0].ramp.delay[1], method[0].ramp.delay[2]"),
+        (json!({"delay": []}), "method[0].ramp.delay"),
+        (json!({"status": [500]}), "method[0].ramp"),
+        (json!({"delay": ["25ms"], "jitter": ["1ms"]}), "method[0].ramp"),
+    ];
+    for (ramp, keys) in wrong {
+        let problems = ramped(ramp.clone()).problems(None);
+        assert_eq!(problems.iter().map(|p| p.key.as_str()).collect::<Vec<_>>().join(", "), keys, "{ramp}");
+    }
+}

@@ -1,6 +1,7 @@
 //! `mettle chaos`: experiments without a soak.
 
 use super::chaos_faults;
+use super::chaos_report;
 use super::chaos_run::{self, Replay, Run};
 use super::output::{Output, table, tell, write_line, write_out};
 use super::{Dir, Exit};
@@ -14,6 +15,7 @@ use crate::worker::sources::Sources;
 use ::chaos::document::Experiment;
 use ::chaos::inventory::Inventory;
 use ::chaos::plan::{Objection, Plan};
+use ::chaos::proxy::EdgeName;
 use chrono::Utc;
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -26,17 +28,11 @@ const SEED_BITS: u32 = 53;
 /// Experiments.
 #[derive(Debug, Subcommand)]
 pub(super) enum Chaos {
-    /// Prints a commented experiment for a kind of fault.
+    /// Prints a commented experiment for a kind of fault, with component names of the landscape.
     #[command(
-        after_help = "Example:\n  mettle chaos new net.delay --components checkout,payments > mettle/experiments/payments-slow.yaml"
+        after_help = "Examples:\n  mettle chaos new net.delay --dir soak > payments-slow.yaml\n  mettle chaos new stress.cpu --landscape ../staging --target payments\n  mettle chaos new net.delay --components checkout,payments"
     )]
-    New {
-        /// Kind, for instance net.delay; `mettle chaos faults` shows all.
-        kind: String,
-        /// Components of the product, the caller first and the target last.
-        #[arg(long, value_delimiter = ',', required = true)]
-        components: Vec<String>,
-    },
+    New(New),
     /// Checks experiments; all problems at once.
     #[command(after_help = "Example:\n  mettle chaos validate mettle/experiments/*.yaml")]
     Validate {
@@ -55,6 +51,18 @@ pub(super) enum Chaos {
     /// Runs a recorded experiment again: same seed, same plan.
     #[command(after_help = chaos_run::REPLAY_EXAMPLES)]
     Replay(Replay),
+    /// A recorded experiment as a Markdown text.
+    #[command(
+        after_help = "Example:\n  mettle chaos report payments-slow-20260101T120000Z-0a1b2c3d --dir soak > report.md"
+    )]
+    Report {
+        /// File of a record, or the beginning of its id.
+        record: String,
+        #[command(flatten)]
+        dir: Dir,
+        #[command(flatten)]
+        output: Output,
+    },
     /// Kinds of faults: what each does, what this host can hold, and what would enable the rest.
     #[command(
         after_help = "Examples:\n  mettle chaos faults\n  mettle chaos faults stress.disk\n  mettle chaos faults -o json"
@@ -75,16 +83,47 @@ pub(super) enum Chaos {
     },
 }
 
+/// `mettle chaos new`.
+#[derive(Debug, Args)]
+pub(super) struct New {
+    /// Kind, for instance net.delay; `mettle chaos faults` shows all.
+    kind: String,
+    /// Component that is to suffer [default: one that another component calls].
+    #[arg(long, conflicts_with = "components")]
+    target: Option<String>,
+    /// Components of the product, the caller first and the target last, instead of those of a landscape.
+    #[arg(long, value_delimiter = ',')]
+    components: Vec<String>,
+    #[command(flatten)]
+    ground: Ground,
+}
+
+/// Where the components are described.
+#[derive(Debug, Args)]
+struct Ground {
+    #[command(flatten)]
+    dir: Dir,
+    /// Folder with processes.yaml, instead of an installation.
+    #[arg(long, value_name = "DIR")]
+    landscape: Option<PathBuf>,
+}
+
+impl Ground {
+    async fn inventory(&self) -> anyhow::Result<Inventory> {
+        match &self.landscape {
+            Some(folder) => Ok(inventory_in(folder)?),
+            None => inventory_of(&Installation::open(&self.dir.dir)?).await,
+        }
+    }
+}
+
 /// `mettle chaos plan`.
 #[derive(Debug, Args)]
 pub(super) struct PlanOf {
     /// The experiment.
     file: PathBuf,
     #[command(flatten)]
-    dir: Dir,
-    /// Folder with processes.yaml, instead of an installation.
-    #[arg(long, value_name = "DIR")]
-    landscape: Option<PathBuf>,
+    ground: Ground,
     #[command(flatten)]
     dose: Dose,
     #[command(flatten)]
@@ -113,13 +152,7 @@ impl Dose {
 
 pub(super) async fn run(command: Chaos) -> anyhow::Result<u8> {
     match command {
-        Chaos::New { kind, components } => {
-            let names: Vec<&str> = components.iter().map(String::as_str).collect();
-            let Some(text) = ::chaos::template(&kind, &names) else {
-                return Ok(chaos_faults::unknown(&kind));
-            };
-            write_out(&text)?;
-        }
+        Chaos::New(new) => return print_new(new).await,
         Chaos::Validate { files } => {
             let found = files.iter().filter_map(|file| read_experiment(file).err()).flat_map(|p| p.0).collect();
             Problems(found).or(())?;
@@ -128,10 +161,52 @@ pub(super) async fn run(command: Chaos) -> anyhow::Result<u8> {
         Chaos::Plan(plan) => return show_plan(plan).await,
         Chaos::Run(run) => return chaos_run::run(run).await,
         Chaos::Replay(replay) => return chaos_run::replay(replay).await,
+        Chaos::Report { record, dir, output } => {
+            let Some(record) = chaos_run::recorded(&Installation::open(&dir.dir)?, &record)? else {
+                return Ok(Exit::Usage as u8);
+            };
+            output.print(&record, || chaos_report::markdown(&record))?;
+        }
         Chaos::Faults { kind, output } => return chaos_faults::show(kind.as_deref(), output),
         Chaos::List { dir, output } => list(&dir, output)?,
     }
     Ok(Exit::Ok as u8)
+}
+
+async fn print_new(new: New) -> anyhow::Result<u8> {
+    let components = match new.components.as_slice() {
+        [] => match on_an_edge(&new.ground.inventory().await?, new.target.as_deref()) {
+            Ok(components) => components,
+            Err(remedy) => {
+                tell!("error: {remedy}");
+                return Ok(Exit::Usage as u8);
+            }
+        },
+        given => given.to_vec(),
+    };
+    let names: Vec<&str> = components.iter().map(String::as_str).collect();
+    let Some(text) = ::chaos::template(&new.kind, &names) else {
+        return Ok(chaos_faults::unknown(&new.kind));
+    };
+    write_out(&text)?;
+    Ok(Exit::Ok as u8)
+}
+
+/// A caller and its target: a component before the user's side, and only one edge, because that shows most.
+fn on_an_edge(inventory: &Inventory, target: Option<&str>) -> Result<Vec<String>, String> {
+    let to = |edge: &&EdgeName| target.is_none_or(|target| edge.to == target);
+    let inner = |edge: &&EdgeName| inventory.components.contains_key(&edge.from);
+    let edges = || inventory.edges.iter().filter(to);
+    if let Some(edge) = edges().find(inner).or_else(|| edges().next()) {
+        return Ok(vec![edge.from.clone(), edge.to.clone()]);
+    }
+    let names: Vec<String> = inventory.components.keys().cloned().collect();
+    match (target, names.first()) {
+        (Some(target), _) if inventory.components.contains_key(target) => Ok(vec![target.to_owned()]),
+        (Some(target), _) => Err(format!("there is no component `{target}`; known: {}", names.join(", "))),
+        (None, Some(name)) => Ok(vec![name.clone()]),
+        (None, None) => Err("the landscape has no component yet; name them with --components".to_owned()),
+    }
 }
 
 /// An experiment from a file, without problems.
@@ -175,10 +250,7 @@ pub(super) fn objected(objections: &[Objection]) -> bool {
 
 async fn show_plan(args: PlanOf) -> anyhow::Result<u8> {
     let wanted = args.dose.wanted(read_experiment(&args.file)?);
-    let inventory = match &args.landscape {
-        Some(folder) => inventory_in(folder)?,
-        None => inventory_of(&Installation::open(&args.dir.dir)?).await?,
-    };
+    let inventory = args.ground.inventory().await?;
     let (plan, objections) = wanted.plan(&inventory)?;
     let planned = Planned { plan: &plan, plan_hash: plan.hash(), objections: &objections };
     args.output.print(&planned, || plan_text(&wanted, &plan))?;

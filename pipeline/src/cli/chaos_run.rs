@@ -68,13 +68,8 @@ pub(super) async fn run(run: Run) -> anyhow::Result<u8> {
 
 pub(super) async fn replay(replay: Replay) -> anyhow::Result<u8> {
     let installation = Installation::open(&replay.stage.dir.dir)?;
-    let record = match ChaosRecord::find(&installation, &replay.record) {
-        Ok(record) => record,
-        Err(error @ (RecordError::NotFound { .. } | RecordError::Unreadable { .. })) => {
-            tell!("error: {:#}", anyhow::Error::from(error));
-            return Ok(Exit::Usage as u8);
-        }
-        Err(error) => return Err(error.into()),
+    let Some(record) = recorded(&installation, &replay.record)? else {
+        return Ok(Exit::Usage as u8);
     };
     let wanted = Wanted {
         experiment: record.experiment.clone(),
@@ -84,6 +79,18 @@ pub(super) async fn replay(replay: Replay) -> anyhow::Result<u8> {
     };
     let tag = replay.stage.tag.clone().or(Some(record.tag.clone()));
     perform(installation, &wanted, Some(&record), Stage { tag, ..replay.stage }).await
+}
+
+/// The record of this name; `None` when there is none, which was told.
+pub(super) fn recorded(installation: &Installation, name: &str) -> anyhow::Result<Option<ChaosRecord>> {
+    match ChaosRecord::find(installation, name) {
+        Ok(record) => Ok(Some(record)),
+        Err(error @ (RecordError::NotFound { .. } | RecordError::Unreadable { .. })) => {
+            tell!("error: {:#}", anyhow::Error::from(error));
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 async fn perform(
@@ -174,27 +181,29 @@ fn measured<'a>(dose: impl Iterator<Item = (&'a String, &'a f64)>) -> String {
 /// One line for each injection, with requested and achieved dose.
 fn exposures_text(exposures: &[Exposure]) -> String {
     let head = ["#", "FAULT", "TARGET", "HELD", "REQUESTED", "ACHIEVED", "ENDED"].map(str::to_owned).to_vec();
-    let row = |e: &Exposure| {
-        let requested: Vec<String> = e.requested.iter().map(|(k, v)| format!("{k} {v}")).collect();
-        let achieved: Vec<String> = e.achieved.iter().map(|(k, v)| format!("{k} {v:.1}")).collect();
-        let ended = match e.ended {
-            Ended::Completed => "completed",
-            Ended::GuardTripped => "guard tripped",
-            Ended::Aborted => "aborted, undone",
-            Ended::NotRun => "not run",
-        };
-        let detail = e.detail.as_ref().map_or_else(String::new, |detail| format!(": {detail}"));
-        vec![
-            e.repetition.to_string(),
-            e.kind.clone(),
-            e.target.clone(),
-            format!("{:.1} s", (e.end_ms - e.start_ms).max(0) as f64 / 1e3),
-            requested.join(", "),
-            if e.verified { achieved.join(", ") } else { "not verified".into() },
-            format!("{ended}{detail}"),
-        ]
+    table(&std::iter::once(head).chain(exposures.iter().map(exposure_cells)).collect::<Vec<_>>())
+}
+
+/// Repetition, fault, target, time held, requested and achieved dose, and how an injection ended.
+pub(super) fn exposure_cells(e: &Exposure) -> Vec<String> {
+    let requested: Vec<String> = e.requested.iter().map(|(k, v)| format!("{k} {v}")).collect();
+    let achieved: Vec<String> = e.achieved.iter().map(|(k, v)| format!("{k} {v:.1}")).collect();
+    let ended = match e.ended {
+        Ended::Completed => "completed",
+        Ended::GuardTripped => "guard tripped",
+        Ended::Aborted => "aborted, undone",
+        Ended::NotRun => "not run",
     };
-    table(&std::iter::once(head).chain(exposures.iter().map(row)).collect::<Vec<_>>())
+    let detail = e.detail.as_ref().map_or_else(String::new, |detail| format!(": {detail}"));
+    vec![
+        e.repetition.to_string(),
+        e.kind.clone(),
+        e.target.clone(),
+        format!("{:.1} s", (e.end_ms - e.start_ms).max(0) as f64 / 1e3),
+        requested.join(", "),
+        if e.verified { achieved.join(", ") } else { "not verified".into() },
+        format!("{ended}{detail}"),
+    ]
 }
 
 /// The outcome for people.

@@ -7,6 +7,7 @@ mod backtest;
 mod baseline;
 mod chaos;
 mod chaos_faults;
+mod chaos_report;
 mod chaos_run;
 mod documents;
 mod evidence;

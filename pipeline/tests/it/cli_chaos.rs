@@ -43,9 +43,13 @@ fn the_catalogue_tells_what_this_host_can_hold() {
     let unknown = installed.mettle(&["chaos", "faults", "net.slow"]);
     assert!(unknown.code == 2 && unknown.stderr.contains("known: process.kill"), "{unknown:?}");
     // What the catalogue shows can be written down, and is valid as it stands.
+    let named = installed.mettle(&["chaos", "new", "net.delay", "--components", "shop,web"]).stdout;
+    assert!(named.contains("target: web, from: shop"), "{named}");
+    let missing = installed.mettle(&["chaos", "new", "net.delay", "--dir", "i", "--target", "api"]);
+    assert_eq!((missing.code, missing.stderr.as_str()), (2, "error: there is no component `api`; known: web\n"));
     for fault in all {
         let kind = fault["kind"].as_str().unwrap();
-        let new = installed.mettle(&["chaos", "new", kind, "--components", "user,web"]);
+        let new = installed.mettle(&["chaos", "new", kind, "--dir", "i"]);
         installed.write("new.yaml", &new.stdout);
         let valid = installed.mettle(&["chaos", "validate", "i/new.yaml"]);
         assert_eq!(valid.code, 0, "{kind}: {valid:?}\n{}", new.stdout);
@@ -131,6 +135,10 @@ fn an_experiment_runs_is_recorded_and_replayed() {
     assert_eq!(listed.as_array().unwrap().len(), 2);
     let text = installed.mettle(&["chaos", "list", "--dir", "i"]).stdout;
     assert!(text.contains(id), "{text}");
+
+    let report = installed.mettle(&["chaos", "report", id, "--dir", "i"]).stdout;
+    assert!(report.starts_with("# web-slow: completed\n") && report.contains("| 1 | net.delay | web |"), "{report}");
+    assert!(report.contains(&hash) && report.contains("left behind: nothing"), "{report}");
 
     // Another landscape is another experiment.
     let processes = std::fs::read_to_string(installed.path("staging/processes.yaml")).unwrap();
