@@ -108,6 +108,45 @@ fn every_objection_is_told_at_once() {
     "#);
 }
 
+/// Faults that a holder keeps in place, on a component that the supervisor runs.
+#[test]
+fn a_holder_acts_on_the_processes_of_a_landscape() {
+    let installed = Installed::new();
+    let step = |fault: &str| format!("  - {{fault: {{target: web, {fault}}}, hold: 1s, rest: 200ms}}\n");
+    let faults = [
+        "kind: process.pause",
+        "kind: stress.cpu, cores: 1, load: 0.2",
+        "kind: stress.memory, bytes: 32MiB",
+        "kind: stress.disk, bytes: 8MiB",
+        "kind: stress.fds",
+        "kind: stress.connections, count: 5",
+    ];
+    installed.write(
+        "e.yaml",
+        &format!(
+            "apiVersion: mettle/v1\nkind: Experiment\nmetadata: {{name: held}}\nhypothesis: {{title: holds}}\n\
+             targets: {{web: {{component: web}}}}\nmethod:\n{}blast: {{keepHealthy: 0}}\n",
+            faults.map(step).concat()
+        ),
+    );
+    let ran = installed.mettle(&["chaos", "run", "i/e.yaml", "--dir", "i", "-o", "json"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let record: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(record["outcome"], "completed");
+    let exposures = record["exposures"].as_array().unwrap();
+    assert_eq!(exposures.len(), faults.len());
+    for (exposure, name) in exposures.iter().zip(["stopped_share", "burnt_cores", "resident_bytes", "filled_bytes"]) {
+        assert!(exposure["achieved"][name].as_f64().unwrap() > 0.0, "{exposure}");
+    }
+    assert!(
+        installed
+            .path("work/components/web")
+            .read_dir()
+            .unwrap()
+            .all(|file| { !file.unwrap().file_name().to_string_lossy().contains("mettle") })
+    );
+}
+
 #[test]
 fn an_experiment_runs_is_recorded_and_replayed() {
     let installed = installed("1s");
