@@ -1,12 +1,13 @@
 //! Plans and what the checker promises.
 
 use chaos::document::Experiment;
+use chaos::fault::CATALOGUE;
 use chaos::inventory::Inventory;
 use chaos::plan::{Overrides, Resource, build, check};
 use chaos::proxy::EdgeName;
 use proptest::prelude::*;
 use serde_json::json;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 fn inventory() -> Inventory {
     let mut inventory = Inventory::default();
@@ -54,28 +55,69 @@ fn every_objection_at_once() {
     assert_eq!(rules.into_iter().collect::<Vec<_>>(), expected);
 }
 
+/// What anybody can write: steps of several faults of any kind, on any component, for any time.
+fn any_experiment(
+    steps: &[Vec<(usize, usize)>],
+    (limits, count): ((u32, u32), u32),
+    (hold, most): (u64, u64),
+) -> Experiment {
+    let fault = |(kind, target): &(usize, usize)| {
+        let mut fault = crate::faults::fault(CATALOGUE[kind % CATALOGUE.len()].kind);
+        fault["target"] = ["a", "b", "c"][*target].into();
+        json!({"fault": fault})
+    };
+    let step = |faults: &Vec<(usize, usize)>| json!({"parallel": faults.iter().map(fault).collect::<Vec<_>>(), "hold": format!("{hold}ms"), "rest": "1s"});
+    let target = |name: &str| json!({"component": name, "choose": {"count": count}});
+    serde_json::from_value(json!({"apiVersion": "mettle/v1", "kind": "Experiment", "metadata": {"name": "x"},
+        "hypothesis": {"title": "t"}, "targets": {"a": target("a"), "b": target("b"), "c": target("c")},
+        "method": steps.iter().map(step).collect::<Vec<_>>(), "repeat": {"min": 2, "max": 2},
+        "blast": {"maxTargets": limits.0, "keepHealthy": limits.1, "forbid": ["c"], "maxDuration": format!("{most}ms")}}))
+    .unwrap()
+}
+
 proptest! {
+    // Most of what anybody can write is refused; so many that are not.
+    #![proptest_config(ProptestConfig { cases: 1_000, max_global_rejects: 200_000, ..ProptestConfig::default() })]
     #[test]
     fn a_checked_plan_stays_within_its_limits(
-        faults in prop::collection::vec((0..4usize, 0..3usize), 1..4), limits in (1..4u32, 0..3u32), count in 1..4u32, seed: u64,
+        steps in prop::collection::vec(prop::collection::vec((0..64usize, 0..3usize), 1..4), 1..3),
+        limits in (1..4u32, 0..2u32), count in 1..3u32, times in (1..20_000u64, 1..120_000u64), seed: u64, control in 0..3usize,
     ) {
-        let inventory = inventory();
-        let plan = build(&experiment(&faults, limits, count), &inventory, Overrides::default(), seed).unwrap();
+        let mut inventory = inventory();
+        inventory.control.insert(["a", "b", "user"][control].into());
+        let plan = build(&any_experiment(&steps, (limits, count), times), &inventory, Overrides::default(), seed).unwrap();
         prop_assume!(check(&plan, &inventory).is_empty());
-        let mut used = BTreeSet::new();
-        let mut targets = BTreeSet::new();
-        for fault in &plan.repetitions[0].steps[0].faults {
-            prop_assert_ne!(&fault.component, "c");
-            for resource in &fault.resources {
-                prop_assert!(used.insert(resource.clone()), "{:?} twice", resource);
-                targets.insert(match resource { Resource::Edge(edge) => edge.to.clone(), process => format!("{process:?}") });
+        let mut end_ms = 0;
+        for step in plan.repetitions.iter().flat_map(|repetition| &repetition.steps) {
+            // It always ends, in time, and one step after the other.
+            prop_assert_eq!(step.at_ms, end_ms);
+            end_ms += step.hold.ms() + step.rest.ms();
+            let mut used = BTreeSet::new();
+            let mut targets = BTreeSet::new();
+            let mut hit: BTreeMap<&str, BTreeSet<u32>> = BTreeMap::new();
+            for fault in &step.faults {
+                prop_assert!(!fault.resources.is_empty() && !fault.undo.is_empty());
+                prop_assert_ne!(&fault.component, "c");
+                prop_assert!(!inventory.control.contains(&fault.component), "the undo travels through it");
+                for resource in &fault.resources {
+                    prop_assert!(used.insert(resource.clone()), "{} twice", resource);
+                    let Resource::Process { component, replica } = resource else {
+                        targets.insert((fault.component.clone(), None));
+                        continue;
+                    };
+                    targets.insert((component.clone(), Some(*replica)));
+                    hit.entry(component).or_default().insert(*replica);
+                }
+                for other in step.faults.iter().filter(|other| other.component == fault.component && !std::ptr::eq(*other, fault)) {
+                    prop_assert!(!fault.fault.declaration().excludes(&other.fault.declaration()));
+                }
+            }
+            prop_assert!(targets.len() <= limits.0 as usize);
+            for (component, replicas) in hit {
+                prop_assert!(replicas.len() + limits.1 as usize <= inventory.components[component] as usize);
             }
         }
-        prop_assert!(targets.len() <= limits.0 as usize);
-        for (name, replicas) in &inventory.components {
-            let killed = used.iter().filter(|r| matches!(r, Resource::Process { component, .. } if component == name)).count();
-            prop_assert!(killed == 0 || killed + limits.1 as usize <= *replicas as usize);
-        }
+        prop_assert!(end_ms <= times.1);
     }
 }
 
