@@ -8,6 +8,7 @@
 
 pub mod act;
 pub mod amount;
+pub mod candidates;
 pub mod clock;
 pub mod document;
 pub mod execute;
@@ -25,7 +26,9 @@ pub mod problem;
 pub mod proc_table;
 pub mod proxy;
 pub mod residual;
+pub mod shrink;
 pub mod span;
 mod template;
+pub mod threshold;
 
 pub use template::template;

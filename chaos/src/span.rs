@@ -27,8 +27,8 @@ pub struct SpanError {
 
 impl Span {
     /// A span of so many milliseconds (at most one year; more is cut).
-    pub fn from_ms(ms: u64) -> Self {
-        Self(ms.min(MAX_MS))
+    pub const fn from_ms(ms: u64) -> Self {
+        Self(if ms < MAX_MS { ms } else { MAX_MS })
     }
 
     /// Milliseconds.

@@ -3,6 +3,7 @@
 use super::chaos_faults;
 use super::chaos_report;
 use super::chaos_run::{self, Replay, Run};
+use super::chaos_search::{self, SearchArgs};
 use super::output::{Output, table, tell, write_line, write_out};
 use super::{Dir, Exit};
 use crate::documents::{Complaint, Problems, read_file};
@@ -51,6 +52,9 @@ pub(super) enum Chaos {
     /// Runs a recorded experiment again: same seed, same plan.
     #[command(after_help = chaos_run::REPLAY_EXAMPLES)]
     Replay(Replay),
+    /// Looks for the smallest fault that breaks a tag, and prints it as an experiment.
+    #[command(after_help = chaos_search::EXAMPLES)]
+    Search(SearchArgs),
     /// A recorded experiment as a Markdown text.
     #[command(
         after_help = "Example:\n  mettle chaos report payments-slow-20260101T120000Z-0a1b2c3d --dir soak > report.md"
@@ -161,6 +165,7 @@ pub(super) async fn run(command: Chaos) -> anyhow::Result<u8> {
         Chaos::Plan(plan) => return show_plan(plan).await,
         Chaos::Run(run) => return chaos_run::run(run).await,
         Chaos::Replay(replay) => return chaos_run::replay(replay).await,
+        Chaos::Search(search) => return chaos_search::run(search).await,
         Chaos::Report { record, dir, output } => {
             let Some(record) = chaos_run::recorded(&Installation::open(&dir.dir)?, &record)? else {
                 return Ok(Exit::Usage as u8);

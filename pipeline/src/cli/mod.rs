@@ -9,6 +9,7 @@ mod chaos;
 mod chaos_faults;
 mod chaos_report;
 mod chaos_run;
+mod chaos_search;
 mod documents;
 mod evidence;
 mod gate;

@@ -40,9 +40,14 @@ impl Format {
         match self {
             Format::Text => write_out(&text()),
             Format::Json => write_line(serde_json::to_string_pretty(value)?),
-            Format::Yaml => write_line(yaml(&serde_json::to_string(value)?)?),
+            Format::Yaml => write_line(yaml_text(value)?),
         }
     }
+}
+
+/// `value` as YAML.
+pub(super) fn yaml_text(value: &impl Serialize) -> anyhow::Result<String> {
+    yaml(&serde_json::to_string(value)?)
 }
 
 /// Tells people something on stderr. Where nobody reads it the command goes on: its data and its exit code are the

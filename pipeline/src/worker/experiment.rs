@@ -17,6 +17,7 @@ use chaos::execute::Progress;
 use chaos::inventory::Inventory;
 use chaos::plan::{Objection, Overrides, Plan, PlanError};
 use chrono::Utc;
+use scorer::Signal;
 use scorer::evidence::{Ended, Subject};
 use std::path::Path;
 use std::sync::Arc;
@@ -84,6 +85,11 @@ impl Ground {
         inventory(&self.truth.processes)
     }
 
+    /// Signals of the tag, its own and those that Mettle makes.
+    pub fn signals(&self) -> Vec<Signal> {
+        builtin::signals(&self.bundle)
+    }
+
     /// The tag.
     pub fn tag(&self) -> &str {
         &self.seen.tag.name
@@ -91,7 +97,7 @@ impl Ground {
 
     /// Guards of an experiment over the signals of the tag.
     fn guards(&self, experiment: &Experiment) -> Result<Vec<Watch>, String> {
-        Watch::all(&experiment.guards, &builtin::signals(&self.bundle))
+        Watch::all(&experiment.guards, &self.signals())
     }
 
     /// Deploys, injects, undoes, ends; the record is written in every case in which something was injected.
@@ -115,21 +121,21 @@ impl Ground {
         Ok(record)
     }
 
-    fn journal(&self) -> Arc<StoreJournal> {
+    pub(super) fn journal(&self) -> Arc<StoreJournal> {
         Arc::new(StoreJournal(self.installation.store.clone()))
     }
 
-    async fn run_deployed(
-        &self,
-        (wanted, plan): (&Wanted, &Plan),
-        around: Around<'_>,
-    ) -> anyhow::Result<Option<ChaosRecord>> {
+    /// Makes the tag run; false when `stop` came first.
+    ///
+    /// # Errors
+    /// The tag cannot be deployed.
+    pub async fn deploy(&self, stop: &CancellationToken) -> anyhow::Result<bool> {
         let release = Release { tag: self.seen.tag.name.clone(), versions: self.bundle.product.versions() };
-        let (local, stop) = (self.local.clone(), around.stop.clone());
+        let (local, give_up) = (self.local.clone(), stop.clone());
         // Owned by a task, because a deployment that is dropped midway would not be rolled back.
-        let deployed = tokio::spawn(async move { local.deploy(&release, Unchanged::Restart, &stop).await }).await?;
-        if around.stop.is_cancelled() {
-            return Ok(None);
+        let deployed = tokio::spawn(async move { local.deploy(&release, Unchanged::Restart, &give_up).await }).await?;
+        if stop.is_cancelled() {
+            return Ok(false);
         }
         if let Err(refused) = deployed {
             let lines = if refused.last_lines.is_empty() {
@@ -138,6 +144,22 @@ impl Ground {
                 format!("; last lines: {}", refused.last_lines.join(" | "))
             };
             anyhow::bail!("{refused}{lines}");
+        }
+        Ok(true)
+    }
+
+    /// Ends everything that runs here.
+    pub async fn shutdown(&self) {
+        self.local.shutdown().await;
+    }
+
+    async fn run_deployed(
+        &self,
+        (wanted, plan): (&Wanted, &Plan),
+        around: Around<'_>,
+    ) -> anyhow::Result<Option<ChaosRecord>> {
+        if !self.deploy(around.stop).await? {
+            return Ok(None);
         }
         let started_at = Utc::now();
         let plan_hash = plan.hash();
@@ -178,7 +200,7 @@ impl Ground {
     }
 
     /// Recorder, suites and load of the tag's programme: a fault without traffic shows nothing, and guards read signals.
-    fn session(&self, id: &str) -> anyhow::Result<Session> {
+    pub(super) fn session(&self, id: &str) -> anyhow::Result<Session> {
         let state = &self.truth.landscape.toggles.state;
         let toggles = self.bundle.product.toggles.iter();
         let toggles = toggles.map(|t| (t.key.clone(), state.get(&t.key).cloned().unwrap_or_else(|| "on".into())));

@@ -81,15 +81,25 @@ impl Watch {
     /// for as long: a fault that nobody watches must not stay in.
     pub fn tripped(&self, recorder: &Recorder) -> Option<&str> {
         let interval = recorder.interval();
-        let read = |selection: &Selection| recorder.latest_window(selection, self.window + interval * BEYOND);
-        let samples = match &self.reads {
-            Reads::Ratio { good, total } => samples::shares(&read(good), &read(total)),
-            Reads::Latency { buckets, threshold_s } => samples::within(&read(buckets), *threshold_s),
-            Reads::Value(series) => samples::sums(&read(series)),
-        };
+        let samples = self.samples(recorder);
         let seen = Seen { samples: &samples, now_ms: recorder.now_ms(), watched: self.since.elapsed() };
         let trips = broken_throughout(&samples, self.bound, self.window) || seen.nothing(self.window + interval);
         trips.then_some(self.signal.as_str())
+    }
+
+    /// Whether the latest sample is there and does not break the bound.
+    pub fn is_good(&self, recorder: &Recorder) -> bool {
+        self.samples(recorder).last().is_some_and(|sample| !self.bound.breaks(sample.value))
+    }
+
+    fn samples(&self, recorder: &Recorder) -> Vec<Sample> {
+        let read =
+            |selection: &Selection| recorder.latest_window(selection, self.window + recorder.interval() * BEYOND);
+        match &self.reads {
+            Reads::Ratio { good, total } => samples::shares(&read(good), &read(total)),
+            Reads::Latency { buckets, threshold_s } => samples::within(&read(buckets), *threshold_s),
+            Reads::Value(series) => samples::sums(&read(series)),
+        }
     }
 }
 

@@ -1,0 +1,174 @@
+//! Trials: one deployed tag, one experiment after the other, and whether the tag's objectives broke.
+
+use super::experiment::{Ground, Wanted};
+use super::faults::{Around, Experimented, run_told};
+use super::guard::Watch;
+use super::session::Session;
+use anyhow::Context as _;
+use chaos::document::{Experiment, Guard, Then};
+use chaos::span::Span;
+use scorer::evidence::Ended;
+use scorer::signal::{Form, Tier};
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+/// How long an objective has to be broken without a break to count.
+const BROKEN_FOR: Duration = Duration::from_secs(3);
+/// How long a tag may take to meet its objectives before a trial; one that hangs is deployed again then.
+const CALM_WITHIN: Duration = Duration::from_secs(30);
+/// Deployments of a tag that does not meet its objectives before it is given up.
+const DEPLOYMENTS: u32 = 2;
+/// Pause between two looks at the signals.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// What a trial came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trial {
+    /// The objectives held, or were met again when the rest was over.
+    Held,
+    /// This signal was below its objective for three seconds, or still was when the rest was over.
+    Broke(String),
+    /// The fault could not be verified: the trial says nothing.
+    Void(String),
+    /// Somebody asked for the end.
+    Stopped,
+}
+
+/// A deployed tag under trial.
+pub struct Laboratory {
+    ground: Ground,
+    /// Names of the signals that are watched.
+    watched: Vec<String>,
+    stop: CancellationToken,
+    trials: u32,
+    /// Whether the last trial broke the tag.
+    broken: bool,
+}
+
+/// The signals that a trial watches without being told: shares of good answers that the gate relies on.
+pub fn success_signals(ground: &Ground) -> Vec<String> {
+    let counts =
+        |s: &scorer::Signal| matches!(s.form, Form::Ratio { .. }) && s.objective.is_some() && s.tier == Tier::Gate;
+    ground.signals().into_iter().filter(counts).map(|signal| signal.name).collect()
+}
+
+impl Laboratory {
+    /// Deploys the tag of `ground`; `None` when `stop` came first.
+    ///
+    /// # Errors
+    /// The tag cannot be deployed, or a watched signal has no objective.
+    pub async fn open(ground: Ground, watched: Vec<String>, stop: CancellationToken) -> anyhow::Result<Option<Self>> {
+        anyhow::ensure!(
+            !watched.is_empty(),
+            "no gate signal of kind ratio has an objective; name signals that have one with --signals"
+        );
+        let laboratory = Self { ground, watched, stop, trials: 0, broken: false };
+        laboratory.watches(None)?;
+        let deployed = laboratory.ground.deploy(&laboratory.stop).await;
+        if !matches!(deployed, Ok(true)) {
+            laboratory.ground.shutdown().await;
+        }
+        Ok(deployed?.then_some(laboratory))
+    }
+
+    /// What faults can act on.
+    pub fn inventory(&self) -> chaos::inventory::Inventory {
+        self.ground.inventory()
+    }
+
+    /// The tag.
+    pub fn tag(&self) -> &str {
+        self.ground.tag()
+    }
+
+    /// Ends the tag.
+    pub async fn close(self) {
+        self.ground.shutdown().await;
+    }
+
+    /// The objectives as guards. That the one who is hit fails itself is no finding: its own signals are left out.
+    fn watches(&self, hit: Option<&Experiment>) -> anyhow::Result<Vec<Watch>> {
+        let signals = self.ground.signals();
+        let components: Vec<&str> =
+            hit.into_iter().flat_map(|e| e.targets.values()).map(|target| target.component.as_str()).collect();
+        let mut guards = Vec::new();
+        for name in &self.watched {
+            let signal = signals.iter().find(|signal| signal.name == *name);
+            let signal = signal.with_context(|| format!("signal `{name}` is not declared"))?;
+            let objective = signal.objective.with_context(|| format!("signal `{name}` has no objective"))?;
+            if signal.component.as_deref().is_some_and(|component| components.contains(&component)) {
+                continue;
+            }
+            guards.push(Guard {
+                signal: name.clone(),
+                below: Some(objective),
+                above: None,
+                for_: Span::from_ms(u64::try_from(BROKEN_FOR.as_millis())?),
+                then: Then::Abort,
+            });
+        }
+        Watch::all(&guards, &signals).map_err(anyhow::Error::msg)
+    }
+
+    /// Runs the experiment once.
+    ///
+    /// # Errors
+    /// The tag does not meet its objectives without any fault, or something of the fault is left.
+    pub async fn trial(&mut self, experiment: &Experiment, seed: u64) -> anyhow::Result<Trial> {
+        let wanted = Wanted { experiment: experiment.clone(), repeat: Some(1), seed, replay_of: None };
+        let (plan, objections) = wanted.plan(&self.ground.inventory())?;
+        if let Some(objection) = objections.first() {
+            return Ok(Trial::Void(objection.message.clone()));
+        }
+        self.trials += 1;
+        // What a trial has broken may go on being broken: the next one is about another fault.
+        if std::mem::take(&mut self.broken) && !self.ground.deploy(&self.stop).await? {
+            return Ok(Trial::Stopped);
+        }
+        let Some(mut session) = self.calm().await? else {
+            return Ok(Trial::Stopped);
+        };
+        let watches = self.watches(Some(experiment))?;
+        let around = Around { guards: &watches, journal: self.ground.journal(), stop: &self.stop, told: &|_| () };
+        let experimented = run_told(&mut session, &plan, around).await;
+        let late = watches.iter().find_map(|watch| watch.tripped(&session.recorder)).map(str::to_owned);
+        let evidence = session.end().await;
+        match experimented {
+            Experimented::Residue(residue) => anyhow::bail!("something is left of {}: {residue}", plan.experiment),
+            Experimented::Stopped => return Ok(Trial::Stopped),
+            Experimented::Over => (),
+        }
+        let tripped = evidence.exposures.iter().find(|exposure| exposure.ended == Ended::GuardTripped);
+        let of = |detail: &str| detail.strip_prefix("guard on ").unwrap_or(detail).to_owned();
+        let signal = tripped.map(|exposure| of(exposure.detail.as_deref().unwrap_or_default())).or(late);
+        self.broken = signal.is_some();
+        Ok(match (signal, evidence.exposures.iter().find(|exposure| !exposure.verified)) {
+            (Some(signal), _) => Trial::Broke(signal),
+            (None, Some(void)) => Trial::Void(void.detail.clone().unwrap_or_default()),
+            (None, None) => Trial::Held,
+        })
+    }
+
+    /// A session in which every objective is met; a tag that does not come to meet them is deployed again.
+    async fn calm(&self) -> anyhow::Result<Option<Session>> {
+        for _ in 0..DEPLOYMENTS {
+            let session = self.ground.session(&format!("trial-{}", self.trials))?;
+            let watches = self.watches(None)?;
+            let until = Instant::now() + CALM_WITHIN;
+            let mut session = session;
+            while Instant::now() < until && !self.stop.is_cancelled() {
+                session.follow();
+                if watches.iter().all(|watch| watch.is_good(&session.recorder)) {
+                    return Ok(Some(session));
+                }
+                sleep(LOOK).await;
+            }
+            session.end().await;
+            if self.stop.is_cancelled() || !self.ground.deploy(&self.stop).await? {
+                return Ok(None);
+            }
+        }
+        anyhow::bail!("{} does not meet the objectives of {} without any fault", self.tag(), self.watched.join(", "))
+    }
+}
