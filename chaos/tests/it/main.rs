@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 mod component;
 mod document;
+mod exchange;
 #[path = "../actor/experiment.rs"]
 mod experiment;
 #[path = "../actor/faults.rs"]
@@ -10,9 +11,12 @@ mod holder;
 #[path = "../actor/landscape.rs"]
 mod landscape;
 mod life;
+mod mixture;
 mod orders;
 mod plan;
 mod proxy;
 mod reboot;
 mod safety;
 mod stage;
+mod stream;
+mod wired;

@@ -17,10 +17,19 @@ use std::time::Duration;
 pub(crate) async fn server() -> SocketAddr {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
-    let app =
-        Router::new().route("/health", get(|| async { "ok" })).route("/echo", post(|body: String| async { body }));
+    let app = Router::new()
+        .route("/health", get(|| async { "ok" }))
+        .route("/echo", post(|body: String| async { body }))
+        .route("/heads", get(heads));
     tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
     addr
+}
+
+/// The fields of the request, by name.
+async fn heads(fields: axum::http::HeaderMap) -> String {
+    let mut all: Vec<_> = fields.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
+    all.sort();
+    all.join("|")
 }
 
 /// Polls until `true`, at most ten seconds.
