@@ -27,5 +27,6 @@ pub mod proxy;
 pub mod residual;
 pub mod span;
 mod template;
+pub mod toxiproxy;
 
 pub use template::template;
