@@ -108,8 +108,14 @@ impl HeaderEdit {
         if problems.is_empty() { Ok(edit) } else { Err(HeaderEditError(problems)) }
     }
 
-    pub(super) fn set(&self) -> impl Iterator<Item = (&str, &[u8])> {
+    /// Names and values of the fields that are set.
+    pub fn set(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.set.iter().map(|(name, value)| (name.as_str(), value.as_bytes()))
+    }
+
+    /// Names of the fields that are removed.
+    pub fn removed(&self) -> impl Iterator<Item = &str> {
+        self.remove.iter().map(HeaderName::as_str)
     }
 
     /// Names of all fields that do not stay as they are.

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 mod component;
 mod document;
+mod doses;
 mod exchange;
 #[path = "../actor/experiment.rs"]
 mod experiment;

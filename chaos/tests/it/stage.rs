@@ -69,7 +69,11 @@ pub(crate) struct Small {
     pub(crate) pid: Arc<Mutex<Option<u32>>>,
     /// When the processes were asked for.
     pub(crate) asked: Mutex<Vec<std::time::Instant>>,
+    /// Done to every edge when a probe is asked for: after an injection, and before anybody looks.
+    pub(crate) sabotage: Option<Sabotage>,
 }
+
+pub(crate) type Sabotage = Box<dyn Fn(&Edge) + Send + Sync>;
 
 impl Small {
     pub(crate) async fn with_server() -> Self {
@@ -98,6 +102,9 @@ impl Landscape for Small {
         true
     }
     fn probe(&self, _: &str) -> Probe {
+        if let Some(sabotage) = &self.sabotage {
+            self.edges.iter().for_each(|edge| sabotage(edge));
+        }
         Probe::Http { path: "/health".into() }
     }
     fn folder(&self, _: &str) -> Option<std::path::PathBuf> {
