@@ -21,7 +21,7 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 /// Round trips of a latency figure.
 const TRIPS: usize = 10_000;
 /// Round trips of a latency figure with a delay in it.
-const SLOW_TRIPS: usize = 500;
+const SLOW_TRIPS: usize = 1_000;
 /// Turns of a throughput figure, and the length of each.
 const TURNS: usize = 5;
 const TURN: Duration = Duration::from_millis(1_000);
@@ -171,15 +171,17 @@ fn quantile(times: &mut [Duration], q: f64) -> f64 {
     times[rank.clamp(1, times.len()) - 1].as_secs_f64() * 1e6
 }
 
-/// Median and 99th percentile that each side adds to the direct way, in microseconds; the three take turns.
+/// Median and 99th percentile that each side adds to the direct way, in microseconds; the three take turns, and the
+/// order of the turns changes.
 async fn added(direct: SocketAddr, sides: &[Side; 2], trips: usize) -> Outcome<[[f64; 2]; 2]> {
     let mut streams = [connect(direct).await?, connect(sides[0].echo).await?, connect(sides[1].echo).await?];
     let mut times = [Vec::new(), Vec::new(), Vec::new()];
     for n in 0..trips + 50 {
-        for (stream, times) in streams.iter_mut().zip(&mut times) {
-            let took = trip(stream).await?;
+        for turn in 0..3 {
+            let which = (n + turn * (1 + n % 2)) % 3;
+            let took = trip(&mut streams[which]).await?;
             if n >= 50 {
-                times.push(took);
+                times[which].push(took);
             }
         }
     }

@@ -81,12 +81,12 @@ impl<'a> Lane<'a> {
     }
 
     /// Runs until the source has ended and everything was passed on.
-    pub(super) async fn run(mut self, source: ReadHalf<'_>, mut sink: WriteHalf<'_>) -> Result<Ended, Broken> {
+    pub(super) async fn run(mut self, mut source: ReadHalf<'_>, mut sink: WriteHalf<'_>) -> Result<Ended, Broken> {
         loop {
             let done = if self.is_plain() {
-                self.carry_plain(&source, &mut sink).await?
+                self.carry_plain(&mut source, &mut sink).await?
             } else {
-                self.carry_chunk(&source, &mut sink).await?
+                self.carry_chunk(&mut source, &mut sink).await?
             };
             if let Some(ended) = done {
                 return Ok(ended);
@@ -108,18 +108,21 @@ impl<'a> Lane<'a> {
     }
 
     /// Carries bytes straight on until there is something to look at.
-    async fn carry_plain(&mut self, source: &ReadHalf<'_>, sink: &mut WriteHalf<'_>) -> Result<Option<Ended>, Broken> {
+    async fn carry_plain(
+        &mut self,
+        source: &mut ReadHalf<'_>,
+        sink: &mut WriteHalf<'_>,
+    ) -> Result<Option<Ended>, Broken> {
         let (read, passed) = self.counters();
         (self.held_since, self.limits) = (None, Vec::new());
         self.alarm.clear();
         while self.is_plain() {
-            tokio::select! {
+            let moved = tokio::select! {
                 biased;
                 () = self.wire.woken(self.way).notified() => return Ok(None),
-                ready = source.readable() => ready.map_err(Broken::Failed)?,
-            }
-            match scratch::hand_over(source, sink).map_err(Broken::Failed)? {
-                Moved::Nothing => (),
+                moved = scratch::hand_over(source, sink) => moved.map_err(Broken::Failed)?,
+            };
+            match moved {
                 Moved::End => {
                     self.open = false;
                     return Ok(None);
@@ -138,13 +141,15 @@ impl<'a> Lane<'a> {
                 }
                 Moved::SinkGone => return Ok(Some(Ended::SinkGone)),
             }
-            // A source that never runs dry must not keep the other way from its turn.
-            tokio::task::consume_budget().await;
         }
         Ok(None)
     }
 
-    async fn carry_chunk(&mut self, source: &ReadHalf<'_>, sink: &mut WriteHalf<'_>) -> Result<Option<Ended>, Broken> {
+    async fn carry_chunk(
+        &mut self,
+        source: &mut ReadHalf<'_>,
+        sink: &mut WriteHalf<'_>,
+    ) -> Result<Option<Ended>, Broken> {
         if self.wire.is_held(self.way) {
             self.wire.woken(self.way).notified().await;
             return Ok(None);
@@ -162,7 +167,7 @@ impl<'a> Lane<'a> {
     }
 
     /// Waits for bytes, a change of the table, or the time at which something held may go.
-    async fn next_chunk(&mut self, source: &ReadHalf<'_>) -> Result<Bytes, Broken> {
+    async fn next_chunk(&mut self, source: &mut ReadHalf<'_>) -> Result<Bytes, Broken> {
         let now = Instant::now();
         self.slicer.settle(now);
         if self.shaper.is_empty() && self.line.is_empty() {
@@ -178,15 +183,10 @@ impl<'a> Lane<'a> {
         tokio::select! {
             biased;
             () = self.wire.woken(self.way).notified() => Ok(Bytes::new()),
-            ready = source.readable(), if may_read => {
-                match ready.and_then(|()| scratch::read(source)) {
-                    Ok(bytes) => {
-                        self.open = !bytes.is_empty();
-                        Ok(bytes)
-                    }
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Bytes::new()),
-                    Err(error) => Err(Broken::Failed(error)),
-                }
+            bytes = scratch::read(source), if may_read => {
+                let bytes = bytes.map_err(Broken::Failed)?;
+                self.open = !bytes.is_empty();
+                Ok(bytes)
             },
             () = self.alarm.at(wake_at.unwrap_or(now)), if wake_at.is_some() => Ok(Bytes::new()),
         }

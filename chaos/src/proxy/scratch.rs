@@ -3,6 +3,9 @@
 use bytes::Bytes;
 use std::cell::RefCell;
 use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 
 /// Bytes taken by one read: what the kernel has for a fast local writer after one of its wake-ups.
@@ -12,21 +15,30 @@ thread_local! {
     static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_SIZE].into_boxed_slice());
 }
 
-/// Reads once without waiting; no bytes mean the end of the stream.
+/// Waits for bytes and shows them to `take`. A short read tells the runtime that there is no more, without asking the
+/// kernel again.
+fn poll_take<T>(
+    source: &mut ReadHalf<'_>,
+    context: &mut Context<'_>,
+    take: impl FnOnce(&[u8]) -> T,
+) -> Poll<io::Result<T>> {
+    SCRATCH.with_borrow_mut(|scratch| {
+        let mut buffer = ReadBuf::new(scratch);
+        ready!(Pin::new(source).poll_read(context, &mut buffer))?;
+        Poll::Ready(Ok(take(buffer.filled())))
+    })
+}
+
+/// Waits for bytes; none mean the end of the stream. Loses nothing when it is dropped before.
 ///
 /// # Errors
-/// What the socket says; `WouldBlock` when there is nothing yet.
-pub(super) fn read(source: &ReadHalf<'_>) -> io::Result<Bytes> {
-    SCRATCH.with_borrow_mut(|scratch| {
-        let length = source.try_read(scratch)?;
-        Ok(Bytes::copy_from_slice(&scratch[..length]))
-    })
+/// What the socket says.
+pub(super) async fn read(source: &mut ReadHalf<'_>) -> io::Result<Bytes> {
+    std::future::poll_fn(|context| poll_take(source, context, Bytes::copy_from_slice)).await
 }
 
 /// What became of the bytes of one read.
 pub(super) enum Moved {
-    /// There was nothing yet.
-    Nothing,
     /// The stream has ended.
     End,
     /// So many bytes were passed on.
@@ -37,25 +49,18 @@ pub(super) enum Moved {
     SinkGone,
 }
 
-/// Reads once and writes the bytes straight on, without waiting.
+/// Waits for bytes and writes them straight on. Loses nothing when it is dropped before.
 ///
 /// # Errors
 /// What the source says.
-pub(super) fn hand_over(source: &ReadHalf<'_>, sink: &WriteHalf<'_>) -> io::Result<Moved> {
-    SCRATCH.with_borrow_mut(|scratch| {
-        let length = match source.try_read(scratch) {
-            Ok(0) => return Ok(Moved::End),
-            Ok(length) => length,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Moved::Nothing),
-            Err(error) => return Err(error),
-        };
-        match sink.try_write(&scratch[..length]) {
-            Ok(written) if written == length => Ok(Moved::All(length)),
-            Ok(written) => Ok(Moved::Part(written, Bytes::copy_from_slice(&scratch[written..length]))),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                Ok(Moved::Part(0, Bytes::copy_from_slice(&scratch[..length])))
-            }
-            Err(_) => Ok(Moved::SinkGone),
-        }
-    })
+pub(super) async fn hand_over(source: &mut ReadHalf<'_>, sink: &WriteHalf<'_>) -> io::Result<Moved> {
+    let pass_on = |bytes: &[u8]| match sink.try_write(bytes) {
+        // An empty write does nothing.
+        _ if bytes.is_empty() => Moved::End,
+        Ok(written) if written == bytes.len() => Moved::All(written),
+        Ok(written) => Moved::Part(written, Bytes::copy_from_slice(&bytes[written..])),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Moved::Part(0, Bytes::copy_from_slice(bytes)),
+        Err(_) => Moved::SinkGone,
+    };
+    std::future::poll_fn(|context| poll_take(source, context, pass_on)).await
 }
