@@ -3,8 +3,19 @@
 mod config_file;
 mod declaration;
 mod http_abort;
+mod http_body;
+mod http_delay;
+mod http_header;
+mod http_slow;
+mod net_bandwidth;
+mod net_corrupt;
 mod net_delay;
+mod net_limit_connections;
+mod net_limit_data;
+mod net_partition;
 mod net_reset;
+mod net_slice;
+mod net_slow_close;
 mod process_kill;
 mod process_pause;
 mod process_restart_loop;
@@ -20,8 +31,19 @@ mod stress_memory;
 pub use config_file::ConfigFile;
 pub use declaration::{Declaration, Needs};
 pub use http_abort::HttpAbort;
+pub use http_body::{BodyChange, HttpBody};
+pub use http_delay::HttpDelay;
+pub use http_header::HttpHeader;
+pub use http_slow::HttpSlow;
+pub use net_bandwidth::NetBandwidth;
+pub use net_corrupt::NetCorrupt;
 pub use net_delay::NetDelay;
+pub use net_limit_connections::NetLimitConnections;
+pub use net_limit_data::NetLimitData;
+pub use net_partition::NetPartition;
 pub use net_reset::NetReset;
+pub use net_slice::NetSlice;
+pub use net_slow_close::NetSlowClose;
 pub use process_kill::ProcessKill;
 pub use process_pause::ProcessPause;
 pub use process_restart_loop::ProcessRestartLoop;
@@ -140,8 +162,30 @@ catalogue! {
     NetDelay = "net.delay",
     /// Reset connections to a component.
     NetReset = "net.reset",
+    /// Let the bytes of edges to a component pass at a rate.
+    NetBandwidth = "net.bandwidth",
+    /// Cut the edges to a component.
+    NetPartition = "net.partition",
+    /// Pass the ends of streams on late.
+    NetSlowClose = "net.slowClose",
+    /// Cap the connections to a component.
+    NetLimitConnections = "net.limitConnections",
+    /// Close connections after so many bytes.
+    NetLimitData = "net.limitData",
+    /// Cut the bytes of edges to a component into pieces.
+    NetSlice = "net.slice",
+    /// Flip bits on edges to a component.
+    NetCorrupt = "net.corrupt",
     /// Answer requests to a component with a status.
     HttpAbort = "http.abort",
+    /// Hold requests to a component.
+    HttpDelay = "http.delay",
+    /// Change bodies of a component's responses.
+    HttpBody = "http.body",
+    /// Change fields of messages of a component.
+    HttpHeader = "http.header",
+    /// Let bodies of a component's responses drip.
+    HttpSlow = "http.slow",
     /// Burn the processors that a component runs on.
     StressCpu = "stress.cpu",
     /// Take memory of the host.

@@ -30,5 +30,6 @@ pub mod shrink;
 pub mod span;
 mod template;
 pub mod threshold;
+pub mod toxiproxy;
 
 pub use template::template;

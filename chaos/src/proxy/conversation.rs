@@ -1,10 +1,13 @@
 //! Follows the HTTP/1.1 exchanges of one connection, and answers requests in place of the target.
 //!
-//! Invariant: bytes that are not answered by a fault are forwarded unchanged and in order; what is not HTTP/1.1 makes
+//! Invariant: bytes that no fault answers, edits or holds are forwarded unchanged and in order; what is not HTTP/1.1 makes
 //! the connection opaque, and an opaque connection is never touched.
 
 use super::framing::{Body, Framing, HeadBuffer, NotHttp, RequestHead, RequestKind};
-use super::table::Table;
+use super::http_fault::Message;
+use super::judge::{Judge, RequestVerdict};
+use super::out::Out;
+use super::responses::{Responses, Stop};
 use crate::lease::FaultId;
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -39,15 +42,9 @@ enum Request {
 }
 
 #[derive(Debug)]
-enum Response {
-    Head(HeadBuffer),
-    Body(Body),
-}
-
-#[derive(Debug)]
 pub(super) struct Conversation {
     request: Request,
-    response: Response,
+    responses: Responses,
     exchanges: VecDeque<Exchange>,
     opaque: bool,
     new_answers: u64,
@@ -59,7 +56,7 @@ impl Default for Conversation {
     fn default() -> Self {
         Self {
             request: Request::Head { buffer: HeadBuffer::default(), held: false },
-            response: Response::Head(HeadBuffer::default()),
+            responses: Responses::default(),
             exchanges: VecDeque::new(),
             opaque: false,
             new_answers: 0,
@@ -75,9 +72,17 @@ impl Conversation {
         self.exchanges.len() < MAX_EXCHANGES
     }
 
-    /// Whether the start of a request waits here to be judged.
-    pub(super) fn is_holding(&self) -> bool {
-        matches!(&self.request, Request::Head { buffer, held: true } if !buffer.is_empty())
+    /// Whether the start of such a message waits here to be judged.
+    pub(super) fn is_holding(&self, message: Message) -> bool {
+        match message {
+            Message::Request => matches!(&self.request, Request::Head { buffer, held: true } if !buffer.is_empty()),
+            Message::Response => self.responses.is_holding(),
+        }
+    }
+
+    /// Whether any bytes wait here.
+    pub(super) fn holds_any(&self) -> bool {
+        self.is_holding(Message::Request) || self.responses.holds_any()
     }
 
     /// Whether nothing of this connection is judged any more.
@@ -100,27 +105,26 @@ impl Conversation {
         std::mem::take(&mut self.took_answers)
     }
 
-    /// Forwards a held request start; the rest of that head follows it unjudged.
-    pub(super) fn let_go(&mut self, out: &mut Vec<Bytes>) {
+    /// Forwards the held start of a message; the rest of that head follows it unjudged.
+    pub(super) fn let_go(&mut self, message: Message, out: &mut Vec<Out>) {
+        if message == Message::Response {
+            return self.responses.let_go(out);
+        }
         if let Request::Head { buffer, held } = &mut self.request
             && *held
         {
             *held = false;
-            let mut copy = HeadBuffer::default();
-            let bytes = Bytes::from(buffer.take_bytes());
-            copy.take(&bytes);
-            *buffer = copy;
-            out.push(bytes);
+            out.push(buffer.copy_bytes().into());
         }
     }
 
     /// The request bytes make no sense: forward them from here on, unless their head was answered already.
-    fn misunderstood(&mut self, out: &mut Vec<Bytes>) {
+    fn misunderstood(&mut self, out: &mut Vec<Out>) {
         if let Request::Body { answer: Some((_, _, head)), .. } = &mut self.request {
             head.ends_after = true;
             return self.request_end();
         }
-        self.let_go(out);
+        self.let_go(Message::Request, out);
         self.opaque = true;
     }
 
@@ -131,43 +135,43 @@ impl Conversation {
     }
 
     /// Takes bytes from the client; `out` gets what goes on to the target.
-    pub(super) fn take_request_bytes(&mut self, mut chunk: Bytes, table: &Table, out: &mut Vec<Bytes>) {
+    pub(super) fn take_request_bytes(&mut self, mut chunk: Bytes, judge: Judge<'_>, out: &mut Vec<Out>) {
         while !chunk.is_empty() {
             if self.opaque {
-                self.let_go(out);
-                return out.push(chunk);
+                self.let_go(Message::Request, out);
+                return out.push(chunk.into());
             }
-            if self.request_step(&mut chunk, table, out).is_err() {
+            if self.request_step(&mut chunk, judge, out).is_err() {
                 self.misunderstood(out);
             }
         }
     }
 
     /// Takes one part of a message off `chunk`. What it took is in `out`, or held, also on an error.
-    fn request_step(&mut self, chunk: &mut Bytes, table: &Table, out: &mut Vec<Bytes>) -> Result<(), NotHttp> {
+    fn request_step(&mut self, chunk: &mut Bytes, judge: Judge<'_>, out: &mut Vec<Out>) -> Result<(), NotHttp> {
         match &mut self.request {
             Request::Swallow => chunk.clear(),
             Request::Head { buffer, held } => {
                 if buffer.is_empty() {
-                    *held = table.aborts();
+                    *held = judge.waits_for(Message::Request);
                 }
                 let (taken, complete) = buffer.take(chunk);
                 let part = chunk.split_to(taken);
                 if !*held {
-                    out.push(part);
+                    out.push(part.into());
                 }
                 if complete {
                     let head = buffer.request()?;
-                    self.request_head(head, table, out)?;
+                    self.request_head(head, judge, out)?;
                 } else if !buffer.may_be_request() {
                     return Err(NotHttp);
                 }
             }
             Request::Body { body, answer } => {
-                let (taken, complete) = body.take(chunk)?;
+                let (taken, complete) = body.take(chunk, None)?;
                 let part = chunk.split_to(taken);
                 if answer.is_none() {
-                    out.push(part);
+                    out.push(part.into());
                 }
                 if complete {
                     self.request_end();
@@ -177,21 +181,22 @@ impl Conversation {
         Ok(())
     }
 
-    fn request_head(&mut self, head: RequestHead, table: &Table, out: &mut Vec<Bytes>) -> Result<(), NotHttp> {
+    fn request_head(&mut self, head: RequestHead, judge: Judge<'_>, out: &mut Vec<Out>) -> Result<(), NotHttp> {
         let Request::Head { buffer, held } = &mut self.request else {
             return Ok(());
         };
         if head.kind == RequestKind::Connect {
             return Err(NotHttp);
         }
-        let verdict = if *held { table.abort() } else { None };
-        if verdict.is_none() {
+        let verdict = if *held { judge.request() } else { RequestVerdict::default() };
+        if verdict.answer.is_none() {
             self.exchanges.push_back(Exchange::Forwarded(head.kind));
             if *held {
-                out.push(Bytes::from(buffer.take_bytes()));
+                let bytes = verdict.apply(buffer.take_bytes()).into();
+                out.push(Out { bytes, hold: verdict.hold, drip: None });
             }
         }
-        let answer = verdict.map(|(status, id)| (status, id, head));
+        let answer = verdict.answer.map(|(status, id)| (status, id, head));
         let at_once = answer.is_some() && head.expects;
         self.request = Request::Body { body: Body::new(head.framing), answer };
         if at_once || head.framing == Framing::Length(0) {
@@ -215,79 +220,61 @@ impl Conversation {
     }
 
     /// Takes bytes from the target (or none, to look for answers); `out` gets what goes on to the client.
-    pub(super) fn take_response_bytes(&mut self, mut chunk: Bytes, out: &mut Vec<Bytes>) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// The responses make no sense while an answer waits for its turn.
+    pub(super) fn take_response_bytes(
+        &mut self,
+        mut chunk: Bytes,
+        judge: Judge<'_>,
+        out: &mut Vec<Out>,
+    ) -> io::Result<()> {
         loop {
             self.give_answers(out);
-            if chunk.is_empty() {
+            if chunk.is_empty() || self.closes {
                 return Ok(());
             }
             if self.opaque {
-                out.push(chunk);
+                self.responses.let_go(out);
+                out.push(chunk.into());
                 return Ok(());
             }
-            if self.response_step(&mut chunk, out).is_err() {
-                if self.owes_an_answer() {
-                    return Err(io::Error::other("an answer is owed in a conversation that is not understood"));
+            let Some(Exchange::Forwarded(kind)) = self.exchanges.front() else {
+                self.responses_misunderstood(out)?;
+                continue;
+            };
+            match self.responses.step(*kind, &mut chunk, judge, out) {
+                Ok(Stop::GoOn) => (),
+                Ok(Stop::Complete) => {
+                    self.exchanges.pop_front();
+                    self.took_answers = true;
                 }
-                self.opaque = true;
+                Ok(Stop::Close) => self.closes = true,
+                Err(NotHttp) => self.responses_misunderstood(out)?,
             }
         }
     }
 
-    fn response_step(&mut self, chunk: &mut Bytes, out: &mut Vec<Bytes>) -> Result<(), NotHttp> {
-        let Some(Exchange::Forwarded(kind)) = self.exchanges.front() else {
-            return Err(NotHttp);
-        };
-        let kind = *kind;
-        match &mut self.response {
-            Response::Head(buffer) => {
-                let (taken, complete) = buffer.take(chunk);
-                out.push(chunk.split_to(taken));
-                if complete {
-                    let (status, framing) = buffer.response()?;
-                    if status == 101 {
-                        return Err(NotHttp); // another protocol from here on
-                    }
-                    self.response_head(kind, status, framing);
-                } else if !buffer.may_be_response() {
-                    return Err(NotHttp);
-                }
-            }
-            Response::Body(body) => {
-                let (taken, complete) = body.take(chunk)?;
-                out.push(chunk.split_to(taken));
-                if complete {
-                    self.response_end();
-                }
-            }
+    fn responses_misunderstood(&mut self, out: &mut Vec<Out>) -> io::Result<()> {
+        if self.owes_an_answer() || self.responses.is_edited() {
+            return Err(io::Error::other("an answer is owed in a conversation that is not understood"));
         }
+        self.responses.let_go(out);
+        self.opaque = true;
         Ok(())
     }
 
-    fn response_head(&mut self, kind: RequestKind, status: u16, framing: Option<Framing>) {
-        match status {
-            100..=199 => self.response = Response::Head(HeadBuffer::default()),
-            204 | 304 => self.response_end(),
-            _ if kind == RequestKind::Head => self.response_end(),
-            _ => match framing.unwrap_or(Framing::UntilEnd) {
-                Framing::Length(0) => self.response_end(),
-                framing => self.response = Response::Body(Body::new(framing)),
-            },
-        }
-    }
-
-    fn response_end(&mut self) {
-        self.exchanges.pop_front();
-        self.took_answers = true;
-        self.response = Response::Head(HeadBuffer::default());
+    /// The target's stream has ended; `out` gets what waited for more of it.
+    pub(super) fn end_response(&mut self, out: &mut Vec<Out>) {
+        self.responses.end(out);
     }
 
     /// Gives the answers whose turn it is: after the responses to every earlier request, before any later one.
-    fn give_answers(&mut self, out: &mut Vec<Bytes>) {
+    fn give_answers(&mut self, out: &mut Vec<Out>) {
         while let Some(Exchange::Answered { .. }) = self.exchanges.front() {
             if let Some(Exchange::Answered { bytes, closes }) = self.exchanges.pop_front() {
                 self.took_answers = true;
-                out.push(bytes);
+                out.push(bytes.into());
                 self.closes |= closes;
             }
         }

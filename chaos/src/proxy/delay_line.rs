@@ -2,16 +2,19 @@
 
 use bytes::Bytes;
 use std::collections::VecDeque;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::time::Instant;
 
-/// Bytes that may wait in one direction of one connection before reading stops.
-///
-/// 4 MiB keeps 20 MB/s flowing through a delay of 200 ms.
-pub(super) const MAX_WAITING_BYTES: usize = 4 << 20;
+/// Bytes that may wait in one direction of one connection whatever else waits: one read of a fast sender.
+const OWN_BYTES: u64 = 256 << 10;
 
-/// The runtime's timer fires up to a millisecond late; half of it is taken off so that the error has no bias.
-const TIMER_BIAS: Duration = Duration::from_micros(500);
+/// Most bytes that may wait in one direction of one connection before reading stops.
+///
+/// 64 MiB keep 640 MB/s flowing through a delay of 100 ms.
+const LANE_BYTES_MAX: u64 = 64 << 20;
+
+/// Bytes beyond their own that may wait in all connections of an edge together.
+const EDGE_BYTES_MAX: u64 = 256 << 20;
 
 /// What waits.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,17 +25,25 @@ pub(super) enum Item {
     End,
 }
 
-#[derive(Debug, Default)]
-pub(super) struct DelayLine {
+#[derive(Debug)]
+pub(super) struct DelayLine<'a> {
     items: VecDeque<(Instant, Item)>,
-    bytes: usize,
+    bytes: u64,
+    /// Bytes that wait in all lines of the edge.
+    together: &'a AtomicU64,
 }
 
-impl DelayLine {
+impl<'a> DelayLine<'a> {
+    /// An empty line that counts its bytes in `together` too.
+    pub(super) fn new(together: &'a AtomicU64) -> Self {
+        Self { items: VecDeque::new(), bytes: 0, together }
+    }
+
     pub(super) fn push(&mut self, item: Item, release: Instant) {
         let release = self.items.back().map_or(release, |(last, _)| release.max(*last));
         if let Item::Chunk(chunk) = &item {
-            self.bytes += chunk.len();
+            self.bytes += chunk.len() as u64;
+            self.together.fetch_add(chunk.len() as u64, Ordering::Relaxed);
         }
         self.items.push_back((release, item));
     }
@@ -42,31 +53,55 @@ impl DelayLine {
     }
 
     pub(super) fn has_room(&self) -> bool {
-        self.bytes < MAX_WAITING_BYTES
+        let together = || self.together.load(Ordering::Relaxed);
+        self.bytes < OWN_BYTES || (self.bytes < LANE_BYTES_MAX && together() < EDGE_BYTES_MAX)
     }
 
     /// When to look again; `None` when nothing waits.
     pub(super) fn next_wake(&self) -> Option<Instant> {
-        self.items.front().map(|(release, _)| *release - TIMER_BIAS)
+        self.items.front().map(|(release, _)| *release)
+    }
+
+    /// Whether the first item's time has come.
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        self.items.front().is_some_and(|(release, _)| *release <= now)
     }
 
     /// Takes the first item if its time has come.
     pub(super) fn take_due(&mut self, now: Instant) -> Option<Item> {
-        let (release, _) = self.items.front()?;
-        if *release > now + TIMER_BIAS {
+        if !self.is_due(now) {
             return None;
         }
         let (_, item) = self.items.pop_front()?;
+        if self.items.is_empty() {
+            // An idle connection keeps no memory of its busy times.
+            self.items = VecDeque::new();
+        }
         if let Item::Chunk(chunk) = &item {
-            self.bytes -= chunk.len();
+            self.bytes -= chunk.len() as u64;
+            self.together.fetch_sub(chunk.len() as u64, Ordering::Relaxed);
         }
         Some(item)
     }
 
-    /// Makes everything due: the fault that held it is gone.
-    pub(super) fn release_all(&mut self, now: Instant) {
-        for (release, _) in &mut self.items {
-            *release = now;
+    /// Makes all bytes due: the fault that held them is gone.
+    pub(super) fn release_chunks(&mut self) {
+        let now = Instant::now();
+        for (release, _) in self.items.iter_mut().filter(|(_, item)| *item != Item::End) {
+            *release = (*release).min(now);
         }
+    }
+
+    /// Makes the end of the stream due.
+    pub(super) fn release_end(&mut self) {
+        if let Some((release, Item::End)) = self.items.back_mut() {
+            *release = (*release).min(Instant::now());
+        }
+    }
+}
+
+impl Drop for DelayLine<'_> {
+    fn drop(&mut self) {
+        self.together.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }

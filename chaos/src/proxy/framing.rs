@@ -66,6 +66,11 @@ impl HeadBuffer {
         self.0.is_empty()
     }
 
+    /// The bytes so far; they stay here too.
+    pub(super) fn copy_bytes(&self) -> Vec<u8> {
+        self.0.clone()
+    }
+
     pub(super) fn take_bytes(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.0)
     }
@@ -196,27 +201,36 @@ impl Body {
         }
     }
 
-    /// Takes what belongs to the body; returns how many bytes, and whether the body is complete.
-    pub(super) fn take(&mut self, bytes: &[u8]) -> Result<(usize, bool), NotHttp> {
-        match self {
-            Body::UntilEnd => Ok((bytes.len(), false)),
+    /// Takes what belongs to the body; returns how many bytes, and whether the body is complete. `data` gets them
+    /// without their framing.
+    pub(super) fn take(&mut self, bytes: &[u8], data: Option<&mut Vec<u8>>) -> Result<(usize, bool), NotHttp> {
+        let (taken, complete) = match self {
+            Body::Chunked(state) => return state.take(bytes, data),
+            Body::UntilEnd => (bytes.len(), false),
             Body::Length(left) => {
                 let taken = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len());
                 *left -= taken as u64;
-                Ok((taken, *left == 0))
+                (taken, *left == 0)
             }
-            Body::Chunked(state) => state.take(bytes),
+        };
+        if let Some(data) = data {
+            data.extend_from_slice(&bytes[..taken]);
         }
+        Ok((taken, complete))
     }
 }
 
 impl Chunked {
-    fn take(&mut self, bytes: &[u8]) -> Result<(usize, bool), NotHttp> {
+    fn take(&mut self, bytes: &[u8], mut data: Option<&mut Vec<u8>>) -> Result<(usize, bool), NotHttp> {
         let mut at = 0;
         while at < bytes.len() {
             match self {
                 Chunked::Data(left) => {
                     let taken = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len() - at);
+                    if let Some(data) = &mut data {
+                        let without_line_end = usize::try_from(*left - 2.min(*left)).unwrap_or(usize::MAX);
+                        data.extend_from_slice(&bytes[at..at + taken.min(without_line_end)]);
+                    }
                     *left -= taken as u64;
                     at += taken;
                     if *left == 0 {

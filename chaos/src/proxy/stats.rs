@@ -15,12 +15,18 @@ pub struct EdgeStats {
     pub refused: u64,
     /// Connections reset by a fault.
     pub resets_injected: u64,
+    /// Connections closed in order by a fault.
+    pub closes_injected: u64,
     /// Requests answered by a fault instead of the target.
     pub responses_aborted: u64,
     /// Bytes forwarded to the target.
     pub bytes_to: u64,
     /// Bytes forwarded from the target.
     pub bytes_from: u64,
+    /// Bytes read from callers.
+    pub read_to: u64,
+    /// Bytes read from the target.
+    pub read_from: u64,
 }
 
 #[derive(Debug, Default)]
@@ -29,9 +35,14 @@ pub(super) struct Counters {
     pub(super) active: AtomicU64,
     pub(super) refused: AtomicU64,
     pub(super) resets_injected: AtomicU64,
+    pub(super) closes_injected: AtomicU64,
     pub(super) responses_aborted: AtomicU64,
     pub(super) bytes_to: AtomicU64,
     pub(super) bytes_from: AtomicU64,
+    pub(super) read_to: AtomicU64,
+    pub(super) read_from: AtomicU64,
+    /// Bytes that wait in delay lines now.
+    pub(super) waiting: AtomicU64,
 }
 
 impl Counters {
@@ -42,29 +53,16 @@ impl Counters {
             active: read(&self.active),
             refused: read(&self.refused),
             resets_injected: read(&self.resets_injected),
+            closes_injected: read(&self.closes_injected),
             responses_aborted: read(&self.responses_aborted),
             bytes_to: read(&self.bytes_to),
             bytes_from: read(&self.bytes_from),
+            read_to: read(&self.read_to),
+            read_from: read(&self.read_from),
         }
     }
 }
 
 pub(super) fn add(counter: &AtomicU64, by: u64) {
     counter.fetch_add(by, Ordering::Relaxed);
-}
-
-/// Counts one open connection for as long as it lives.
-pub(super) struct Active<'a>(&'a AtomicU64);
-
-impl<'a> Active<'a> {
-    pub(super) fn enter(counter: &'a AtomicU64) -> Self {
-        counter.fetch_add(1, Ordering::Relaxed);
-        Self(counter)
-    }
-}
-
-impl Drop for Active<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
 }

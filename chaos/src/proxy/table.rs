@@ -2,122 +2,15 @@
 //!
 //! Invariant: an entry whose deadline has passed changes nothing any more, whether or not anybody removed it.
 
+use super::edge_fault::EdgeFault;
+use super::entry::{Entry, EntryStats};
+use super::share::Share;
 use crate::lease::{FaultId, Lease};
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
-
-/// Which bytes of an edge a fault concerns.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Direction {
-    /// Bytes on their way to the target.
-    #[default]
-    To,
-    /// Bytes on their way from the target.
-    From,
-    /// Both ways: a round trip meets the fault twice.
-    Both,
-}
-
-impl Direction {
-    /// Whether this direction includes `way` (which is `To` or `From`).
-    pub fn covers(self, way: Direction) -> bool {
-        self == Direction::Both || self == way
-    }
-
-    /// How often a round trip meets a fault of this direction.
-    pub fn passes_per_round_trip(self) -> u32 {
-        match self {
-            Direction::To | Direction::From => 1,
-            Direction::Both => 2,
-        }
-    }
-}
-
-/// A share in (0, 1]: of connections or of requests.
-#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
-#[serde(try_from = "f64", into = "f64")]
-pub struct Share(f64);
-
-/// A number that is not a share.
-#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
-#[error("{value} is not a share; it must be more than 0 and at most 1")]
-pub struct ShareError {
-    /// What was given.
-    pub value: f64,
-}
-
-impl Share {
-    /// Everything.
-    pub const ALL: Share = Share(1.0);
-
-    /// A share, if `value` lies in (0, 1].
-    pub fn try_new(value: f64) -> Result<Self, ShareError> {
-        if value > 0.0 && value <= 1.0 { Ok(Self(value)) } else { Err(ShareError { value }) }
-    }
-
-    /// The share as a number in (0, 1].
-    pub fn value(self) -> f64 {
-        self.0
-    }
-}
-
-impl TryFrom<f64> for Share {
-    type Error = ShareError;
-    fn try_from(value: f64) -> Result<Self, ShareError> {
-        Self::try_new(value)
-    }
-}
-
-impl From<Share> for f64 {
-    fn from(share: Share) -> f64 {
-        share.0
-    }
-}
-
-/// A fault as the proxy understands it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "camelCase")]
-pub enum EdgeFault {
-    /// Each chunk is released `delay` (uniform within plus or minus `jitter`) after it arrived, in order.
-    Delay {
-        /// Added time.
-        delay: Duration,
-        /// Half width of the uniform jitter; at most `delay`.
-        jitter: Duration,
-        /// Which way.
-        direction: Direction,
-    },
-    /// New connections, and those open at the injection, are reset (RST), each with this probability.
-    Reset {
-        /// Share of connections.
-        share: Share,
-    },
-    /// HTTP/1.1 requests are answered with `status` instead of being forwarded, each with this probability.
-    Abort {
-        /// Status of the answer.
-        status: u16,
-        /// Share of requests.
-        share: Share,
-    },
-}
-
-/// What an entry did so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct EntryStats {
-    /// Chunks, connections or requests that the entry looked at.
-    pub seen: u64,
-    /// How many of them it changed.
-    pub hits: u64,
-}
 
 /// One entry of a fault table, as seen from outside.
 #[derive(Clone, Debug, PartialEq)]
@@ -150,6 +43,15 @@ pub enum Renewal {
     Gone,
 }
 
+/// Answer to a change of dose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// The entry has the new dose; its lease runs as before.
+    Changed,
+    /// No live entry has this id any more.
+    Gone,
+}
+
 /// Why an entry was not made.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InjectError {
@@ -163,59 +65,18 @@ pub enum InjectError {
     },
 }
 
-/// Draw number `n` of the sequence `seed`: uniform in [0, 1). Equal arguments give equal draws on any machine.
-pub fn draw(seed: u64, n: u64) -> f64 {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    rng.set_word_pos(u128::from(n) * 2); // one draw takes two 32-bit words
-    // The 53 bits of a double's fraction.
-    (rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64
+/// What to put into a table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dose {
+    /// The fault.
+    pub fault: EdgeFault,
+    /// Seed of its draws.
+    pub seed: u64,
+    /// Share of the edge's connections that may feel it; which ones follows from the seed and their order.
+    pub connections: Share,
 }
 
-#[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) id: FaultId,
-    pub(super) fault: EdgeFault,
-    seed: u64,
-    born: Instant,
-    ttl: Duration,
-    /// Nanoseconds after `born`.
-    deadline: AtomicU64,
-    seen: AtomicU64,
-    hits: AtomicU64,
-}
-
-impl Entry {
-    fn deadline(&self) -> Instant {
-        self.born + Duration::from_nanos(self.deadline.load(Ordering::Acquire))
-    }
-
-    pub(super) fn is_live(&self) -> bool {
-        Instant::now() < self.deadline()
-    }
-
-    /// Takes the next draw of this entry's sequence.
-    fn next_draw(&self) -> f64 {
-        draw(self.seed, self.seen.fetch_add(1, Ordering::Relaxed))
-    }
-
-    fn hit(&self) {
-        self.hits.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn strikes(&self, share: Share) -> bool {
-        let strikes = self.next_draw() < share.value();
-        if strikes {
-            self.hit();
-        }
-        strikes
-    }
-
-    fn stats(&self) -> EntryStats {
-        EntryStats { seen: self.seen.load(Ordering::Relaxed), hits: self.hits.load(Ordering::Relaxed) }
-    }
-}
-
-type Entries = Arc<Vec<Arc<Entry>>>;
+pub(super) type Entries = Arc<Vec<Arc<Entry>>>;
 
 #[derive(Debug)]
 pub(super) struct Table {
@@ -237,6 +98,11 @@ impl Table {
         self.entries.subscribe()
     }
 
+    /// What is in the table now. Ask each entry whether it lives.
+    pub(super) fn entries(&self) -> Entries {
+        self.entries.borrow().clone()
+    }
+
     fn change<T>(&self, change: impl FnOnce(&mut Vec<Arc<Entry>>) -> T) -> T {
         let mut answer = None;
         self.entries.send_modify(|entries| {
@@ -246,18 +112,8 @@ impl Table {
         answer.expect("send_modify always calls its argument")
     }
 
-    pub(super) fn insert(&self, lease: &Lease, fault: EdgeFault, seed: u64) -> Result<(), FaultId> {
-        let ttl_ns = u64::try_from(lease.ttl().as_nanos()).expect("a lease lasts seconds");
-        let entry = Entry {
-            id: lease.id().clone(),
-            fault,
-            seed,
-            born: Instant::now(),
-            ttl: lease.ttl(),
-            deadline: AtomicU64::new(ttl_ns),
-            seen: AtomicU64::new(0),
-            hits: AtomicU64::new(0),
-        };
+    pub(super) fn insert(&self, lease: &Lease, dose: Dose) -> Result<(), FaultId> {
+        let entry = Entry::new(lease, dose.fault, dose.seed, dose.connections);
         self.change(|entries| {
             if entries.iter().any(|other| other.id == entry.id) {
                 return Err(entry.id.clone());
@@ -267,14 +123,25 @@ impl Table {
         })
     }
 
+    pub(super) fn set(&self, id: &FaultId, dose: Dose) -> Change {
+        self.change(|entries| match entries.iter_mut().find(|entry| entry.id == *id && entry.is_live()) {
+            Some(entry) => {
+                *entry = Arc::new(entry.with(dose.fault, dose.seed, dose.connections));
+                Change::Changed
+            }
+            None => Change::Gone,
+        })
+    }
+
     pub(super) fn renew(&self, id: &FaultId) -> Renewal {
-        let entries = self.entries.borrow().clone();
-        let Some(entry) = entries.iter().find(|entry| entry.id == *id && entry.is_live()) else {
-            return Renewal::Gone;
-        };
-        let until = entry.born.elapsed() + entry.ttl;
-        entry.deadline.store(u64::try_from(until.as_nanos()).unwrap_or(u64::MAX), Ordering::Release);
-        Renewal::Renewed
+        let entries = self.entries.borrow();
+        match entries.iter().find(|entry| entry.id == *id && entry.is_live()) {
+            Some(entry) => {
+                entry.renew();
+                Renewal::Renewed
+            }
+            None => Renewal::Gone,
+        }
     }
 
     pub(super) fn remove(&self, id: &FaultId) -> Removal {
@@ -303,56 +170,8 @@ impl Table {
         self.entries.borrow().iter().map(|entry| entry.deadline()).min()
     }
 
-    fn live(&self) -> Vec<Arc<Entry>> {
-        self.entries.borrow().iter().filter(|entry| entry.is_live()).cloned().collect()
-    }
-
-    /// How long a chunk that goes `way` is held now; `None` when nothing delays it.
-    pub(super) fn delay(&self, way: Direction) -> Option<Duration> {
-        let mut sum = None;
-        for entry in self.live() {
-            if let EdgeFault::Delay { delay, jitter, direction } = entry.fault
-                && direction.covers(way)
-            {
-                let offset = jitter.mul_f64(2.0 * entry.next_draw());
-                entry.hit();
-                *sum.get_or_insert(Duration::ZERO) += (delay + offset).saturating_sub(jitter);
-            }
-        }
-        sum
-    }
-
-    /// Whether anything delays chunks that go `way`, without taking a draw.
-    pub(super) fn delays(&self, way: Direction) -> bool {
-        self.live()
-            .iter()
-            .any(|entry| matches!(entry.fault, EdgeFault::Delay { direction, .. } if direction.covers(way)))
-    }
-
-    /// Draws once for each live reset that is not in `drawn` yet; true when one of them strikes.
-    pub(super) fn resets(&self, drawn: &mut Vec<FaultId>) -> bool {
-        let mut struck = false;
-        for entry in self.live() {
-            if let EdgeFault::Reset { share } = entry.fault
-                && !drawn.contains(&entry.id)
-            {
-                drawn.push(entry.id.clone());
-                struck |= entry.strikes(share);
-            }
-        }
-        struck
-    }
-
-    /// Whether requests must be judged before they are forwarded.
-    pub(super) fn aborts(&self) -> bool {
-        !self.is_quiet() && self.live().iter().any(|entry| matches!(entry.fault, EdgeFault::Abort { .. }))
-    }
-
-    /// Judges one request: the status and the fault that answers it, if one does.
-    pub(super) fn abort(&self) -> Option<(u16, FaultId)> {
-        self.live().into_iter().find_map(|entry| match entry.fault {
-            EdgeFault::Abort { status, share } if entry.strikes(share) => Some((status, entry.id.clone())),
-            _ => None,
-        })
+    /// Whether the entry `id` is in the table and alive.
+    pub(super) fn lives(&self, id: &FaultId) -> bool {
+        self.entries.borrow().iter().any(|entry| entry.id == *id && entry.is_live())
     }
 }

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 mod component;
 mod document;
+mod doses;
+mod exchange;
 #[path = "../actor/experiment.rs"]
 mod experiment;
 #[path = "../actor/faults.rs"]
@@ -10,9 +12,14 @@ mod holder;
 #[path = "../actor/landscape.rs"]
 mod landscape;
 mod life;
+mod mixture;
 mod orders;
+mod peer;
 mod plan;
 mod proxy;
 mod reboot;
 mod safety;
 mod stage;
+mod stream;
+mod toxiproxy;
+mod wired;

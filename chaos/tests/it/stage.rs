@@ -17,10 +17,19 @@ use std::time::Duration;
 pub(crate) async fn server() -> SocketAddr {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
-    let app =
-        Router::new().route("/health", get(|| async { "ok" })).route("/echo", post(|body: String| async { body }));
+    let app = Router::new()
+        .route("/health", get(|| async { "ok" }))
+        .route("/echo", post(|body: String| async { body }))
+        .route("/heads", get(heads));
     tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
     addr
+}
+
+/// The fields of the request, by name.
+async fn heads(fields: axum::http::HeaderMap) -> String {
+    let mut all: Vec<_> = fields.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
+    all.sort();
+    all.join("|")
 }
 
 /// Polls until `true`, at most ten seconds.
@@ -60,7 +69,11 @@ pub(crate) struct Small {
     pub(crate) pid: Arc<Mutex<Option<u32>>>,
     /// When the processes were asked for.
     pub(crate) asked: Mutex<Vec<std::time::Instant>>,
+    /// Done to every edge when a probe is asked for: after an injection, and before anybody looks.
+    pub(crate) sabotage: Option<Sabotage>,
 }
+
+pub(crate) type Sabotage = Box<dyn Fn(&Edge) + Send + Sync>;
 
 impl Small {
     pub(crate) async fn with_server() -> Self {
@@ -89,6 +102,9 @@ impl Landscape for Small {
         true
     }
     fn probe(&self, _: &str) -> Probe {
+        if let Some(sabotage) = &self.sabotage {
+            self.edges.iter().for_each(|edge| sabotage(edge));
+        }
         Probe::Http { path: "/health".into() }
     }
     fn folder(&self, _: &str) -> Option<std::path::PathBuf> {
