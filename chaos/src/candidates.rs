@@ -36,7 +36,8 @@ impl Dose {
     /// Smallest and largest dose worth trying; `None` when there is only one.
     pub fn range(self) -> Option<(f64, f64)> {
         match self {
-            Dose::Delay => Some((10.0, 5_000.0)),
+            // Verifying takes as long as the delay: beyond two seconds a guard would trip first.
+            Dose::Delay => Some((10.0, 2_000.0)),
             Dose::Abort | Dose::Reset => Some((0.02, 1.0)),
             Dose::Pause | Dose::Kill => None,
         }

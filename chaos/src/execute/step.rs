@@ -36,6 +36,18 @@ enum End {
     Aborted(Abort),
 }
 
+impl End {
+    /// What kept a fault from being verified.
+    fn word(&self) -> String {
+        match self {
+            End::Void | End::Held => "another fault of the step was void".to_owned(),
+            End::LeaseLost => "the lease was lost".to_owned(),
+            End::Aborted(Abort::GuardTripped { signal }) => format!("the guard on {signal} tripped"),
+            End::Aborted(Abort::SoakAborted | Abort::Decided) => "somebody asked for the end".to_owned(),
+        }
+    }
+}
+
 impl Executor<'_> {
     pub(super) async fn step(&mut self, repetition: u32, step: &PlannedStep) {
         let objections = plan::check(self.plan, &self.ctx.landscape.inventory());
@@ -153,7 +165,8 @@ impl Executor<'_> {
             live.record.verified &= !void;
             (live.record.ended, live.record.detail) = match end {
                 _ if void => {
-                    let why = live.void.as_deref().unwrap_or("another fault of the step is not in");
+                    let early = format!("{} before it was verified", end.word());
+                    let why = live.void.as_deref().unwrap_or(&early);
                     (Ended::NotRun, Some(format!("not_injected: the injection could not be verified: {why}")))
                 }
                 End::Held | End::Void | End::Aborted(Abort::Decided) => {

@@ -5,7 +5,7 @@ use super::run::{myself, on_interrupt};
 use super::{Dir, Exit};
 use crate::worker::Installation;
 use crate::worker::experiment::{Ground, NoSuchTag};
-use crate::worker::laboratory::{Laboratory, success_signals};
+use crate::worker::laboratory::{Laboratory, Trial, success_signals};
 use crate::worker::search::{Finding, LEVEL, Search, SearchError, Settings, describe};
 use ::chaos::candidates::Candidate;
 use ::chaos::span::Span;
@@ -124,9 +124,11 @@ async fn borne(
     let mut left = Vec::new();
     let mut failed = None;
     for (candidate, signal) in breaking {
-        match Search::on(&mut laboratory, settings, &told).breaks_once(&candidate).await {
-            Ok(None) => left.push((candidate, signal)),
-            Ok(Some(_)) => tell!("{} breaks {tag}, too: left out", describe(&candidate.most())),
+        match Search::on(&mut laboratory, settings, &told).try_once(&candidate).await {
+            Ok(Trial::Held) => left.push((candidate, signal)),
+            Ok(Trial::Broke(_)) => tell!("{} breaks {tag}, too: left out", describe(&candidate.most())),
+            // Nobody knows whether the older tag bears it.
+            Ok(Trial::Void(_) | Trial::Stopped) => tell!("{} is left out", describe(&candidate.most())),
             Err(error) => {
                 failed = Some(error);
                 break;

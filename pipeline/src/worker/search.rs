@@ -75,18 +75,18 @@ impl<'a> Search<'a> {
     pub async fn screen(&mut self) -> Result<Vec<(Candidate, String)>, SearchError> {
         let mut found = Vec::new();
         for candidate in candidates(&self.laboratory.inventory()) {
-            if let Some(signal) = self.breaks_once(&candidate).await? {
+            if let Trial::Broke(signal) = self.try_once(&candidate).await? {
                 found.push((candidate, signal));
             }
         }
         Ok(found)
     }
 
-    /// The signal that a candidate breaks at its largest dose, in one trial.
+    /// What one trial of a candidate at its largest dose comes to.
     ///
     /// # Errors
     /// Stopped, or a trial could not be run.
-    pub async fn breaks_once(&mut self, candidate: &Candidate) -> Result<Option<String>, SearchError> {
+    pub async fn try_once(&mut self, candidate: &Candidate) -> Result<Trial, SearchError> {
         self.once(&self.experiment(&candidate.most(), self.settings.hold)).await
     }
 
@@ -111,8 +111,12 @@ impl<'a> Search<'a> {
         threshold.observe(high, true);
         while threshold.trials().len() < TRIALS_MAX {
             let dose = threshold.next();
-            let broke = self.once(&self.experiment(&candidate.at(dose), self.settings.hold)).await?.is_some();
-            threshold.observe(dose, broke);
+            match self.once(&self.experiment(&candidate.at(dose), self.settings.hold)).await? {
+                Trial::Broke(_) => threshold.observe(dose, true),
+                Trial::Held => threshold.observe(dose, false),
+                // What a void trial would have shown is not known: the interval stays as wide as it is.
+                Trial::Void(_) | Trial::Stopped => break,
+            }
             let Interval { low, high, .. } = threshold.interval(LEVEL);
             if high / low <= NARROW {
                 break;
@@ -163,8 +167,8 @@ impl<'a> Search<'a> {
         serde_json::from_value(document).expect("a candidate makes a whole document")
     }
 
-    /// One trial, told; the signal that broke.
-    async fn once(&mut self, experiment: &Experiment) -> Result<Option<String>, SearchError> {
+    /// One trial, told.
+    async fn once(&mut self, experiment: &Experiment) -> Result<Trial, SearchError> {
         let trial = self.laboratory.trial(experiment, self.settings.seed).await?;
         let step = &experiment.method[0];
         let fault = step.fault.as_ref().map(describe).unwrap_or_default();
@@ -175,10 +179,7 @@ impl<'a> Search<'a> {
             Trial::Stopped => return Err(SearchError::Stopped),
         };
         (self.told)(&format!("{}: {fault} for {}: {came}", self.laboratory.tag(), step.hold));
-        Ok(match trial {
-            Trial::Broke(signal) => Some(signal),
-            Trial::Held | Trial::Void(_) | Trial::Stopped => None,
-        })
+        Ok(trial)
     }
 }
 
@@ -188,7 +189,8 @@ impl Trials<Fault> for Search<'_> {
     async fn breaks(&mut self, part: &[Fault]) -> Result<bool, SearchError> {
         let mut broke = false;
         for fault in part {
-            broke |= self.once(&self.experiment(fault, self.settings.hold)).await?.is_some();
+            let trial = self.once(&self.experiment(fault, self.settings.hold)).await?;
+            broke |= matches!(trial, Trial::Broke(_));
         }
         Ok(broke)
     }
