@@ -15,6 +15,7 @@ pub mod execute;
 pub mod fault;
 pub mod holder;
 pub mod host;
+pub mod import;
 pub mod inventory;
 pub mod journal;
 pub mod landscape;

@@ -9,6 +9,7 @@ mod experiment;
 #[path = "../actor/faults.rs"]
 mod faults;
 mod holder;
+mod import;
 #[path = "../actor/landscape.rs"]
 mod landscape;
 mod life;

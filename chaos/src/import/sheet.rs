@@ -1,0 +1,133 @@
+//! Where each key of a source document went: the lines of the report.
+//!
+//! Invariant: after `finish` every leaf of the source has a line of its own or one of an ancestor.
+
+use super::node::Node;
+use super::{Fit, Line};
+use crate::fault::CATALOGUE;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Words in a key whose value is nobody's business.
+const SECRET: [&str; 7] = ["password", "passwd", "token", "secret", "authorization", "credential", "apikey"];
+/// Starts the reason of a key whose fault is left out; another line of the same key outweighs it.
+pub(super) const GOES_WITH: &str = "goes with ";
+const HIDDEN: &str = "(hidden)";
+
+/// Lines under construction.
+#[derive(Debug, Default)]
+pub(super) struct Sheet {
+    lines: Vec<Line>,
+    /// Faults that this build does not have, as documents.
+    pub missing: Vec<Value>,
+}
+
+impl Sheet {
+    /// The key maps as it is.
+    pub fn exact(&mut self, node: &Node, becomes: &str) {
+        self.line(node, Fit::Exact, Some(becomes));
+    }
+
+    /// The key says nothing about the effect, and nothing is lost without it.
+    pub fn plain(&mut self, node: &Node) {
+        self.line(node, Fit::Exact, None);
+    }
+
+    /// The key maps, but not fully.
+    pub fn caveat(&mut self, node: &Node, becomes: Option<&str>, why: impl Into<String>) {
+        self.line(node, Fit::Caveat(why.into()), becomes);
+    }
+
+    /// The key does not map.
+    pub fn not(&mut self, node: &Node, why: impl Into<String>) {
+        self.line(node, Fit::Not { why: why.into() }, None);
+    }
+
+    /// The key asks for a fault of that kind; what stands below it has lines of its own.
+    pub fn fault(&mut self, node: &Node, kind: &str, caveat: Option<String>) {
+        self.line(node, caveat.map_or(Fit::Exact, Fit::Caveat), Some(kind));
+    }
+
+    pub fn line(&mut self, node: &Node, fit: Fit, becomes: Option<&str>) {
+        let value = shown(node);
+        let line = Line { key: node.path.clone(), value, fit, becomes: becomes.map(str::to_string) };
+        self.lines.push(line);
+    }
+
+    /// Adds a line for each leaf that has none, and puts all into the order of the document.
+    pub fn finish(mut self, root: &Node) -> Vec<Line> {
+        let mut spoken = Spoken::new();
+        for line in &self.lines {
+            // A key that became a fault may hold keys that did not: those need lines of their own.
+            *spoken.entry(line.key.clone()).or_insert(false) |= !is_fault(line);
+        }
+        let mut order = BTreeMap::new();
+        self.rest(root, &spoken, false, &mut order);
+        // What was read may have been substituted before; the report shows what the file says.
+        for line in &mut self.lines {
+            if let Some((_, value)) = order.get(&line.key) {
+                line.value.clone_from(value);
+            }
+        }
+        let follows = |line: &Line| matches!(&line.fit, Fit::Not { why } if why.starts_with(GOES_WITH));
+        let told: BTreeSet<String> = self.lines.iter().filter(|l| !follows(l)).map(|line| line.key.clone()).collect();
+        self.lines.retain(|line| !(follows(line) && told.contains(&line.key)));
+        let mut seen = BTreeSet::new();
+        self.lines.retain(|line| seen.insert((line.key.clone(), format!("{:?} {:?}", line.fit, line.becomes))));
+        self.lines.sort_by_key(|line| order.get(&line.key).map_or(usize::MAX, |(n, _)| *n));
+        self.lines
+    }
+
+    fn rest(&mut self, node: &Node, spoken: &Spoken, covered: bool, order: &mut BTreeMap<String, (usize, String)>) {
+        let told = spoken.get(&node.path);
+        let children = node.children();
+        if told.is_some() || children.is_empty() {
+            order.insert(node.path.clone(), (order.len(), shown(node)));
+        }
+        let covered = covered || told == Some(&true);
+        if children.is_empty() && !covered && told.is_none() {
+            match node.says_nothing() {
+                true => self.plain(node),
+                false => self.not(node, "this importer does not know the key at this place"),
+            }
+        }
+        for child in children {
+            self.rest(&child, spoken, covered, order);
+        }
+    }
+}
+
+/// Keys that have a line, and whether it also speaks for what is below.
+type Spoken = BTreeMap<String, bool>;
+
+fn is_fault(line: &Line) -> bool {
+    CATALOGUE.iter().any(|declaration| line.becomes.as_deref() == Some(declaration.kind))
+}
+
+fn shown(node: &Node) -> String {
+    match (is_secret(&node.path), node.value) {
+        (true, _) if !node.says_nothing() => HIDDEN.into(),
+        (_, Value::String(text)) => text.clone(),
+        (_, value) => redacted(value).to_string(),
+    }
+}
+
+/// Whether the last key of a path, or `secrets` anywhere in it, names a secret.
+fn is_secret(path: &str) -> bool {
+    let last = path.rsplit('.').next().unwrap_or(path).to_ascii_lowercase();
+    SECRET.iter().any(|word| last.contains(word)) || path.split('.').any(|key| key == "secrets")
+}
+
+fn redacted(value: &Value) -> Value {
+    match value {
+        Value::Array(items) => items.iter().map(redacted).collect(),
+        Value::Object(members) => {
+            let member = |(key, value): (&String, &Value)| {
+                let value = if is_secret(key) && !value.is_null() { HIDDEN.into() } else { redacted(value) };
+                (key.clone(), value)
+            };
+            members.iter().map(member).collect()
+        }
+        scalar => scalar.clone(),
+    }
+}
