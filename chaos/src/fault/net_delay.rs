@@ -8,7 +8,7 @@ use crate::span::Span;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Shortest delay: below it the runtime's timer (1 ms) is too coarse for an honest dose.
+/// Shortest delay: below it the scheduling of a busy machine is too coarse for an honest dose.
 const MIN_MS: u64 = 5;
 /// Longest delay: callers give up long before.
 const MAX_MS: u64 = 30_000;

@@ -135,7 +135,7 @@ pub enum EdgeFault {
         average: NonZeroU32,
         /// Half width of the uniform variation in bytes; less than `average`.
         variation: u32,
-        /// Time between two pieces; less than a millisecond is kept on average.
+        /// Time between two pieces.
         delay: Duration,
         /// Which way.
         direction: Direction,

@@ -10,7 +10,7 @@ use chaos::fault::{CATALOGUE, Fault};
 use chaos::landscape::Landscape;
 use chaos::plan::{Overrides, build};
 use chaos::proxy::{Dose, Edge, EdgeFault, Share};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
@@ -55,6 +55,19 @@ async fn every_fault_of_an_edge_shows_its_dose() {
             assert!(achieved >= amount * 0.5 && achieved <= amount * 2.0, "{kind} {name}: {exposure:?}");
         }
         assert!(exposure.achieved["entry_hits"] > 0.0, "{kind}: {exposure:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn doses_without_end_are_measured_too() {
+    for fault in [
+        json!({"kind": "http.slow", "target": "p", "rate": "1B/s"}),
+        json!({"kind": "net.slice", "target": "p", "size": "1B", "delay": "1s"}),
+        json!({"kind": "net.limitConnections", "target": "p", "max": 200}),
+        json!({"kind": "net.bandwidth", "target": "p", "rate": "1KiB/s", "direction": "from"}),
+    ] {
+        let exposure = expose(Small::with_server().await, &fault).await;
+        assert!(exposure.verified, "{exposure:?}");
     }
 }
 

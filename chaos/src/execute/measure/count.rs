@@ -6,28 +6,31 @@ use crate::probe::Probe;
 use crate::proxy::{Direction, Edge};
 use std::time::Duration;
 use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+/// How long a sliced exchange is waited for.
+const SLICED_MAX: Duration = Duration::from_millis(1_500);
 /// How long a connection is watched for its reset: it comes at once.
 const RESET_MAX: Duration = Duration::from_millis(100);
 
-/// Connections open at once when the next one was reset; none when none was.
+/// Connections open at once, ours and those of others, when further ones were reset; none when none was.
 pub(super) async fn cap(edge: &Edge, max: u64) -> Option<f64> {
-    let mut open = Vec::new();
-    // Two more than allowed: one that must be reset, and one that ends while we count.
+    let others = edge.stats().active;
+    let mut watched = JoinSet::new();
+    // Two more than allowed: one that must be reset, and one that takes the place of a connection that ends meanwhile.
     for _ in 0..max + 2 {
-        let others = edge.stats().active;
         // A reset can be as early as the connection itself.
-        let Ok(stream) = TcpStream::connect(edge.addr()).await else {
-            return Some(others as f64);
-        };
-        let mut byte = [0];
-        match timeout(RESET_MAX, stream.peek(&mut byte)).await {
-            Ok(Err(_)) => return Some(others as f64),
-            Ok(Ok(_)) | Err(_) => open.push(stream),
-        }
+        let stream = TcpStream::connect(edge.addr()).await;
+        watched.spawn(async move {
+            let stream = stream.ok()?;
+            let is_reset = matches!(timeout(RESET_MAX, stream.peek(&mut [0])).await, Ok(Err(_)));
+            (!is_reset).then_some(stream)
+        });
     }
-    None
+    // All are kept until each has been watched.
+    let open = watched.join_all().await.into_iter().flatten().count() as u64;
+    (open < max + 2).then_some((others + open) as f64)
 }
 
 /// Bytes that passed in `direction` on one connection until it was closed; none when it was not, or not by `limit`.
@@ -51,8 +54,8 @@ pub(super) async fn life(edge: &Edge, probe: &Probe, (limit, direction): (u64, D
     let mut whole = 0.0;
     while whole <= limit as f64 * 2.0 {
         // The target must keep its connections: else it is not the limit that ends them.
-        timeout(PROBE_MAX, straight.ask(path, padding)).await.ok()?.ok()?;
-        match timeout(PROBE_MAX, line.ask(path, padding)).await {
+        timeout(PROBE_MAX, straight.ask(path, padding, PROBE_MAX)).await.ok()?.ok()?;
+        match timeout(PROBE_MAX, line.ask(path, padding, PROBE_MAX)).await {
             Ok(Ok(response)) if response.is_whole => whole += each,
             // It ended somewhere within this exchange.
             Ok(_) => return Some(whole + each / 2.0),
@@ -78,7 +81,12 @@ pub(super) async fn slices(edge: &Edge, probe: &Probe, slice: (u32, Duration, Di
         expected += rests(straight.length());
     }
     let expected = delay.mul_f64(expected);
-    let sliced = exchange::ask(edge.addr(), path, expected * 3 + PROBE_MAX).await?;
-    let added = sliced.to_end.saturating_sub(straight.to_end);
-    Some((added.as_secs_f64() * 1_000.0, expected.as_secs_f64() * 1_000.0))
+    let ms = |time: Duration| time.as_secs_f64() * 1_000.0;
+    let limit = (expected * 3 + PROBE_MAX).min(SLICED_MAX);
+    let mut line = Line::open(edge.addr()).await.ok()?;
+    match timeout(limit, line.ask(path, 0, limit)).await {
+        Ok(sliced) => Some((ms(sliced.ok()?.to_end.saturating_sub(straight.to_end)), ms(expected.min(limit)))),
+        // Longer than anybody waits here is as long as this for sure.
+        Err(_) => (expected > limit).then(|| (ms(limit), ms(limit))),
+    }
 }

@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// Field that makes a request longer; nobody knows it.
 const PADDING: &str = "x-mettle-padding";
@@ -71,8 +71,8 @@ impl Line {
         format!("GET {path} HTTP/1.1\r\nhost: 127.0.0.1:65535\r\nuser-agent: mettle-probe\r\n\r\n").len()
     }
 
-    /// Asks for `path`, with so many bytes of padding.
-    pub(super) async fn ask(&mut self, path: &str, padding: usize) -> io::Result<Response> {
+    /// Asks for `path`, with so many bytes of padding, and reads the body for `most`.
+    pub(super) async fn ask(&mut self, path: &str, padding: usize, most: Duration) -> io::Result<Response> {
         let mut request = Request::get(path).header(header::HOST, &self.host).header("user-agent", "mettle-probe");
         if padding > 0 {
             request = request.header(PADDING, "x".repeat(padding));
@@ -84,10 +84,12 @@ impl Line {
         let to_head = start.elapsed();
         let (head, mut rest) = response.into_parts();
         let (mut body, mut is_whole) = (Vec::new(), true);
-        while let Some(frame) = rest.frame().await {
-            match frame {
-                Ok(frame) => body.extend_from_slice(frame.data_ref().map_or(&[][..], Bytes::as_ref)),
-                Err(_) => {
+        let end = Instant::now() + most;
+        loop {
+            match timeout_at(end, rest.frame()).await {
+                Ok(None) => break,
+                Ok(Some(Ok(frame))) => body.extend_from_slice(frame.data_ref().map_or(&[][..], Bytes::as_ref)),
+                Ok(Some(Err(_))) | Err(_) => {
                     is_whole = false;
                     break;
                 }
@@ -99,12 +101,17 @@ impl Line {
 
 /// Asks once on a connection of its own; none when nothing sensible came in time.
 pub(super) async fn ask(addr: SocketAddr, path: &str, limit: Duration) -> Option<Response> {
-    let once = async { Line::open(addr).await?.ask(path, 0).await };
+    let once = async { Line::open(addr).await?.ask(path, 0, limit).await };
     timeout(limit, once).await.ok()?.ok()
 }
 
-/// Asks so many times, each on a connection of its own, a few at once.
-pub(super) async fn ask_many(addr: SocketAddr, path: &str, (count, limit): (u32, Duration)) -> Vec<Option<Response>> {
+/// Asks so many times, each on a connection of its own, a few at once; reads each body for `most`.
+pub(super) async fn ask_many(
+    addr: SocketAddr,
+    path: &str,
+    (count, limit): (u32, Duration),
+    most: Duration,
+) -> Vec<Option<Response>> {
     let mut all = Vec::new();
     let mut left = count;
     while left > 0 {
@@ -112,7 +119,10 @@ pub(super) async fn ask_many(addr: SocketAddr, path: &str, (count, limit): (u32,
         let mut asked = JoinSet::new();
         for _ in 0..wave {
             let path = path.to_owned();
-            asked.spawn(async move { ask(addr, &path, limit).await });
+            asked.spawn(async move {
+                let once = async { Line::open(addr).await?.ask(&path, 0, most).await };
+                timeout(limit, once).await.ok()?.ok()
+            });
         }
         all.extend(asked.join_all().await);
         left -= wave;

@@ -17,6 +17,8 @@ const FILL: Duration = Duration::from_millis(600);
 const PADDING_MAX: usize = 6 << 10;
 /// Longest time that filling may take before it counts as not measured.
 const FILL_MAX: Duration = Duration::from_secs(4);
+/// How long a dripping body is watched.
+const DRIP_MAX: Duration = Duration::from_millis(1_500);
 /// The way straight to the target must be so much faster for the edge to be what slows the bytes.
 const FASTER: f64 = 1.3;
 
@@ -34,10 +36,10 @@ async fn flood(addr: SocketAddr, path: &str, requests: u32, padding: usize) -> O
                     Some(open) => open,
                     None => Line::open(addr).await?,
                 };
-                match open.ask(&path, padding).await {
+                match open.ask(&path, padding, FILL_MAX).await {
                     Ok(_) => line = Some(open),
                     // A server that answers once a connection: ask this one again.
-                    Err(_) => drop(Line::open(addr).await?.ask(&path, padding).await?),
+                    Err(_) => drop(Line::open(addr).await?.ask(&path, padding, FILL_MAX).await?),
                 }
             }
             std::io::Result::Ok(())
@@ -79,12 +81,14 @@ pub(super) async fn drip(edge: &Edge, probe: &Probe, (rate, count): (u64, u32)) 
     };
     let straight = exchange::ask(target, path, PROBE_MAX).await?;
     let expected = Duration::from_secs_f64(straight.body.len() as f64 / rate as f64);
-    let limit = expected * 3 + PROBE_MAX;
+    let most = (expected * 3).min(DRIP_MAX);
     let body_time = |response: &exchange::Response| response.to_end.saturating_sub(response.to_head);
-    let seen = exchange::ask_many(edge.addr(), path, (count, limit)).await;
-    let seen: Vec<_> = seen.into_iter().flatten().filter(|response| response.body == straight.body).collect();
+    let seen = exchange::ask_many(edge.addr(), path, (count, most + PROBE_MAX), most).await;
+    let seen: Vec<_> =
+        seen.into_iter().flatten().filter(|response| straight.body.starts_with(&response.body)).collect();
     let base = body_time(&straight);
-    let slow = |response: &&exchange::Response| body_time(response).saturating_sub(base) * 2 >= expected;
+    let slow =
+        |response: &&exchange::Response| !response.is_whole || body_time(response).saturating_sub(base) * 2 >= expected;
     let slow: Vec<f64> = seen
         .iter()
         .filter(slow)

@@ -67,7 +67,7 @@ pub(super) async fn delays(edge: &Edge, probe: &Probe, probes: u32, delay: Durat
     let Some(straight) = exchange::ask(target, path, PROBE_MAX).await else {
         return (Count::default(), Vec::new());
     };
-    let seen = exchange::ask_many(edge.addr(), path, (probes, delay * 2 + PROBE_MAX)).await;
+    let seen = exchange::ask_many(edge.addr(), path, (probes, delay * 2 + PROBE_MAX), PROBE_MAX).await;
     let added: Vec<Duration> =
         seen.iter().flatten().map(|response| response.to_head.saturating_sub(straight.to_head)).collect();
     let held = |added: &&Duration| **added * 2 >= delay;
@@ -83,7 +83,7 @@ pub(super) async fn changes(edge: &Edge, probe: &Probe, probes: u32, fault: &Edg
     let Some(straight) = exchange::ask(target, path, PROBE_MAX).await else {
         return Count::default();
     };
-    let seen = exchange::ask_many(edge.addr(), path, (probes, PROBE_MAX)).await;
+    let seen = exchange::ask_many(edge.addr(), path, (probes, PROBE_MAX), PROBE_MAX).await;
     let is_changed = |seen: &&Option<Response>| match (fault, seen) {
         (EdgeFault::HttpBody { edit, .. }, Some(response)) => is_edited(edit, &straight, response),
         (EdgeFault::HttpHeader { edit, on: Message::Response, .. }, Some(response)) => {
