@@ -1,9 +1,11 @@
 //! `mettle chaos`: experiments without a soak.
 
 use super::chaos_faults;
+use super::chaos_import::{self, ImportArgs};
 use super::chaos_report;
 use super::chaos_run::{self, Replay, Run};
 use super::chaos_search::{self, SearchArgs};
+use super::chaos_toxiproxy::{self, ToxiproxyArgs};
 use super::output::{Output, table, tell, write_line, write_out};
 use super::{Dir, Exit};
 use crate::documents::{Complaint, Problems, read_file};
@@ -55,6 +57,12 @@ pub(super) enum Chaos {
     /// Looks for the smallest fault that breaks a tag, and prints it as an experiment.
     #[command(after_help = chaos_search::EXAMPLES)]
     Search(SearchArgs),
+    /// Makes experiments of those of Chaos Toolkit, Chaos Mesh, Litmus and Krkn.
+    #[command(after_help = chaos_import::EXAMPLES)]
+    Import(ImportArgs),
+    /// Serves Toxiproxy's HTTP API with all its toxics.
+    #[command(after_help = chaos_toxiproxy::EXAMPLES)]
+    Toxiproxy(ToxiproxyArgs),
     /// A recorded experiment as a Markdown text.
     #[command(
         after_help = "Example:\n  mettle chaos report payments-slow-20260101T120000Z-0a1b2c3d --dir soak > report.md"
@@ -166,6 +174,8 @@ pub(super) async fn run(command: Chaos) -> anyhow::Result<u8> {
         Chaos::Run(run) => return chaos_run::run(run).await,
         Chaos::Replay(replay) => return chaos_run::replay(replay).await,
         Chaos::Search(search) => return chaos_search::run(search).await,
+        Chaos::Import(import) => return chaos_import::run(&import),
+        Chaos::Toxiproxy(toxiproxy) => return chaos_toxiproxy::run(toxiproxy).await,
         Chaos::Report { record, dir, output } => {
             let Some(record) = chaos_run::recorded(&Installation::open(&dir.dir)?, &record)? else {
                 return Ok(Exit::Usage as u8);

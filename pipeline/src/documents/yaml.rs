@@ -60,31 +60,46 @@ fn pointer_of_key(key: &str) -> String {
 /// # Errors
 /// Unparsable text, more than one document, aliases, keys that are not text, keys given twice: each with its line.
 pub fn parse(file: &str, text: &str) -> Result<Located, Vec<Problem>> {
-    let at = |line: usize, message: String, remedy: &str| Problem {
+    match <[Located; 1]>::try_from(parse_all(file, text)?) {
+        Ok([only]) => Ok(only),
+        Err(all) => {
+            let message = format!("{} YAML documents in one file", all.len());
+            Err(vec![problem(file, 1, message, "write exactly one document")])
+        }
+    }
+}
+
+fn problem(file: &str, line: usize, message: String, remedy: &str) -> Problem {
+    Problem {
         file: file.to_owned(),
         line,
         key: String::new(),
         value: String::new(),
         message,
         remedy: remedy.to_owned(),
-    };
+    }
+}
+
+/// Reads every YAML document of a file.
+///
+/// # Errors
+/// As [`parse`], but for the number of documents.
+pub fn parse_all(file: &str, text: &str) -> Result<Vec<Located>, Vec<Problem>> {
     let docs = MarkedYaml::load_from_str(text).map_err(|e| {
-        vec![at(
-            e.marker().line(),
-            format!("not readable as YAML: {} (column {})", e.info(), e.marker().col() + 1),
-            "check indentation, quotes and colons of this line",
-        )]
+        let message = format!("not readable as YAML: {} (column {})", e.info(), e.marker().col() + 1);
+        vec![problem(file, e.marker().line(), message, "check indentation, quotes and colons of this line")]
     })?;
-    let [doc] = docs.as_slice() else {
-        return Err(vec![at(1, format!("{} YAML documents in one file", docs.len()), "write exactly one document")]);
-    };
-    let mut out = Located::default();
-    let mut problems = Vec::new();
-    out.value = walk(doc, "", &mut out.lines, &mut problems);
-    if problems.is_empty() {
-        Ok(out)
+    let mut all = Vec::new();
+    let mut flaws = Vec::new();
+    for doc in &docs {
+        let mut out = Located::default();
+        out.value = walk(doc, "", &mut out.lines, &mut flaws);
+        all.push(out);
+    }
+    if flaws.is_empty() {
+        Ok(all)
     } else {
-        Err(problems.into_iter().map(|(line, message, remedy)| at(line, message, remedy)).collect())
+        Err(flaws.into_iter().map(|(line, message, remedy)| problem(file, line, message, remedy)).collect())
     }
 }
 

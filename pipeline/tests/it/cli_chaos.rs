@@ -215,3 +215,58 @@ fn one_interrupt_undoes_the_fault() {
     assert_eq!(record["exposures"][0]["ended"], "aborted");
     assert_eq!(record["exposures"][1]["ended"], "notRun");
 }
+
+#[test]
+fn an_experiment_of_another_tool_is_imported_and_nothing_is_dropped_silently() {
+    let installed = Installed::new();
+    let text = "apiVersion: chaos-mesh.org/v1alpha1\nkind: NetworkChaos\nmetadata: {name: ../../slow}\nspec:\n  \
+                action: delay\n  mode: all\n  selector: {labelSelectors: {app: web}}\n  delay: {latency: 10ms, made: up}\n  \
+                duration: 30s\n---\nkind: Service\n";
+    installed.write("foreign.yaml", text);
+    let shown = installed.mettle(&["chaos", "import", "i/foreign.yaml", "--out", "i/new"]);
+    assert_eq!(shown.code, 0, "{shown:?}");
+    for part in ["maps exactly", "maps with a caveat", "does not map", "spec.delay.made = up", "1 refused"] {
+        assert!(shown.stdout.contains(part), "{part}: {}", shown.stdout);
+    }
+    // The name came from a stranger: the file lies where it was asked for.
+    let files: Vec<_> = installed.path("new").read_dir().unwrap().map(|f| f.unwrap().file_name()).collect();
+    let [file] = files.as_slice() else { panic!("{files:?}") };
+    let file = format!("i/new/{}", file.to_str().unwrap());
+    let valid = installed.mettle(&["chaos", "validate", &file]);
+    assert_eq!(valid.code, 0, "{valid:?}");
+    let again = installed.mettle(&["chaos", "import", "i/foreign.yaml", "--out", "i/new"]);
+    assert!(again.code != 0 && again.stderr.contains("is not overwritten"), "{again:?}");
+    installed.write("other.yaml", "a: 1\n");
+    let other = installed.mettle(&["chaos", "import", "i/other.yaml"]);
+    assert!(other.code == 2 && other.stderr.contains("known: Chaos Toolkit"), "{other:?}");
+    installed.write("bad.yaml", "a: [1\n");
+    let bad = installed.mettle(&["chaos", "import", "i/bad.yaml"]);
+    assert!(bad.code == 2 && bad.stderr.contains("bad.yaml:"), "{bad:?}");
+}
+
+#[test]
+fn toxiproxys_api_is_served_until_it_is_asked_to_end() {
+    let installed = Installed::new();
+    let refused = installed.mettle(&["chaos", "toxiproxy", "--listen", "0.0.0.0:0"]);
+    assert!(refused.code == 1 && refused.stderr.contains("not a loopback address"), "{refused:?}");
+    let mut command = installed.command(&["chaos", "toxiproxy", "--listen", "127.0.0.1:0"]);
+    let mut server = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(server.stderr.take().unwrap()).lines();
+    let said = lines.next().unwrap().unwrap();
+    let address = said.split_once("http://").unwrap().1.to_owned();
+    let mut stream = std::net::TcpStream::connect(&address).unwrap();
+    std::io::Write::write_all(&mut stream, b"GET /version HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("mettle"), "{answer}");
+    kill(Pid::from_raw(i32::try_from(server.id()).unwrap()), Signal::SIGINT).unwrap();
+    assert!(server.wait().unwrap().success());
+    assert!(std::net::TcpStream::connect(&address).is_err());
+}
+
+#[test]
+fn a_search_names_a_signal_that_is_not_there() {
+    let installed = Installed::new();
+    let ran = installed.mettle(&["chaos", "search", "--dir", "i", "--signals", "nothing"]);
+    assert!(ran.code == 1 && ran.stderr.contains("signal `nothing` is not declared"), "{ran:?}");
+}
