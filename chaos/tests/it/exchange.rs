@@ -45,6 +45,10 @@ fn post(body: &str) -> Vec<u8> {
 
 /// Head (in lower case) and body of one response by its content-length.
 async fn response(stream: &mut TcpStream, got: &mut Vec<u8>) -> (String, String) {
+    within(read_response(stream, got)).await
+}
+
+async fn read_response(stream: &mut TcpStream, got: &mut Vec<u8>) -> (String, String) {
     loop {
         if let Some(end) = got.windows(4).position(|window| window == b"\r\n\r\n") {
             let head = String::from_utf8_lossy(&got[..end]).to_lowercase();
@@ -57,7 +61,7 @@ async fn response(stream: &mut TcpStream, got: &mut Vec<u8>) -> (String, String)
                 return (head, body);
             }
         }
-        assert!(within(stream.read_buf(got)).await.unwrap() > 0, "ended after {:?}", String::from_utf8_lossy(got));
+        assert!(stream.read_buf(got).await.unwrap() > 0, "ended after {:?}", String::from_utf8_lossy(got));
     }
 }
 
