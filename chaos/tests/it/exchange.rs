@@ -1,6 +1,6 @@
 //! Faults on the requests and responses of an edge, against an HTTP server and its pipelines.
 
-use crate::stage::{server, until};
+use crate::stage::{server, until, within};
 use chaos::lease::{FaultId, Lease};
 use chaos::proxy::{
     BodyEdit, Direction, Edge, EdgeFault, EdgeName, HeaderEdit, Message, Removal, Share, Truncation, draw,
@@ -45,6 +45,10 @@ fn post(body: &str) -> Vec<u8> {
 
 /// Head (in lower case) and body of one response by its content-length.
 async fn response(stream: &mut TcpStream, got: &mut Vec<u8>) -> (String, String) {
+    within(read_response(stream, got)).await
+}
+
+async fn read_response(stream: &mut TcpStream, got: &mut Vec<u8>) -> (String, String) {
     loop {
         if let Some(end) = got.windows(4).position(|window| window == b"\r\n\r\n") {
             let head = String::from_utf8_lossy(&got[..end]).to_lowercase();

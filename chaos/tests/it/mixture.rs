@@ -1,5 +1,6 @@
 //! Whatever mixture of faults that only slow things down: nothing is lost, repeated or put in another order.
 
+use crate::stage::within;
 use crate::wired::{Wired, pattern};
 use chaos::proxy::{Bottleneck, Direction, EdgeFault, PartitionMode};
 use proptest::prelude::*;
@@ -83,7 +84,7 @@ async fn passes_whole(faults: Vec<(EdgeFault, u64)>, chunks: Vec<usize>) {
             }
         }
     };
-    let ((to, from), ()) = tokio::join!(both_ways(caller, target, &chunks), meddle);
+    let ((to, from), ()) = within(async { tokio::join!(both_ways(caller, target, &chunks), meddle) }).await;
     assert!(to == pattern(BYTES) && from == pattern(BYTES), "{} to, {} from", to.len(), from.len());
 }
 

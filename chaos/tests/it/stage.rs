@@ -32,6 +32,11 @@ async fn heads(fields: axum::http::HeaderMap) -> String {
     all.join("|")
 }
 
+/// Waits for something that comes in a moment, or never; far longer than any machine takes.
+pub(crate) async fn within<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(60), what).await.expect("it never came")
+}
+
 /// Polls until `true`, at most ten seconds.
 pub(crate) async fn until(mut what: impl FnMut() -> bool) {
     let end = tokio::time::Instant::now() + Duration::from_secs(10);

@@ -1,6 +1,6 @@
 //! Faults on the streams of an edge, seen from both of its ends.
 
-use crate::stage::until;
+use crate::stage::{until, within};
 use crate::wired::{Wired, crosses, is_reset, pattern, rest};
 use chaos::lease::{FaultId, Lease};
 use chaos::proxy::{Bottleneck, Change, Direction, Dose, EdgeFault, PartitionMode, Share};
@@ -56,7 +56,7 @@ async fn a_changed_rate_holds_at_once_and_zero_holds_everything() {
     let dose = |rate| Dose { fault: bandwidth(rate, Bottleneck::Edge), seed: 7, connections: Share::ALL };
     assert_eq!(wired.edge.set_dose(&id, dose(10_000_000)), Change::Changed);
     let mut got = vec![0; bytes.len()];
-    target.read_exact(&mut got).await.unwrap();
+    within(target.read_exact(&mut got)).await.unwrap();
     assert!(got == bytes);
     wired.remove(&id);
     assert_eq!(wired.edge.set_dose(&id, dose(1)), Change::Gone);
@@ -80,7 +80,7 @@ async fn a_dropping_partition_goes_on_without_a_hole() {
     assert!(!sender.is_finished());
     assert_eq!(wired.remove(&id).hits, 1);
     let mut got = vec![0; bytes.len()];
-    target.read_exact(&mut got).await.unwrap();
+    within(target.read_exact(&mut got)).await.unwrap();
     assert!(got == bytes);
     let mut caller = sender.await.unwrap();
     caller.shutdown().await.unwrap();
@@ -276,7 +276,7 @@ async fn one_bit_flips_in_every_hit_chunk_and_the_seed_decides_which() {
         for n in 0..60 {
             let mut got = vec![0; bytes.len()];
             caller.write_all(&bytes).await.unwrap();
-            target.read_exact(&mut got).await.unwrap();
+            within(target.read_exact(&mut got)).await.unwrap();
             let bits: u32 = got.iter().zip(&bytes).map(|(a, b)| (a ^ b).count_ones()).sum();
             assert!(bits <= 1, "{bits} bits");
             if bits == 1 {

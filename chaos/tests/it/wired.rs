@@ -1,5 +1,6 @@
 //! An edge with both of its ends in the hands of a test: a bare listener as target, bare sockets as callers.
 
+use crate::stage::within;
 use chaos::lease::{FaultId, Lease};
 use chaos::proxy::{Edge, EdgeFault, EdgeName, EntryStats, Removal};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -20,7 +21,7 @@ impl Wired {
     /// A connection that is through: caller's end and target's end.
     pub(crate) async fn connect(&self) -> (TcpStream, TcpStream) {
         let caller = TcpStream::connect(self.edge.addr()).await.unwrap();
-        let (target, _) = self.target.accept().await.unwrap();
+        let (target, _) = within(self.target.accept()).await.unwrap();
         (caller, target)
     }
 
@@ -51,7 +52,7 @@ pub(crate) fn pattern(length: usize) -> Vec<u8> {
 /// Sends `bytes` one way and requires that they come out, in order and nothing else.
 pub(crate) async fn crosses(from: &mut TcpStream, to: &mut TcpStream, bytes: &[u8]) {
     let mut got = vec![0; bytes.len()];
-    let (sent, read) = tokio::join!(from.write_all(bytes), to.read_exact(&mut got));
+    let (sent, read) = within(async { tokio::join!(from.write_all(bytes), to.read_exact(&mut got)) }).await;
     sent.unwrap();
     read.unwrap();
     assert!(got == bytes, "the bytes changed on their way");
@@ -60,12 +61,12 @@ pub(crate) async fn crosses(from: &mut TcpStream, to: &mut TcpStream, bytes: &[u
 /// Reads until the stream ends in order.
 pub(crate) async fn rest(stream: &mut TcpStream) -> Vec<u8> {
     let mut got = Vec::new();
-    stream.read_to_end(&mut got).await.unwrap();
+    within(stream.read_to_end(&mut got)).await.unwrap();
     got
 }
 
 /// Reads until the stream is reset.
 pub(crate) async fn is_reset(stream: &mut TcpStream) {
-    let error = stream.read_to_end(&mut Vec::new()).await.unwrap_err();
+    let error = within(stream.read_to_end(&mut Vec::new())).await.unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
 }
