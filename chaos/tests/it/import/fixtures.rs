@@ -87,9 +87,9 @@ fn counts() {
     }
     insta::assert_snapshot!(table.join("\n"), @"
     tool              files accepted   caveat    waits  refused     keys
-    chaos_toolkit       137        0        9        2      126    1011 / 571 / 495
-    chaos_mesh           97        0       33       18       46     485 / 251 / 304
-    litmus              217        0       72       23      122  1942 / 1113 / 1330
-    krkn                 76        0       25        2       49      105 / 79 / 159
+    chaos_toolkit       137        0       11        0      126    1021 / 577 / 479
+    chaos_mesh           97        0       42        9       46     505 / 303 / 207
+    litmus              217        0       86        9      122  1994 / 1179 / 1170
+    krkn                 76        0       27        0       49      111 / 85 / 147
     ");
 }
