@@ -15,12 +15,17 @@ use crate::journal::{Intent, Journal, JournalError};
 use crate::landscape::Landscape;
 use crate::lease::FaultId;
 use crate::plan::{Plan, PlannedFault, PlannedStep};
-use crate::residual;
+use crate::residual::{self, Residue};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep};
 use tracing::warn;
 
+/// How long a guard that has undone may take to exit.
+const SETTLES_WITHIN: Duration = Duration::from_secs(2);
+/// Pause between two scans.
+const SETTLE_LOOK: Duration = Duration::from_millis(20);
 /// How long a full queue of progress events may hold up the executor; undo must not wait for a slow reader.
 const SEND_MAX: Duration = Duration::from_millis(200);
 
@@ -58,7 +63,7 @@ pub async fn run(
             }
         }
     }
-    let left = residual::scan(executor.ctx.landscape.as_ref(), &executor.ctx.run);
+    let left = executor.scan().await;
     executor.report.residue.extend(left);
     executor.report
 }
@@ -75,6 +80,18 @@ struct Executor<'a> {
 impl Executor<'_> {
     fn now_ms(&self) -> i64 {
         self.ctx.clock.now_ms()
+    }
+
+    /// What is left, once whatever is just ending has ended.
+    async fn scan(&self) -> Vec<Residue> {
+        let until = Instant::now() + SETTLES_WITHIN;
+        loop {
+            let left = residual::scan(self.ctx.landscape.as_ref(), &self.ctx.run);
+            if left.is_empty() || Instant::now() >= until {
+                return left;
+            }
+            sleep(SETTLE_LOOK).await;
+        }
     }
 
     async fn tell(&self, progress: Progress) {

@@ -98,6 +98,9 @@ impl<'a> Aim<'a> {
             (node.clone(), fit, None)
         });
         wish.claims(share);
+        if kind == "net.corrupt" {
+            wish.but("checksums catch a corrupt packet there, and it is sent again; here the bytes arrive changed");
+        }
         wish
     }
 

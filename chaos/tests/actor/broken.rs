@@ -78,7 +78,7 @@ fn halved(mut order: Order) -> Order {
 type Alive = Option<(std::process::Child, TcpListener)>;
 
 fn wrong(mut order: Order) -> (Order, Alive) {
-    let child = Command::new("/proc/self/exe").arg("idle").spawn().expect("a decoy starts");
+    let child = Command::new("/proc/self/exe").arg("idle").env_remove(holder::MARK).spawn().expect("a decoy starts");
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a port");
     let pid = i32::try_from(child.id()).expect("process ids are positive 32-bit numbers");
     let mut first = CpuSet::new();

@@ -4,7 +4,7 @@ use super::Exit;
 use super::output::{Output, tell, yaml_text};
 use crate::documents::{Problems, yaml};
 use ::chaos::document::Experiment;
-use ::chaos::import::{Imported, Outcome, Variables, import_with, text};
+use ::chaos::import::{Imported, Outcome, Variables, embedded, import_with, text};
 use anyhow::Context as _;
 use clap::Args;
 use serde_json::Value;
@@ -21,8 +21,9 @@ pub(super) const EXAMPLES: &str = "Examples:
   mettle chaos import network-delay.yaml --out mettle/experiments
   mettle chaos import experiment.yaml --set HOST=127.0.0.1
 
-What maps exactly, what maps with a caveat, and what does not map and why: nothing is dropped silently. No command of the
-file is run. Exit: 0 when an experiment could be made of every file, 2 when not.";
+What maps exactly, what maps with a caveat, and what does not map and why: nothing is dropped
+silently. No command of the file is run.
+Exit: 0 when an experiment could be made of every file, 2 when not.";
 
 /// `mettle chaos import`.
 #[derive(Debug, Args)]
@@ -73,11 +74,24 @@ fn documents(file: &Path) -> anyhow::Result<Vec<Value>> {
     anyhow::ensure!(size <= MAX_BYTES, "{name} has {size} bytes; an experiment has at most {MAX_BYTES}");
     let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {name}"))?;
     // JSON is YAML but for a few escapes; its own reader is exact.
-    if let Ok(value) = serde_json::from_str(&text) {
-        return Ok(vec![value]);
+    let mut all: Vec<Value> = match serde_json::from_str(&text) {
+        Ok(value) => vec![value],
+        Err(_) => yaml::parse_all(&name, &text).map_err(Problems)?.into_iter().map(|document| document.value).collect(),
+    };
+    all.iter_mut().for_each(unfold);
+    Ok(all)
+}
+
+/// Puts documents that a document carries as texts in place of the texts; one that cannot be read stays a text, and the
+/// report says that it does not map.
+fn unfold(document: &mut Value) {
+    for pointer in embedded(document) {
+        let Some(place) = document.pointer_mut(&pointer) else { continue };
+        let parsed = place.as_str().and_then(|text| yaml::parse_all("", text).ok());
+        if let Some([only]) = parsed.as_deref() {
+            *place = only.value.clone();
+        }
     }
-    let located = yaml::parse_all(&name, &text).map_err(Problems)?;
-    Ok(located.into_iter().map(|document| document.value).collect())
 }
 
 /// Every report, and, unless they went into files, the experiments.

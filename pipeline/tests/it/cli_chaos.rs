@@ -40,7 +40,7 @@ fn the_catalogue_tells_what_this_host_can_hold() {
     for part in ["leave: fill until", "held by: the holder process", "undo: ", "dose: ", "never with: ", "here: yes"] {
         assert!(one.contains(part) && !one.contains("net."), "{one}");
     }
-    let unknown = installed.mettle(&["chaos", "faults", "net.slow"]);
+    let unknown = installed.mettle(&["chaos", "faults", "net.nothing"]);
     assert!(unknown.code == 2 && unknown.stderr.contains("known: process.kill"), "{unknown:?}");
     // What the catalogue shows can be written down, and is valid as it stands.
     let named = installed.mettle(&["chaos", "new", "net.delay", "--components", "shop,web"]).stdout;
@@ -236,6 +236,15 @@ fn an_experiment_of_another_tool_is_imported_and_nothing_is_dropped_silently() {
     assert_eq!(valid.code, 0, "{valid:?}");
     let again = installed.mettle(&["chaos", "import", "i/foreign.yaml", "--out", "i/new"]);
     assert!(again.code != 0 && again.stderr.contains("is not overwritten"), "{again:?}");
+    // An engine that a workflow carries as a text is read like one in a file of its own.
+    let engine = "apiVersion: litmuschaos.io/v1alpha1\nkind: ChaosEngine\nmetadata: {name: e}\nspec:\n  appinfo: {applabel: app=web, appkind: deployment}\n  experiments: [{name: pod-delete}]\n";
+    let folded = engine.lines().map(|line| format!("          {line}\n")).collect::<String>();
+    let workflow = format!(
+        "apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nmetadata: {{name: w}}\nspec:\n  entrypoint: a\n  templates:\n  - name: a\n    inputs:\n      artifacts:\n      - raw:\n         data: |\n{folded}"
+    );
+    installed.write("workflow.yaml", &workflow);
+    let shown = installed.mettle(&["chaos", "import", "i/workflow.yaml"]).stdout;
+    assert!(shown.contains("raw.data.kind = ChaosEngine"), "{shown}");
     installed.write("other.yaml", "a: 1\n");
     let other = installed.mettle(&["chaos", "import", "i/other.yaml"]);
     assert!(other.code == 2 && other.stderr.contains("known: Chaos Toolkit"), "{other:?}");

@@ -5,7 +5,7 @@ use super::super::node::Node;
 use super::super::units;
 use super::super::wish::Wish;
 use super::{Work, selector};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// Keys that narrow which requests are meant.
 const FILTERS: [&str; 6] = ["path", "method", "code", "port", "request_headers", "response_headers"];
@@ -83,7 +83,7 @@ fn change<'a>(
         ("replace", "body") => {
             let mut wish = aim.edge("http.body", node, draft);
             match node.text().and_then(text_of_base64) {
-                Some(text) if side == "response" => wish.with("replace", text),
+                Some(text) if side == "response" => wish.with("change", json!({"replace": {"with": text}})),
                 Some(_) => wish.refuse("bodies of requests are not changed"),
                 None => wish.refuse("the body is not the base64 of a text"),
             }

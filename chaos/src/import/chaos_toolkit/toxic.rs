@@ -18,6 +18,8 @@ pub(super) fn wish<'a>(call: &Call<'a>, draft: &mut Draft) -> Result<Wish<'a>, R
         "create_bandwith_degradation_toxic" | "create_bandwidth_degradation_toxic" => "bandwidth",
         "create_slow_connection_close_toxic" => "slow_close",
         "create_timeout_toxic" => "timeout",
+        "create_slicer_toxic" => "slicer",
+        "create_limiter_toxic" => "limit_data",
         _ => "",
     };
     let made = match call.func {
@@ -107,8 +109,9 @@ fn make<'a>(
         "slow_close" => {
             let mut wish = aim.edge("net.slowClose", &call.asks, draft);
             milliseconds("delay", "delay", &mut wish);
-            return Some(wish);
+            wish
         }
+        "slicer" | "limit_data" => cut(kind, call, attributes, aim, draft),
         "timeout" => {
             let mut wish = aim.edge("net.partition", &call.asks, draft);
             wish.with("mode", "drop");
@@ -128,4 +131,33 @@ fn make<'a>(
     };
     wish.with("direction", direction);
     Some(wish)
+}
+
+/// `slicer` and `limit_data`: streams in pieces, and streams that end.
+fn cut<'a>(kind: &str, call: &Call<'a>, attributes: &Node<'a>, aim: &Aim<'a>, draft: &mut Draft) -> Wish<'a> {
+    let slices = kind == "slicer";
+    let mut wish = aim.edge(if slices { "net.slice" } else { "net.limitData" }, &call.asks, draft);
+    let mut size = |names: [&str; 2], parameter: &str| {
+        let node = names.iter().find_map(|name| attributes.some(name));
+        match node.map(|node| (node.word().and_then(|text| units::bytes(&text, 1.0)), node)) {
+            Some((Some(bytes), node)) => wish.set(&node, parameter, units::size(bytes), None),
+            Some((None, node)) => {
+                wish.lost(&node, "not a number of bytes");
+                wish.refuse(format!("`{}` is not a number of bytes", names[0]));
+            }
+            None => wish.refuse(format!("`{}` is missing", names[0])),
+        }
+    };
+    if !slices {
+        size(["bytes_limit", "bytes"], "bytes");
+        return wish;
+    }
+    size(["average_size", "average_size"], "size");
+    size(["size_variation", "size_variation"], "variation");
+    // Toxiproxy counts the rest between two pieces in microseconds.
+    match attributes.some("delay").map(|node| (units::span(&node, 1e-3), node)) {
+        Some((Ok((span, caveat)), node)) => wish.set(&node, "delay", span.to_string(), caveat),
+        _ => wish.refuse("`delay` is not a number of microseconds"),
+    }
+    wish
 }

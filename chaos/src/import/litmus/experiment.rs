@@ -8,7 +8,7 @@ use super::Work;
 use super::environment::Environment;
 use crate::fault::Fault;
 use crate::span::Span;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// What an unset variable means in the published definitions of the faults.
 const DEFAULTS: [(&str, &str); 10] = [
@@ -187,7 +187,8 @@ fn http<'a>(
         }
         "pod-http-modify-body" => {
             let mut wish = edge("http.body", work);
-            parameter(env, "RESPONSE_BODY", &mut wish, "replace", |node| node.word().map(Value::from));
+            let replace = |node: &Node| Some(json!({"replace": {"with": node.word()?}}));
+            parameter(env, "RESPONSE_BODY", &mut wish, "change", replace);
             wish
         }
         "pod-http-modify-header" => {
@@ -197,11 +198,7 @@ fn http<'a>(
             if let Some(node) = side.filter(|node| matches!(node.text(), Some("request" | "response"))) {
                 wish.set(&node, "on", node.value.clone(), None);
             }
-            parameter(env, "HEADERS_MAP", &mut wish, "set", |node| {
-                let map = serde_json::from_str::<Map<String, Value>>(node.text()?).ok()?;
-                let empty = |value: &Value| value.as_str() == Some("");
-                (!map.is_empty() && !map.values().any(empty)).then_some(Value::Object(map))
-            });
+            headers(env, &mut wish);
             wish
         }
         "pod-http-reset-peer" => {
@@ -221,6 +218,21 @@ fn http<'a>(
         wish.note(&node, "the port of the edge is meant, whatever its number");
     }
     Ok(wish)
+}
+
+/// Headers to set, and those to remove, which have an empty value.
+fn headers<'a>(env: &Environment<'a>, wish: &mut Wish<'a>) {
+    let read = |node: &Node| serde_json::from_str::<Map<String, Value>>(node.text()?).ok();
+    let map = env.get("HEADERS_MAP").and_then(|node| read(&node)).unwrap_or_default();
+    let (remove, set): (Vec<_>, Vec<_>) = map.into_iter().partition(|(_, value)| value.as_str() == Some(""));
+    let remove: Vec<_> = remove.into_iter().map(|(name, _)| name).collect();
+    if !remove.is_empty() {
+        wish.with("remove", remove.clone());
+    }
+    parameter(env, "HEADERS_MAP", wish, "set", |_| {
+        let set: Map<String, Value> = set.iter().cloned().collect();
+        (!set.is_empty() || !remove.is_empty()).then_some(Value::Object(set))
+    });
 }
 
 /// A variable as a parameter; the fault is refused when the variable is missing or cannot be read.

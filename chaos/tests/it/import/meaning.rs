@@ -162,6 +162,46 @@ fn background_actions_of_chaos_toolkit_go_in_together() {
 }
 
 #[test]
+fn toxics_of_toxiproxy_are_faults_of_edges() {
+    let fault = |func: &str, mut arguments: Value| {
+        arguments["for_proxy"] = json!("db");
+        arguments["toxic_name"] = json!("t");
+        let imported =
+            one(json!({"title": "t", "method": [{"type": "action", "name": "a", "provider": {"type": "python",
+            "module": "chaostoxi.toxic.actions", "func": func, "arguments": arguments}}]}));
+        method(&imported)[0]["fault"].clone()
+    };
+    let slices = fault("create_slicer_toxic", json!({"average_size": 64, "size_variation": 8, "delay": 5000}));
+    assert_eq!(
+        slices,
+        json!({"kind": "net.slice", "target": "db", "size": "64B", "variation": "8B", "delay": "5ms",
+        "direction": "from"})
+    );
+    let ends = fault("create_limiter_toxic", json!({"bytes_limit": 2048}));
+    assert_eq!(ends, json!({"kind": "net.limitData", "target": "db", "bytes": "2KiB", "direction": "from"}));
+    let slow = fault("create_bandwith_degradation_toxic", json!({"rate": 100}));
+    assert_eq!((&slow["kind"], &slow["rate"]), (&json!("net.bandwidth"), &json!("100KB/s")));
+    let shut = fault("create_slow_connection_close_toxic", json!({"delay": 400}));
+    assert_eq!((&shut["kind"], &shut["direction"]), (&json!("net.slowClose"), &json!("from")));
+}
+
+#[test]
+fn bodies_and_headers_are_changed() {
+    let body = mesh(
+        "HTTPChaos",
+        json!({"mode": "all", "selector": {"labelSelectors": {"app": "web"}},
+        "target": "Response", "replace": {"body": "eyJvayI6IGZhbHNlfQ=="}, "duration": "1m"}),
+    );
+    assert_eq!(method(&body)[0]["fault"]["change"], json!({"replace": {"with": "{\"ok\": false}"}}));
+    let env = json!({"HEADERS_MAP": "{\"X-New\": \"1\", \"X-Old\": \"\"}", "HEADER_MODE": "request"});
+    let header = method(&litmus("pod-http-modify-header", "app=web", env))[0]["fault"].clone();
+    assert_eq!(
+        (&header["set"], &header["remove"], &header["on"]),
+        (&json!({"X-New": "1"}), &json!(["X-Old"]), &json!("request"))
+    );
+}
+
+#[test]
 fn percentages_of_litmus_and_their_absence() {
     let chosen = |value: Value| {
         let env = json!({"PODS_AFFECTED_PERC": value, "NETWORK_LATENCY": "300", "TOTAL_CHAOS_DURATION": "60"});
