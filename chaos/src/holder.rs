@@ -25,6 +25,7 @@ pub(crate) use file::ours_below;
 pub use file::restore_kept;
 
 use crate::act::Hold;
+use crate::lease::LEASE_TTL;
 use crate::proc_table::Entry;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde::{Deserialize, Serialize};
@@ -103,23 +104,16 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn hold() -> io::Result<()> {
-    let order = read_order()?;
-    let ttl = Duration::from_millis(order.ttl_ms);
-    let mut timer = timer::DeadMan::arm(ttl + TIMER_MARGIN)?;
-    refuse::check(&order)?;
+    // First of all: whoever starts us may be stopped before it has written the order.
+    let mut lease = Kept::begin()?;
+    let mut order = read_order()?;
+    lease.ttl = Duration::from_millis(order.ttl_ms);
+    lease.renew()?;
+    refuse::check(&mut order)?;
     privileges::drop_all_but(privileges::needed(&order.hold))?;
-    let mut held = take(&order)?;
+    let mut held = take(&order, &mut lease)?;
     say("in");
-    let mut deadline = Instant::now() + ttl;
-    while Instant::now() < deadline {
-        match next_byte(TURN)? {
-            Next::Byte(RENEW) => {
-                deadline = Instant::now() + ttl;
-                timer.renew(ttl + TIMER_MARGIN)?;
-            }
-            Next::Byte(_) | Next::Ended => break,
-            Next::Nothing => (),
-        }
+    while lease.goes_on(TURN)? {
         if let Err(error) = held.turn() {
             say(&format!("lost {error}"));
             break;
@@ -130,15 +124,44 @@ fn hold() -> io::Result<()> {
     Ok(())
 }
 
-fn take(order: &Order) -> io::Result<Box<dyn Held>> {
+/// The lease on the holder's side, with the kernel's timer behind it.
+struct Kept {
+    ttl: Duration,
+    deadline: Instant,
+    timer: timer::DeadMan,
+}
+
+impl Kept {
+    fn begin() -> io::Result<Self> {
+        let timer = timer::DeadMan::arm(LEASE_TTL + TIMER_MARGIN)?;
+        Ok(Self { ttl: LEASE_TTL, deadline: Instant::now() + LEASE_TTL, timer })
+    }
+
+    fn renew(&mut self) -> io::Result<()> {
+        self.deadline = Instant::now() + self.ttl;
+        self.timer.renew(self.ttl + TIMER_MARGIN)
+    }
+
+    /// Waits at most `wait` for a renewal; false when the fault is to end.
+    fn goes_on(&mut self, wait: Duration) -> io::Result<bool> {
+        match next_byte(wait)? {
+            Next::Byte(RENEW) => self.renew()?,
+            Next::Byte(_) | Next::Ended => return Ok(false),
+            Next::Nothing => (),
+        }
+        Ok(Instant::now() < self.deadline)
+    }
+}
+
+fn take(order: &Order, lease: &mut Kept) -> io::Result<Box<dyn Held>> {
     Ok(match &order.hold {
         Hold::Pause => Box::new(pause::Paused::take(&order.processes)?),
         Hold::Cpu { cores, load } => Box::new(burn::Burners::start(*cores, *load, &order.processes)?),
-        Hold::Memory { bytes } => Box::new(space::Memory::take(*bytes)?),
+        Hold::Memory { bytes } => Box::new(space::Memory::take(*bytes, lease)?),
         Hold::Io { bytes_per_second } => Box::new(writer::Writer::start(folder(order)?, *bytes_per_second)?),
         Hold::Disk { fill } => Box::new(space::Disk::fill(folder(order)?, *fill)?),
         Hold::Inodes { count } => Box::new(space::Inodes::fill(folder(order)?, *count)?),
-        Hold::Fds { leave } => Box::new(fds::Lowered::lower(&order.processes, *leave)?),
+        Hold::Fds { leave } => Box::new(fds::Lowered::lower(&order.processes, *leave, &order.mark)?),
         Hold::Connections { count } => {
             let address = order.address.ok_or_else(|| io::Error::other("the component has no address"))?;
             Box::new(connections::Connections::open(address, *count)?)

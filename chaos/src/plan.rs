@@ -252,7 +252,8 @@ fn choose(choose: Choose, replicas: u32, seed: u64) -> BTreeSet<u32> {
         Choose { count, .. } => count.unwrap_or(1),
     };
     if wanted > replicas {
-        return (0..wanted).collect();
+        // One more than there are is enough for the checker to object to.
+        return (0..wanted.min(replicas.saturating_add(1))).collect();
     }
     let mut pool: Vec<u32> = (0..replicas).collect();
     let take = |n| pool.swap_remove((draw(seed, u64::from(n)) * pool.len() as f64) as usize);

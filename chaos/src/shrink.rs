@@ -42,11 +42,12 @@ pub async fn shrink<T: Clone, R: Trials<T>>(whole: Vec<T>, trials: &mut R) -> Re
             let end = (start + size).min(rest.len());
             let (part, without) = (rest[start..end].to_vec(), [&rest[..start], &rest[end..]].concat());
             // A part alone first: it is the larger step.
-            if parts > 1 && part.len() < rest.len() && mostly(trials, &part).await? {
+            if mostly(trials, &part).await? {
                 smaller = Some((part, 2));
                 break;
             }
-            if !without.is_empty() && without.len() > part.len() && mostly(trials, &without).await? {
+            // Of two parts, the rest without one is the other.
+            if parts > 2 && mostly(trials, &without).await? {
                 smaller = Some((without, (parts - 1).max(2)));
                 break;
             }

@@ -21,12 +21,12 @@ pub(super) struct Lowered {
 }
 
 impl Lowered {
-    pub(super) fn lower(processes: &[Entry], leave: u32) -> io::Result<Self> {
+    pub(super) fn lower(processes: &[Entry], leave: u32, mark: &str) -> io::Result<Self> {
         if processes.is_empty() {
             return Err(io::Error::other("there is no process to limit"));
         }
         let limits = processes.iter().map(|process| Limit::plan(*process, leave)).collect::<io::Result<Vec<_>>>()?;
-        let guard = Guard::post(Undo::Limits(limits.clone()))?;
+        let guard = Guard::post(Undo::Limits { limits: limits.clone(), mark: mark.to_owned() })?;
         limits.iter().try_for_each(Limit::lower)?;
         Ok(Self { guard })
     }
@@ -66,16 +66,36 @@ impl Limit {
     }
 
     fn swap(&self, expected: Option<u64>, new: Option<u64>) -> io::Result<()> {
-        let pid = self.process.pid;
-        if !self.process.is_there() {
-            return Ok(());
+        swap(self.process, expected, new)
+    }
+}
+
+/// Puts all old limits back: of the processes, and of whatever they have started meanwhile, which inherits a limit and
+/// may have lost its parent. One that cannot be set does not keep the others.
+pub(super) fn restore_all(limits: &[Limit], mark: &str) -> io::Result<()> {
+    let marks = [mark.to_owned()];
+    let table = proc_table::snapshot()?;
+    let mut first = Ok(());
+    for limit in limits {
+        first = first.and(limit.restore());
+        let below = proc_table::descendants(&table, limit.process.pid);
+        let marked = table.iter().filter(|entry| proc_table::environment_has(entry.pid, &marks));
+        for heir in below.iter().chain(marked) {
+            first = first.and(swap(*heir, Some(limit.ours), limit.before));
         }
-        let (current, maximum) = open_files_limit(pid)?;
-        if current == expected {
-            prlimit(Pid::from_raw(pid), Resource::Nofile, Rlimit { current: new, maximum })?;
+    }
+    first
+}
+
+/// Sets the limit of a process if it is the expected one. A process that is gone needs nothing.
+fn swap(process: Entry, expected: Option<u64>, new: Option<u64>) -> io::Result<()> {
+    let swapped = open_files_limit(process.pid).and_then(|(current, maximum)| {
+        if current == expected && process.is_there() {
+            prlimit(Pid::from_raw(process.pid), Resource::Nofile, Rlimit { current: new, maximum })?;
         }
         Ok(())
-    }
+    });
+    if process.is_there() { swapped } else { Ok(()) }
 }
 
 /// Numbers of the descriptors that a process has open.

@@ -4,7 +4,7 @@
 //! gone, however it went, or asks for the end) it undoes and exits. Every undo compares before it swaps, so that it
 //! may come twice, and leaves alone what somebody else has changed since.
 
-use super::fds::Limit;
+use super::fds::{self, Limit};
 use super::{SUBCOMMAND, file};
 use serde::{Deserialize, Serialize};
 use std::io::{self, BufRead, Read, Write};
@@ -20,7 +20,12 @@ pub(super) const ARGUMENT: &str = "--guard";
 #[serde(rename_all = "camelCase")]
 pub(super) enum Undo {
     /// Limits of open files.
-    Limits(Vec<Limit>),
+    Limits {
+        /// Of each process.
+        limits: Vec<Limit>,
+        /// Mark of the landscape, by which heirs are found.
+        mark: String,
+    },
     /// A file whose old content is kept beside it.
     Kept(PathBuf),
 }
@@ -28,7 +33,7 @@ pub(super) enum Undo {
 impl Undo {
     fn perform(&self) -> io::Result<()> {
         match self {
-            Undo::Limits(limits) => limits.iter().try_for_each(Limit::restore),
+            Undo::Limits { limits, mark } => fds::restore_all(limits, mark),
             Undo::Kept(path) => file::restore(path),
         }
     }

@@ -25,10 +25,17 @@ pub(super) fn open(folder: &Path) -> io::Result<File> {
     }
 }
 
-/// Whether a folder is the root of a file system of its own: filling it hurts nobody else.
+/// Whether a whole file system is mounted at a folder, and nothing else of it elsewhere: filling it hurts nobody else. A
+/// part of another one (a bind mount, a subvolume) is shared.
 pub(super) fn is_own_disk(folder: &Path) -> io::Result<bool> {
-    use std::os::unix::fs::MetadataExt;
     let folder = folder.canonicalize()?;
-    let above = folder.parent().ok_or_else(|| io::Error::other("the folder is the root of the host"))?;
-    Ok(folder.metadata()?.dev() != above.metadata()?.dev())
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo")?;
+    let fields: Vec<Vec<&str>> = mounts.lines().map(|line| line.split(' ').collect()).collect();
+    // Device, root within the file system, mount point (proc_pid_mountinfo(5)).
+    let at = |line: &&Vec<&str>| line.get(4).is_some_and(|point| Path::new(point) == folder);
+    let Some(own) = fields.iter().rev().find(at) else {
+        return Ok(false);
+    };
+    let mounted = fields.iter().filter(|line| line.get(2) == own.get(2)).count();
+    Ok(folder.parent().is_some() && own.get(3) == Some(&"/") && mounted == 1)
 }

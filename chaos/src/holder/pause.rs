@@ -4,9 +4,10 @@ use super::Held;
 use crate::proc_table::{self, Entry};
 use nix::errno::Errno;
 use nix::sys::ptrace::{self, Options};
+use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -17,14 +18,15 @@ const LOOK: Duration = Duration::from_millis(1);
 /// Passes over the process table; each finds only what was started during the one before.
 const PASSES: usize = 50;
 
-pub(super) struct Paused(BTreeSet<i32>);
+/// Stopped threads, each with a signal that was on its way to it and is to arrive in the end.
+pub(super) struct Paused(BTreeMap<i32, Option<Signal>>);
 
 impl Paused {
     pub(super) fn take(processes: &[Entry]) -> io::Result<Self> {
         if processes.is_empty() {
             return Err(io::Error::other("there is no process to pause"));
         }
-        let mut paused = Self(BTreeSet::new());
+        let mut paused = Self(BTreeMap::new());
         for _ in 0..PASSES {
             let fresh = paused.not_yet(processes);
             if fresh.is_empty() {
@@ -43,7 +45,10 @@ impl Paused {
         let below = processes.iter().flat_map(|process| proc_table::descendants(&table, process.pid));
         let all: BTreeSet<i32> = processes.iter().copied().chain(below).map(|entry| entry.pid).collect();
         let threads = all.into_iter().flat_map(proc_table::threads);
-        threads.filter(|(tid, doing)| !matches!(doing.state, 'Z' | 'X') && !self.0.contains(tid)).map(|t| t.0).collect()
+        threads
+            .filter(|(tid, doing)| !matches!(doing.state, 'Z' | 'X') && !self.0.contains_key(tid))
+            .map(|t| t.0)
+            .collect()
     }
 
     /// A thread that ends meanwhile needs no stop.
@@ -54,13 +59,17 @@ impl Paused {
             Err(Errno::ESRCH) => return Ok(()),
             Err(error) => return Err(io::Error::other(format!("cannot trace thread {tid}: {error}"))),
         }
-        self.0.insert(tid);
+        self.0.insert(tid, None);
         let until = Instant::now() + STOP_MAX;
         loop {
             match waitpid(thread, Some(WaitPidFlag::__WALL | WaitPidFlag::WNOHANG)) {
                 Ok(WaitStatus::StillAlive) if Instant::now() < until => std::thread::sleep(LOOK),
                 Ok(WaitStatus::StillAlive) => return Err(io::Error::other(format!("thread {tid} does not stop"))),
-                Ok(WaitStatus::PtraceEvent(..) | WaitStatus::Stopped(..)) => return Ok(()),
+                Ok(WaitStatus::PtraceEvent(..)) => return Ok(()),
+                Ok(WaitStatus::Stopped(_, signal)) => {
+                    self.0.insert(tid, Some(signal));
+                    return Ok(());
+                }
                 Ok(_) | Err(Errno::ECHILD | Errno::ESRCH) => {
                     self.0.remove(&tid);
                     return Ok(());
@@ -83,8 +92,8 @@ impl Held for Paused {
     }
 
     fn out(&mut self) -> io::Result<()> {
-        for tid in std::mem::take(&mut self.0) {
-            match ptrace::detach(Pid::from_raw(tid), None) {
+        for (tid, signal) in std::mem::take(&mut self.0) {
+            match ptrace::detach(Pid::from_raw(tid), signal) {
                 Ok(()) | Err(Errno::ESRCH) => (),
                 Err(error) => return Err(error.into()),
             }

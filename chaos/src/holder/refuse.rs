@@ -1,15 +1,22 @@
 //! Refuses what is not the landscape's, whoever asks.
 
 use super::Order;
+use crate::act::Hold;
 use crate::proc_table::{self, Entry};
 use std::io;
 
-/// Checks every process of an order on the spot: it is still the same one, it carries the landscape's mark, and it is
-/// neither the first process of the host, nor we, nor one that we descend from.
-pub(super) fn check(order: &Order) -> io::Result<()> {
+/// Checks every process that an order acts on, on the spot: it carries the landscape's mark, and it is neither the first
+/// process of the host, nor we, nor one that we descend from. What a component has started may have ended meanwhile and
+/// is left out; the component itself must still be the same process.
+pub(super) fn check(order: &mut Order) -> io::Result<()> {
     if !order.mark.contains('=') || order.mark.ends_with('=') {
         return Err(io::Error::other("the order names no mark of a landscape"));
     }
+    if !matches!(order.hold, Hold::Pause | Hold::Fds { .. } | Hold::Cpu { .. }) {
+        return Ok(());
+    }
+    let first = order.processes.first().copied();
+    order.processes.retain(|process| Some(*process) == first || process.is_there());
     let line = ancestry();
     for process in &order.processes {
         let pid = process.pid;

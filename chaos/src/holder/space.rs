@@ -1,16 +1,19 @@
 //! Memory, disk space and inodes that are taken, with a reserve for whoever else needs them.
 
-use super::Held;
 use super::nameless;
+use super::{Held, Kept};
 use crate::act::Fill;
 use rustix::fs::{FallocateFlags, StatVfs, fallocate, statvfs};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::fs::File;
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 /// Memory and disk space that stay free on a shared host.
 const RESERVE: u64 = 512 << 20;
+/// Memory that is touched between two looks at the lease.
+const PART: usize = 64 << 20;
 /// Inodes that stay free on a shared disk.
 const RESERVE_INODES: u64 = 100_000;
 /// Descriptors of the holder itself: pipes, folders, a margin.
@@ -20,7 +23,7 @@ const OWN_FILES: u64 = 32;
 pub(super) struct Memory(#[expect(dead_code, reason = "it is there to be there")] Vec<u8>);
 
 impl Memory {
-    pub(super) fn take(bytes: u64) -> io::Result<Self> {
+    pub(super) fn take(bytes: u64, lease: &mut Kept) -> io::Result<Self> {
         let available = available_memory()?;
         if available < bytes.saturating_add(RESERVE) {
             let text = format!("only {available} bytes of memory are available, and {RESERVE} must stay free");
@@ -31,8 +34,13 @@ impl Memory {
         let mut memory = Vec::new();
         let bytes = usize::try_from(bytes).map_err(io::Error::other)?;
         memory.try_reserve_exact(bytes).map_err(io::Error::other)?;
-        // Not zero: pages of zeros may be shared.
-        memory.resize(bytes, 0x5a);
+        while memory.len() < bytes {
+            // Not zero: pages of zeros may be shared. In parts, because touching takes its time and the lease goes on.
+            memory.resize((memory.len() + PART).min(bytes), 0x5a);
+            if !lease.goes_on(Duration::ZERO)? {
+                return Err(io::Error::other("the fault was ended before it was in"));
+            }
+        }
         Ok(Self(memory))
     }
 }

@@ -1,6 +1,7 @@
 //! Writes to a disk at a rate, each write down to the disk itself.
 
 use super::{Held, nameless};
+use rustix::fs::statfs;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -10,6 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+/// Magic number of tmpfs (`linux/magic.h`).
+const TMPFS: u64 = 0x0102_1994;
 /// Size of the file that is written over and over.
 const FILE_SIZE: u64 = 16 << 20;
 /// Largest single write.
@@ -26,6 +29,9 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn start(folder: &Path, bytes_per_second: u64) -> io::Result<Self> {
+        if statfs(folder)?.f_type as u64 == TMPFS {
+            return Err(io::Error::other("the folder is on a file system in memory (tmpfs): nothing reaches a disk"));
+        }
         let file = nameless::open(folder)?;
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();

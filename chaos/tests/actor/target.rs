@@ -1,4 +1,4 @@
-//! A component: a small HTTP server with threads and a child process.
+//! A component: a small HTTP server with threads and a child process; `GET /fork` starts another one.
 
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
@@ -24,6 +24,10 @@ fn answer(stream: TcpStream) -> io::Result<()> {
     let mut lines = BufReader::new(stream.try_clone()?).lines();
     let mut stream = stream;
     while let Some(line) = lines.next().transpose()? {
+        if line.starts_with("GET /fork ") {
+            // It lives as long as we do.
+            drop(Command::new("/proc/self/exe").arg("idle").spawn()?);
+        }
         if line.is_empty() {
             stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")?;
         }

@@ -42,7 +42,9 @@ pub(crate) struct Component {
 impl Component {
     /// Starts it; `holder` is the name under which the program of holders is called.
     pub(crate) fn start(holder: &str) -> Self {
-        let dir = tempfile::tempdir().expect("a folder");
+        // A folder in memory would never reach a disk.
+        let dir = option_env!("CARGO_TARGET_TMPDIR").map_or_else(tempfile::tempdir, tempfile::tempdir_in);
+        let dir = dir.expect("a folder");
         let folder = dir.path().join("payments");
         for folder in [&folder, &dir.path().join("elsewhere")] {
             std::fs::create_dir(folder).expect("a folder");

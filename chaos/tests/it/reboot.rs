@@ -3,9 +3,10 @@
 use crate::component::{Component, SETTINGS};
 use crate::orders::{Holder, entry, order};
 use chaos::act::{Fill, Hold};
-use chaos::holder::restore_kept;
-use chaos::proc_table::{descendants, snapshot};
+use chaos::holder::{open_files_limit, restore_kept};
+use chaos::proc_table::{descendants, entry as entry_of, snapshot};
 use nix::sys::signal::Signal;
+use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
@@ -35,7 +36,7 @@ fn a_changed_file_is_put_back_with_its_rights() {
     me.signal(Signal::SIGKILL).unwrap();
     guards[0].signal(Signal::SIGKILL).unwrap();
     holder.child.wait().unwrap();
-    crate::component::until("the guard is gone", || !guards[0].is_there());
+    crate::component::until("the guard is gone", || entry_of(guards[0].pid).is_none_or(|now| now.zombie));
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "colour = red\n");
 
     let undone = restore_kept(component.stage.folder.parent().unwrap());
@@ -93,4 +94,24 @@ fn a_filled_disk_is_empty_again() {
     std::fs::write(&filler, vec![0; 4096]).unwrap();
     let undone = restore_kept(&component.stage.folder);
     assert!(undone.len() == 1 && undone[0].1.is_ok() && !filler.exists(), "{undone:?}");
+}
+
+#[test]
+fn what_a_component_starts_meanwhile_gets_its_limit_back_too() {
+    let component = Component::start("sound");
+    let before = open_files_limit(component.stage.tree()[0]).unwrap();
+    let mut holder = Holder::start(&order(&component, Hold::Fds { leave: 32 }));
+    assert_eq!(holder.says(), "in");
+    let mut stream = std::net::TcpStream::connect(component.stage.address()).unwrap();
+    stream.write_all(b"GET /fork HTTP/1.1\r\n\r\n").unwrap();
+    crate::component::until("another process runs", || component.stage.tree().len() == 3);
+    for pid in component.stage.tree() {
+        assert!(open_files_limit(pid).unwrap().0 < before.0, "{pid}");
+    }
+    // The guard does it, too.
+    entry(holder.child.id()).signal(Signal::SIGKILL).unwrap();
+    holder.child.wait().unwrap();
+    crate::component::until("every limit is back", || {
+        component.stage.tree().into_iter().all(|pid| open_files_limit(pid).is_ok_and(|limit| limit == before))
+    });
 }

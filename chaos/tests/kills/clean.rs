@@ -1,5 +1,5 @@
-//! Whether anything of a fault is left. This looks by itself, at the kernel, and shares no code with the scan of the
-//! product except where it asks that scan, too, at the end.
+//! Whether anything of a fault is left. This looks by itself, at the kernel, and shares with the scan of the product only
+//! how the processes of the component are listed; in the end it asks that scan, too.
 
 use crate::component::Component;
 use crate::landscape::OneTarget;

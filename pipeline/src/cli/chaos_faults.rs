@@ -9,8 +9,8 @@ use std::fmt::Write as _;
 /// Prints the faults whose kind is or begins with `kind`, with everything that a document needs; all of them as a table.
 pub(super) fn show(kind: Option<&str>, output: Output) -> anyhow::Result<u8> {
     let all = abilities();
-    let named = |able: &Able, name: &str| able.declaration.kind == name || able.declaration.kind.starts_with(name);
-    let wanted: Vec<Able> = all.into_iter().filter(|able| kind.is_none_or(|name| named(able, name))).collect();
+    let named = |able: &Able| kind.is_none_or(|name| able.declaration.kind.starts_with(name));
+    let wanted: Vec<Able> = all.into_iter().filter(named).collect();
     if let (Some(kind), true) = (kind, wanted.is_empty()) {
         return Ok(unknown(kind));
     }

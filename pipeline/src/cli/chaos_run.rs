@@ -144,7 +144,7 @@ async fn perform(
     );
     if let Some(residue) = &record.residue {
         tell!(
-            "error: not undone: {residue}; the processes have ended, and with them what was injected; see the record"
+            "error: not undone: {residue}; the processes have ended since, and changed files were put back where they could be; see the record"
         );
     }
     stage.output.print(&record, || exposures_text(&record.exposures))?;

@@ -8,12 +8,13 @@ use super::guard::Watch;
 use super::installation::{Installation, Lock};
 use super::session::{Begin, Session};
 use super::sources::{SeenTag, Sources, Truth};
-use super::supervise::supervise;
+use super::supervise::{components_folder, supervise};
 use crate::builtin;
 use crate::landscape::faults::inventory;
 use crate::landscape::local::{Local, Release, Unchanged};
 use chaos::document::Experiment;
 use chaos::execute::Progress;
+use chaos::holder::restore_kept;
 use chaos::inventory::Inventory;
 use chaos::plan::{Objection, Overrides, Plan, PlanError};
 use chrono::Utc;
@@ -113,7 +114,7 @@ impl Ground {
         let guards = self.guards(&wanted.experiment).map_err(anyhow::Error::msg)?;
         let ran =
             self.run_deployed((wanted, plan), Around { guards: &guards, journal: self.journal(), stop, told }).await;
-        self.local.shutdown().await;
+        self.shutdown().await;
         let record = ran?;
         if let Some(record) = &record {
             record.write(&self.installation)?;
@@ -151,6 +152,12 @@ impl Ground {
     /// Ends everything that runs here.
     pub async fn shutdown(&self) {
         self.local.shutdown().await;
+        // Whatever could not be undone while the component ran. What fails is told, and refuses the next start.
+        let folder = components_folder(&self.installation);
+        let restored = tokio::task::spawn_blocking(move || restore_kept(&folder)).await.unwrap_or_default();
+        for (path, undone) in restored {
+            tracing::warn!("found {} changed: {undone:?}", path.display());
+        }
     }
 
     async fn run_deployed(

@@ -17,8 +17,8 @@ use tokio_util::sync::CancellationToken;
 const BROKEN_FOR: Duration = Duration::from_secs(3);
 /// How long a tag may take to meet its objectives before a trial; one that hangs is deployed again then.
 const CALM_WITHIN: Duration = Duration::from_secs(30);
-/// Deployments of a tag that does not meet its objectives before it is given up.
-const DEPLOYMENTS: u32 = 2;
+/// How often a tag that does not meet its objectives is deployed again before it is given up.
+const REDEPLOYMENTS: u32 = 1;
 /// Pause between two looks at the signals.
 const LOOK: Duration = Duration::from_millis(250);
 
@@ -152,7 +152,10 @@ impl Laboratory {
 
     /// A session in which every objective is met; a tag that does not come to meet them is deployed again.
     async fn calm(&self) -> anyhow::Result<Option<Session>> {
-        for _ in 0..DEPLOYMENTS {
+        for deployment in 0..=REDEPLOYMENTS {
+            if deployment > 0 && !self.ground.deploy(&self.stop).await? {
+                return Ok(None);
+            }
             let session = self.ground.session(&format!("trial-{}", self.trials))?;
             let watches = self.watches(None)?;
             let until = Instant::now() + CALM_WITHIN;
@@ -165,7 +168,7 @@ impl Laboratory {
                 sleep(LOOK).await;
             }
             session.end().await;
-            if self.stop.is_cancelled() || !self.ground.deploy(&self.stop).await? {
+            if self.stop.is_cancelled() {
                 return Ok(None);
             }
         }

@@ -136,14 +136,15 @@ impl HeldGrip {
             .process_group(0);
         let mut child = command.spawn()?;
         drop(command);
+        let stdout = child.stdout.take().ok_or_else(|| io::Error::other("it has no stdout"))?;
+        // Before anything is awaited: whoever drops this future must still find the holder and end it.
+        let (_, lines) = self.holder.insert((child, BufReader::new(stdout).lines()));
         let mut line = serde_json::to_vec(order).map_err(io::Error::other)?;
         line.push(b'\n');
         // Off the runtime: a long order fills the pipe until the holder reads.
         let ours = tokio::task::spawn_blocking(move || ours.write_all(&line).map(|()| ours)).await??;
         fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
         self.lifeline.set(Some(ours));
-        let stdout = child.stdout.take().ok_or_else(|| io::Error::other("it has no stdout"))?;
-        let (_, lines) = self.holder.insert((child, BufReader::new(stdout).lines()));
         let said = timeout(IN_MAX, lines.next_line()).await.map_err(io::Error::other)??;
         match said.as_deref() {
             Some("in") => Ok(()),

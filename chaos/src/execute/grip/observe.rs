@@ -103,7 +103,8 @@ impl Observer {
         let roots = self.order.processes.iter();
         let below = roots.clone().flat_map(|process| proc_table::descendants(&table, process.pid));
         let all: BTreeSet<i32> = roots.copied().chain(below).map(|entry| entry.pid).collect();
-        let threads: Vec<_> = all.into_iter().flat_map(proc_table::threads).collect();
+        let threads = all.into_iter().flat_map(proc_table::threads);
+        let threads: Vec<_> = threads.filter(|(_, doing)| !matches!(doing.state, 'Z' | 'X')).collect();
         let stopped = threads.iter().filter(|(tid, doing)| doing.state == 't' && tracer(*tid) == Some(holder));
         stopped.count() as f64 / threads.len().max(1) as f64
     }
@@ -184,10 +185,16 @@ impl Observer {
                 left.map(|process| format!("process {} still stands", process.pid))
             }
             Hold::Fds { .. } => {
-                let lower = |(process, before): &&(Entry, Option<u64>)| {
+                let table = proc_table::snapshot().unwrap_or_default();
+                // What was started meanwhile has inherited the limit.
+                let with_heirs = self.limits.iter().flat_map(|(process, before)| {
+                    let heirs = proc_table::descendants(&table, process.pid).into_iter();
+                    heirs.chain([*process]).map(move |entry| (entry, *before))
+                });
+                let lower = |(process, before): &(Entry, Option<u64>)| {
                     process.is_there() && open_files_limit(process.pid).is_ok_and(|(soft, _)| soft != *before)
                 };
-                let left = self.limits.iter().find(lower);
+                let left = with_heirs.into_iter().find(lower);
                 left.map(|(process, _)| format!("process {} still has another limit of open files", process.pid))
             }
             Hold::File { path, content } => {
