@@ -114,8 +114,9 @@ impl Dose {
                 let before = entry_hits(edge, id);
                 let seen = many(probe, edge.addr(), id, (count, PROBE_MAX)).await;
                 let probes = seen.iter().filter(|seen| matches!(seen, Seen::Answer { .. })).count() as u32;
-                let hits = u32::try_from(entry_hits(edge, id) - before).unwrap_or(u32::MAX);
-                self.add(Count { probes, hits: hits.min(probes) });
+                // An entry that lapsed meanwhile has taken its count along: nothing is known.
+                let hits = entry_hits(edge, id).checked_sub(before).and_then(|hits| u32::try_from(hits).ok());
+                self.add(hits.map_or_else(Count::default, |hits| Count { probes, hits: hits.min(probes) }));
             }
             EdgeFault::HttpHeader { .. } | EdgeFault::HttpBody { .. } | EdgeFault::Corrupt { .. } => {
                 self.add(share::changes(edge, probe, count, fault).await);

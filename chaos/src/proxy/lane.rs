@@ -60,6 +60,8 @@ pub(super) struct Lane<'a> {
     open: bool,
     end_queued: bool,
     held_since: Option<Instant>,
+    /// Entries that hold bytes or ends now.
+    holding: Vec<Arc<Entry>>,
 }
 
 impl<'a> Lane<'a> {
@@ -77,6 +79,7 @@ impl<'a> Lane<'a> {
             open: true,
             end_queued: false,
             held_since: None,
+            holding: Vec::new(),
         }
     }
 
@@ -175,7 +178,9 @@ impl<'a> Lane<'a> {
         }
         let hold_ends = self.held_since.map(|since| since + HOLD_MAX);
         let sliced_until = self.slicer.busy_until().filter(|_| self.open);
-        let times = [self.line.next_wake(), self.shaper.next_wake(), sliced_until, hold_ends];
+        // While the shaper holds a piece, what is due behind it cannot go: waking for it would only spin.
+        let line_wakes = self.line.next_wake().filter(|_| self.shaper.next_wake().is_none());
+        let times = [line_wakes, self.shaper.next_wake(), sliced_until, hold_ends];
         let wake_at = times.into_iter().flatten().min();
         // What is due but waits for its rate is enough: the sender is to feel the bottleneck.
         let is_backed_up = sliced_until.is_some() || (!self.shaper.is_empty() && self.line.is_due(now));
@@ -230,15 +235,21 @@ impl<'a> Lane<'a> {
         Ok(())
     }
 
-    /// Lets go of what no fault holds any more.
+    /// Lets go of what was held by a fault that is gone, or has another dose now; what another fault holds as well goes
+    /// with it, because the line keeps no account of who holds what.
     fn release(&mut self, entries: &[Arc<Entry>]) {
         let is_slow_close = |entry: &Arc<Entry>| matches!(entry.fault, EdgeFault::SlowClose { .. });
-        if !entries.iter().any(|entry| entry.fault.holds_bytes()) {
+        let holds = |entry: &&Arc<Entry>| entry.fault.holds_bytes() || is_slow_close(entry);
+        let is_gone = |old: &Arc<Entry>| !entries.iter().any(|entry| Arc::ptr_eq(entry, old));
+        let gone: Vec<_> = self.holding.iter().filter(|old| is_gone(old)).cloned().collect();
+        self.holding = entries.iter().filter(holds).cloned().collect();
+        let bytes_held = entries.iter().any(|entry| entry.fault.holds_bytes());
+        if !bytes_held || gone.iter().any(|entry| entry.fault.holds_bytes()) {
             self.slicer.clear();
             self.line.release_chunks();
-            if !entries.iter().any(is_slow_close) {
-                self.line.release_end();
-            }
+        }
+        if (!bytes_held && !entries.iter().any(is_slow_close)) || !gone.is_empty() {
+            self.line.release_end();
         }
     }
 

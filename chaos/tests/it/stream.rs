@@ -313,3 +313,40 @@ async fn a_share_of_the_connections_is_drawn_by_seed_and_order() {
     }
     assert_eq!(runs[0], runs[1]);
 }
+
+fn cpu_time() -> Duration {
+    nix::time::clock_gettime(nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID).unwrap().into()
+}
+
+#[tokio::test]
+async fn what_waits_for_its_rate_costs_no_processor_time() {
+    let wired = Wired::new().await;
+    let (mut caller, mut target) = wired.connect().await;
+    wired.inject("slow", bandwidth(20_000, Bottleneck::Edge));
+    // Far more than passes: bytes wait in the line behind those that wait for their rate.
+    caller.write_all(&pattern(200_000)).await.unwrap();
+    caller.write_all(&pattern(200_000)).await.unwrap();
+    let (start, before) = (Instant::now(), cpu_time());
+    within(target.read_exact(&mut vec![0; 20_000])).await.unwrap();
+    let share = (cpu_time() - before).as_secs_f64() / start.elapsed().as_secs_f64();
+    assert!(share < 0.3, "{share} of a processor while waiting");
+}
+
+#[tokio::test]
+async fn bytes_go_when_the_fault_that_held_them_goes_also_beside_another() {
+    let wired = Wired::new().await;
+    let (mut caller, mut target) = wired.connect().await;
+    let delay = |by| EdgeFault::Delay { delay: by, jitter: Duration::ZERO, direction: Direction::To };
+    let long = wired.inject("long", delay(ms(600_000)));
+    wired.inject("short", delay(ms(1)));
+    caller.write_all(b"held").await.unwrap();
+    until(|| wired.edge.stats().read_to == 4).await;
+    wired.edge.remove(&long);
+    within(target.read_exact(&mut [0; 4])).await.unwrap();
+    let slow = wired.inject("slow", delay(ms(600_000)));
+    caller.write_all(b"more").await.unwrap();
+    until(|| wired.edge.stats().read_to == 8).await;
+    let dose = Dose { fault: delay(ms(1)), seed: 7, connections: Share::ALL };
+    assert_eq!(wired.edge.set_dose(&slow, dose), Change::Changed);
+    within(target.read_exact(&mut [0; 4])).await.unwrap();
+}

@@ -2,9 +2,7 @@
 
 use crate::clean::Before;
 use crate::component::{self, Component, actor};
-use nix::sys::ptrace;
 use nix::sys::signal::{Signal, kill};
-use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 use rustix::process::{Resource, Rlimit, getrlimit, prlimit};
 use std::net::TcpStream;
@@ -35,14 +33,6 @@ fn every_kind_of_leftover_is_noticed() {
     kill(Pid::from_raw(main), Signal::SIGSTOP).expect("it is ours");
     component::until("the stop is seen", || left().contains("stands still"));
     kill(Pid::from_raw(main), Signal::SIGCONT).expect("it is ours");
-
-    let thread = Pid::from_raw(main);
-    ptrace::seize(thread, ptrace::Options::empty()).expect("it is ours");
-    assert!(left().contains("is traced"), "{}", left());
-    ptrace::interrupt(thread).expect("we trace it");
-    waitpid(thread, Some(WaitPidFlag::__WALL)).expect("we trace it");
-    assert!(left().contains("stands still"), "{}", left());
-    ptrace::detach(thread, None).expect("we trace it");
 
     let pid = rustix::process::Pid::from_raw(main);
     let limit = getrlimit(Resource::Nofile);

@@ -1,7 +1,7 @@
 //! `mettle chaos import`: experiments of Chaos Toolkit, Chaos Mesh, Litmus and Krkn as ours.
 
 use super::Exit;
-use super::output::{Output, tell, yaml_text};
+use super::output::{Output, tell, unusable, yaml_text};
 use crate::documents::{Problems, yaml};
 use ::chaos::document::Experiment;
 use ::chaos::import::{Imported, Outcome, Variables, embedded, import_with, text};
@@ -61,10 +61,15 @@ pub(super) fn run(args: &ImportArgs) -> anyhow::Result<u8> {
             }
         }
     }
-    if let Some(folder) = &args.out {
-        all.iter().filter_map(|one| one.experiment.as_ref()).try_for_each(|experiment| write(folder, experiment))?;
-    }
+    // The reports first: what cannot be written must not hide them.
     args.output.print(&all, || report(&all, args.out.is_some()))?;
+    if let Some(folder) = &args.out {
+        let experiments = all.iter().filter_map(|one| one.experiment.as_ref());
+        let unwritten: Vec<_> = experiments.filter_map(|experiment| write(folder, experiment).err()).collect();
+        if !unwritten.is_empty() {
+            return Ok(unusable(&unwritten));
+        }
+    }
     Ok(if refused { Exit::Usage } else { Exit::Ok } as u8)
 }
 

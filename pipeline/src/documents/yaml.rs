@@ -1,7 +1,8 @@
 //! YAML text to a JSON value, with the line of every node.
 
 use super::problem::Problem;
-use saphyr::{LoadableYamlNode, MarkedYaml, Scalar, YamlData};
+use saphyr::{LoadableYamlNode, MarkedYaml, Scalar, ScanError, YamlData};
+use saphyr_parser::{Event, Parser};
 use serde_json::{Map, Number, Value};
 use std::collections::BTreeMap;
 
@@ -85,10 +86,8 @@ fn problem(file: &str, line: usize, message: String, remedy: &str) -> Problem {
 /// # Errors
 /// As [`parse`], but for the number of documents.
 pub fn parse_all(file: &str, text: &str) -> Result<Vec<Located>, Vec<Problem>> {
-    let docs = MarkedYaml::load_from_str(text).map_err(|e| {
-        let message = format!("not readable as YAML: {} (column {})", e.info(), e.marker().col() + 1);
-        vec![problem(file, e.marker().line(), message, "check indentation, quotes and colons of this line")]
-    })?;
+    look_ahead(file, text)?;
+    let docs = MarkedYaml::load_from_str(text).map_err(|error| vec![unreadable(file, &error)])?;
     let mut all = Vec::new();
     let mut flaws = Vec::new();
     for doc in &docs {
@@ -101,6 +100,36 @@ pub fn parse_all(file: &str, text: &str) -> Result<Vec<Located>, Vec<Problem>> {
     } else {
         Err(flaws.into_iter().map(|(line, message, remedy)| problem(file, line, message, remedy)).collect())
     }
+}
+
+fn unreadable(file: &str, error: &ScanError) -> Problem {
+    let message = format!("not readable as YAML: {} (column {})", error.info(), error.marker().col() + 1);
+    problem(file, error.marker().line(), message, "check indentation, quotes and colons of this line")
+}
+
+/// Refuses what the reader of documents would recurse into, or copy without end, before it sees it.
+fn look_ahead(file: &str, text: &str) -> Result<(), Vec<Problem>> {
+    let mut depth = 0_usize;
+    for event in Parser::new_from_str(text) {
+        let (event, span) = event.map_err(|error| vec![unreadable(file, &error)])?;
+        let (message, remedy) = match event {
+            Event::SequenceStart(..) | Event::MappingStart(..) => {
+                depth += 1;
+                if depth <= MAX_DEPTH {
+                    continue;
+                }
+                (format!("nested deeper than {MAX_DEPTH} levels"), "flatten the document")
+            }
+            Event::SequenceEnd | Event::MappingEnd => {
+                depth = depth.saturating_sub(1);
+                continue;
+            }
+            Event::Alias(_) => ("an alias".to_owned(), "write the value itself"),
+            _ => continue,
+        };
+        return Err(vec![problem(file, span.start.line(), message, remedy)]);
+    }
+    Ok(())
 }
 
 type Flaw = (usize, String, &'static str);
@@ -159,5 +188,20 @@ fn scalar_value(scalar: &Scalar<'_>) -> Value {
         // NaN and infinity have no JSON number; as text they fail the schema with their own spelling.
         Scalar::FloatingPoint(f) => Number::from_f64(f.0).map_or_else(|| Value::String(f.0.to_string()), Value::Number),
         Scalar::String(s) => Value::String(s.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_be_recursed_into_or_copied_without_end_is_refused() {
+        let message = |text: &str| parse_all("f", text).expect_err("it is hostile")[0].message.clone();
+        assert!(message(&format!("{}x", "- ".repeat(60_000))).contains("nested deeper"));
+        // The parser has a limit of its own for these.
+        assert!(message(&format!("{}{}", "[".repeat(9_000), "]".repeat(9_000))).contains("recursion"));
+        assert_eq!(message("a: &x [1]\nb: *x\n"), "an alias");
+        assert_eq!(parse_all("f", "a: 1\n---\nb: 2\n").map(|all| all.len()), Ok(2));
     }
 }
