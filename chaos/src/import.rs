@@ -193,7 +193,7 @@ pub fn import_with(documents: &[Value], variables: &Variables) -> Result<Vec<Imp
     let origins: Vec<_> = documents.iter().map(|document| origin_of(document)).collect();
     let Some(first) = origins.iter().flatten().next().copied() else {
         let found: Vec<_> = documents.iter().map(|document| describe(document)).collect();
-        return Err(ImportError::Unknown { found: found.join("; ") });
+        return Err(ImportError::Unknown { found: text::flat(&found.join("; ")) });
     };
     let import = |(document, origin): (&&Value, &Option<Origin>)| match origin {
         Some(Origin::ChaosToolkit) => chaos_toolkit::import(document, variables),

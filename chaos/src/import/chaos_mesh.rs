@@ -10,7 +10,7 @@ mod selector;
 mod status_check;
 mod workflow;
 
-use super::draft::{Draft, REST_MS};
+use super::draft::{Draft, REST_MS, TOO_MANY};
 use super::node::Node;
 use super::sheet::Sheet;
 use super::{Imported, Origin, finished, labels, name_of};
@@ -61,7 +61,9 @@ pub(super) fn import(document: &Value) -> Vec<Imported> {
         ("StatusCheck", Some(spec)) => status_check::import(&spec, &mut work.sheet),
         (kind, Some(spec)) if is_chaos(kind) => {
             let part = part::read(kind, &spec, &mut work);
-            work.draft.step(part.faults, part.hold, Span::from_ms(REST_MS));
+            if !work.draft.step(part.faults, part.hold, Span::from_ms(REST_MS)) {
+                work.sheet.not(&spec, TOO_MANY);
+            }
         }
         (kind, Some(spec)) => work.sheet.not(&spec, format!("`{kind}` is no experiment")),
     }

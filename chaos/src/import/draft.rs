@@ -13,6 +13,8 @@ pub(super) const HOLD_MS: u64 = 30_000;
 pub(super) const REST_MS: u64 = 30_000;
 /// Most steps of an imported experiment: sources that refer to their own parts can ask for any number.
 const MAX_STEPS: usize = 200;
+/// Why a key is left out whose faults came after the last step that is taken.
+pub(super) const TOO_MANY: &str = "there are too many steps";
 /// Longest name.
 const MAX_NAME: usize = 80;
 
@@ -39,9 +41,10 @@ impl Draft {
     }
 
     /// Adds a step of faults that go in together. False: there are too many steps.
+    #[must_use = "a step that is not taken needs a line in the report"]
     pub fn step(&mut self, faults: Vec<Fault>, hold: Span, rest: Span) -> bool {
         if self.steps.len() >= MAX_STEPS {
-            return false;
+            return faults.is_empty();
         }
         let hold = if hold.ms() == 0 { Span::from_ms(HOLD_MS) } else { hold };
         let mut faults = faults;

@@ -6,7 +6,7 @@ mod kind;
 mod network;
 mod pod;
 
-use super::draft::{Draft, HOLD_MS, REST_MS};
+use super::draft::{Draft, HOLD_MS, REST_MS, TOO_MANY};
 use super::node::Node;
 use super::sheet::Sheet;
 use super::wish::Wish;
@@ -54,10 +54,12 @@ fn read(scenario: Scenario, node: &Node, work: &mut Work) {
     }
 }
 
-/// Grants wishes and makes a step of them.
-fn step(wishes: Vec<Wish>, hold: Span, work: &mut Work) {
+/// Grants the wishes of an item and makes a step of them.
+fn step(item: &Node, wishes: Vec<Wish>, hold: Span, work: &mut Work) {
     let faults = wishes.into_iter().filter_map(|wish| wish.grant(&mut work.sheet)).collect();
-    work.draft.step(faults, hold, Span::from_ms(REST_MS));
+    if !work.draft.step(faults, hold, Span::from_ms(REST_MS)) {
+        work.sheet.not(item, TOO_MANY);
+    }
 }
 
 /// A time in seconds, or with a unit, as the hold of every wish.

@@ -12,6 +12,9 @@ use std::collections::{BTreeMap, BTreeSet};
 const SECRET: [&str; 7] = ["password", "passwd", "token", "secret", "authorization", "credential", "apikey"];
 /// Starts the reason of a key whose fault is left out; another line of the same key outweighs it.
 pub(super) const GOES_WITH: &str = "goes with ";
+/// Keys that name what stands next to them, and the keys that hold it.
+const NAMES: [&str; 2] = ["name", "key"];
+const VALUES: [&str; 2] = ["value", "default"];
 const HIDDEN: &str = "(hidden)";
 
 /// Lines under construction.
@@ -49,7 +52,7 @@ impl Sheet {
     }
 
     pub fn line(&mut self, node: &Node, fit: Fit, becomes: Option<&str>) {
-        let value = shown(node);
+        let value = shown(node, is_secret(&node.path));
         let line = Line { key: node.path.clone(), value, fit, becomes: becomes.map(str::to_string) };
         self.lines.push(line);
     }
@@ -62,7 +65,7 @@ impl Sheet {
             *spoken.entry(line.key.clone()).or_insert(false) |= !is_fault(line);
         }
         let mut order = BTreeMap::new();
-        self.rest(root, &spoken, false, &mut order);
+        self.rest(root, &spoken, (false, false), &mut order);
         // What was read may have been substituted before; the report shows what the file says.
         for line in &mut self.lines {
             if let Some((_, value)) = order.get(&line.key) {
@@ -78,11 +81,11 @@ impl Sheet {
         self.lines
     }
 
-    fn rest(&mut self, node: &Node, spoken: &Spoken, covered: bool, order: &mut BTreeMap<String, (usize, String)>) {
+    fn rest(&mut self, node: &Node, spoken: &Spoken, (covered, hidden): (bool, bool), order: &mut Order) {
         let told = spoken.get(&node.path);
         let children = node.children();
         if told.is_some() || children.is_empty() {
-            order.insert(node.path.clone(), (order.len(), shown(node)));
+            order.insert(node.path.clone(), (order.len(), shown(node, hidden)));
         }
         let covered = covered || told == Some(&true);
         if children.is_empty() && !covered && told.is_none() {
@@ -91,11 +94,17 @@ impl Sheet {
                 false => self.not(node, "this importer does not know the key at this place"),
             }
         }
-        for child in children {
-            self.rest(&child, spoken, covered, order);
+        for (key, child) in node.members() {
+            self.rest(&child, spoken, (covered, hidden || hides(node.value, key)), order);
+        }
+        for item in node.items() {
+            self.rest(&item, spoken, (covered, hidden), order);
         }
     }
 }
+
+/// Place of each key in the document, and its value as it is shown.
+type Order = BTreeMap<String, (usize, String)>;
 
 /// Keys that have a line, and whether it also speaks for what is below.
 type Spoken = BTreeMap<String, bool>;
@@ -104,27 +113,34 @@ fn is_fault(line: &Line) -> bool {
     CATALOGUE.iter().any(|declaration| line.becomes.as_deref() == Some(declaration.kind))
 }
 
-fn shown(node: &Node) -> String {
-    match (is_secret(&node.path), node.value) {
+fn shown(node: &Node, hidden: bool) -> String {
+    match (hidden, node.value) {
         (true, _) if !node.says_nothing() => HIDDEN.into(),
         (_, Value::String(text)) => text.clone(),
         (_, value) => redacted(value).to_string(),
     }
 }
 
-/// Whether the last key of a path, or `secrets` anywhere in it, names a secret.
-fn is_secret(path: &str) -> bool {
-    let last = path.rsplit('.').next().unwrap_or(path).to_ascii_lowercase();
-    SECRET.iter().any(|word| last.contains(word)) || path.split('.').any(|key| key == "secrets")
+/// Whether a key, or the last key of a path, names a secret.
+fn is_secret(key: &str) -> bool {
+    let last = key.rsplit('.').next().unwrap_or(key).to_ascii_lowercase();
+    SECRET.iter().any(|word| last.contains(word))
+}
+
+/// Whether a member of an object holds a secret: by its own key, or by the name that stands next to it, as in
+/// `{name: DB_PASSWORD, value: …}`.
+fn hides(holder: &Value, key: &str) -> bool {
+    let named = |name: &&str| holder.get(name).and_then(Value::as_str).is_some_and(is_secret);
+    is_secret(key) || (VALUES.contains(&key) && NAMES.iter().any(named))
 }
 
 fn redacted(value: &Value) -> Value {
     match value {
         Value::Array(items) => items.iter().map(redacted).collect(),
         Value::Object(members) => {
-            let member = |(key, value): (&String, &Value)| {
-                let value = if is_secret(key) && !value.is_null() { HIDDEN.into() } else { redacted(value) };
-                (key.clone(), value)
+            let member = |(key, inner): (&String, &Value)| {
+                let hide = hides(value, key) && !inner.is_null();
+                (key.clone(), if hide { HIDDEN.into() } else { redacted(inner) })
             };
             members.iter().map(member).collect()
         }

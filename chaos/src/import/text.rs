@@ -9,7 +9,8 @@ const MAX_VALUE: usize = 100;
 
 /// What maps exactly, with a caveat, and not at all and why; then how to go on.
 pub fn text(imported: &Imported) -> String {
-    let mut out = format!("{} `{}`: {}\n", imported.origin.title(), imported.name, imported.outcome().title());
+    let name = flat(&imported.name);
+    let mut out = format!("{} `{name}`: {}\n", imported.origin.title(), imported.outcome().title());
     let exact = |line: &&Line| matches!(line.fit, Fit::Exact);
     let caveat = |line: &&Line| matches!(line.fit, Fit::Caveat(_));
     let not = |line: &&Line| matches!(line.fit, Fit::Not { .. });
@@ -18,7 +19,7 @@ pub fn text(imported: &Imported) -> String {
     section(&mut out, "does not map", imported.lines.iter().filter(not));
     out.push_str("\nhow to go on\n");
     for hint in hints(imported) {
-        let _ = writeln!(out, "  {hint}");
+        let _ = writeln!(out, "  {}", flat(&hint));
     }
     out
 }
@@ -30,17 +31,23 @@ fn section<'a>(out: &mut String, title: &str, lines: impl Iterator<Item = &'a Li
     }
     let _ = writeln!(out, "\n{title}");
     for line in lines {
-        let becomes = line.becomes.as_ref().map(|becomes| format!("  ->  {becomes}")).unwrap_or_default();
-        let key = if line.key.is_empty() { "(document)" } else { &line.key };
+        let becomes = line.becomes.as_ref().map(|becomes| format!("  ->  {}", flat(becomes))).unwrap_or_default();
+        let key = if line.key.is_empty() { "(document)".into() } else { flat(&line.key) };
         let _ = writeln!(out, "  {key} = {}{becomes}", short(&line.value));
         if let Fit::Caveat(why) | Fit::Not { why } = &line.fit {
-            let _ = writeln!(out, "      {why}");
+            let _ = writeln!(out, "      {}", flat(why));
         }
     }
 }
 
+/// On one line and without anything that steers a terminal: a source must not write lines of the report itself.
+pub(super) fn flat(text: &str) -> String {
+    let steers = |c: char| c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().map(|c| if steers(c) { ' ' } else { c }).collect()
+}
+
 fn short(value: &str) -> String {
-    let flat: String = value.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let flat = flat(value);
     match flat.char_indices().nth(MAX_VALUE) {
         Some((end, _)) => format!("{}… ({} characters)", &flat[..end], flat.chars().count()),
         None if flat.is_empty() => "\"\"".into(),

@@ -79,14 +79,24 @@ pub(super) fn bytes(text: &str, bare: f64) -> Option<u64> {
 
 /// Bytes per second of a traffic control rate. `bps` counts bytes and `bit` counts bits, both in thousands.
 pub(super) fn bytes_per_second(text: &str) -> Option<u64> {
+    rate_in(text, 1000.0)
+}
+
+/// Bytes per second of the token bucket of Chaos Mesh: there `kbps` and above count in 1024, and `bit` in thousands.
+pub(super) fn bytes_per_second_binary(text: &str) -> Option<u64> {
+    rate_in(text, 1024.0)
+}
+
+/// `thousand` is what `k` stands for before `bps`.
+fn rate_in(text: &str, thousand: f64) -> Option<u64> {
     let text = text.trim().to_ascii_lowercase();
     let (number, unit, after) = number_and_unit(&text)?;
-    let (prefix, scale) = match unit.strip_suffix("bps") {
-        Some(prefix) => (prefix, 1.0),
-        None => (unit.strip_suffix("bit")?, 0.125),
+    let (prefix, scale, thousand) = match unit.strip_suffix("bps") {
+        Some(prefix) => (prefix, 1.0, thousand),
+        None => (unit.strip_suffix("bit")?, 0.125, 1000.0),
     };
     let power = ["", "k", "m", "g", "t"].iter().position(|name| *name == prefix)?;
-    if after.is_empty() { whole(number * scale * 1000_f64.powi(power as i32)) } else { None }
+    if after.is_empty() { whole(number * scale * thousand.powi(power as i32)) } else { None }
 }
 
 /// An amount as a parameter of a fault.

@@ -38,7 +38,9 @@ pub(super) fn wishes<'a>(spec: &Node<'a>, work: &mut Work) -> Vec<Wish<'a>> {
     }
     for key in ["bandwidth", "rate"] {
         if let (true, Some(node)) = (action == key || action == "netem", spec.some(key)) {
-            wishes.push(bandwidth(&node, &edge, work));
+            // A `rate` goes to netem as it is; the daemon computes the bytes of a `bandwidth` on its own.
+            let read = if key == "rate" { units::bytes_per_second } else { units::bytes_per_second_binary };
+            wishes.push(bandwidth(&node, &edge, read, work));
         }
     }
     if let (true, Some(node)) = (action == "partition", spec.get("action")) {
@@ -159,10 +161,10 @@ fn share<'a>(kind: &'static str, node: &Node<'a>, key: &str, edge: &Edge<'a>, wo
     wish
 }
 
-fn bandwidth<'a>(node: &Node<'a>, edge: &Edge<'a>, work: &mut Work) -> Wish<'a> {
+fn bandwidth<'a>(node: &Node<'a>, edge: &Edge<'a>, read: fn(&str) -> Option<u64>, work: &mut Work) -> Wish<'a> {
     let mut wish = edge.wish("net.bandwidth", node, work);
     let rate = node.get("rate");
-    match rate.as_ref().and_then(|rate| rate.text()).and_then(units::bytes_per_second) {
+    match rate.as_ref().and_then(|rate| rate.text()).and_then(read) {
         Some(bytes) => {
             let value = units::rate(bytes);
             if let Some(rate) = &rate {

@@ -1,5 +1,6 @@
 //! Schedule: the same chaos again and again.
 
+use super::super::draft::TOO_MANY;
 use super::super::node::Node;
 use super::super::units;
 use super::part::Part;
@@ -9,7 +10,9 @@ use crate::span::Span;
 /// Reads the specification of a Schedule resource into a step.
 pub(super) fn import(spec: &Node, work: &mut Work) {
     let part = read(spec, work);
-    work.draft.step(part.faults, part.hold, part.rest);
+    if !work.draft.step(part.faults, part.hold, part.rest) {
+        work.sheet.not(spec, TOO_MANY);
+    }
 }
 
 /// Reads the chaos of a schedule; its rest keeps the rhythm.

@@ -1,6 +1,6 @@
 //! Workflow: templates that refer to each other.
 
-use super::super::draft::REST_MS;
+use super::super::draft::{REST_MS, TOO_MANY};
 use super::super::node::Node;
 use super::super::units;
 use super::part::{self, Part};
@@ -103,7 +103,7 @@ impl<'a> Walk<'a, '_> {
 
     fn step(&mut self, template: &Node, part: Part) {
         if !self.work.draft.step(part.faults, part.hold, part.rest) {
-            self.work.sheet.not(template, "there are too many steps");
+            self.work.sheet.not(template, TOO_MANY);
         }
     }
 

@@ -99,8 +99,9 @@ pub(super) fn report(node: &Node, variables: &Variables, sheet: &mut Sheet) {
         let kind = entry.get("type").and_then(|kind| kind.text());
         match (kind, value(name, entry.value, variables)) {
             (None, Some(_)) => sheet.exact(&entry, "the texts that refer to it"),
-            (Some(kind), Some(value)) => {
-                let why = format!("the default {value} is taken; the variable of the `{kind}` is not read");
+            (Some(kind), Some(_)) => {
+                // The value itself is left to the line, which hides those of secrets.
+                let why = format!("its default is taken; the variable of the `{kind}` is not read");
                 sheet.caveat(&entry, Some("the texts that refer to it"), why);
             }
             (Some(kind), None) => {

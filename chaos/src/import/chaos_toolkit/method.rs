@@ -1,6 +1,6 @@
 //! The method and the rollbacks.
 
-use super::super::draft::{Draft, HOLD_MS, REST_MS};
+use super::super::draft::{Draft, HOLD_MS, REST_MS, TOO_MANY};
 use super::super::node::Node;
 use super::super::sheet::Sheet;
 use super::super::wish::Wish;
@@ -10,11 +10,13 @@ use crate::span::Span;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-struct Walk<'w> {
+struct Walk<'w, 'a> {
     sheet: &'w mut Sheet,
     draft: &'w mut Draft,
     /// Faults of background actions, which go in together with the next one.
     pending: Vec<Fault>,
+    /// The activities that these faults come from.
+    sources: Vec<Node<'a>>,
     hold: Span,
 }
 
@@ -23,7 +25,7 @@ pub(super) fn import(root: &Node, sheet: &mut Sheet, draft: &mut Draft) {
     let (method, rollbacks) = (items(&["method"]), items(&["rollbacks"]));
     let probes = items(&["steady-state-hypothesis", "probes"]);
     let by_name: BTreeMap<_, _> = probes.iter().chain(&method).chain(&rollbacks).filter_map(named).collect();
-    let mut walk = Walk { sheet, draft, pending: Vec::new(), hold: Span::default() };
+    let mut walk = Walk { sheet, draft, pending: Vec::new(), sources: Vec::new(), hold: Span::default() };
     for item in &method {
         match item.get("ref") {
             None => walk.activity(item),
@@ -46,8 +48,8 @@ fn named<'a>(item: &Node<'a>) -> Option<(&'a str, &'a Value)> {
     Some((item.get("name")?.text()?, item.value))
 }
 
-impl Walk<'_> {
-    fn reference(&mut self, item: &Node, reference: &Node, target: Option<&Node>) {
+impl<'a> Walk<'_, 'a> {
+    fn reference(&mut self, item: &Node<'a>, reference: &Node, target: Option<&Node>) {
         probe::common(item, self.sheet);
         match target {
             // One step away only: an activity that refers on says nothing more.
@@ -72,7 +74,7 @@ impl Walk<'_> {
         }
     }
 
-    fn activity(&mut self, item: &Node) {
+    fn activity(&mut self, item: &Node<'a>) {
         if !is_action(item) {
             probe::import(item, self.sheet);
             return self.pauses_of_probe(item);
@@ -99,7 +101,7 @@ impl Walk<'_> {
     }
 
     /// The caveat of a fault that nothing times.
-    fn timed<'a>(&self, mut wish: Wish<'a>, item: &Node<'a>) -> Wish<'a> {
+    fn timed<'b>(&self, mut wish: Wish<'b>, item: &Node<'b>) -> Wish<'b> {
         if item.at(&["pauses", "after"]).is_none() {
             wish.but(format!("no pause follows it there; here it holds {}", Span::from_ms(HOLD_MS)));
         }
@@ -107,7 +109,7 @@ impl Walk<'_> {
     }
 
     /// Takes the faults of an action in, with its pauses.
-    fn enter(&mut self, faults: Vec<Fault>, item: &Node) {
+    fn enter(&mut self, faults: Vec<Fault>, item: &Node<'a>) {
         let background = item.some("background").filter(|node| node.flag() == Some(true));
         self.before(item);
         let after = item.at(&["pauses", "after"]).map(|node| (probe::pause(&node), node));
@@ -127,6 +129,9 @@ impl Walk<'_> {
             None => Span::from_ms(HOLD_MS),
         };
         self.hold = self.hold.max(hold);
+        if !faults.is_empty() {
+            self.sources.push(item.clone());
+        }
         self.pending.extend(faults);
         match background {
             Some(node) => self.sheet.caveat(&node, Some("method.parallel"), "goes in together with the next action"),
@@ -137,8 +142,10 @@ impl Walk<'_> {
     fn close(&mut self) {
         let faults = std::mem::take(&mut self.pending);
         let hold = std::mem::take(&mut self.hold);
-        // The limit of the draft is far above what a person writes; beyond it the keys keep their lines.
-        self.draft.step(faults, hold, Span::from_ms(REST_MS));
+        let sources = std::mem::take(&mut self.sources);
+        if !self.draft.step(faults, hold, Span::from_ms(REST_MS)) {
+            sources.iter().for_each(|source| self.sheet.not(source, TOO_MANY));
+        }
     }
 
     fn before(&mut self, item: &Node) {

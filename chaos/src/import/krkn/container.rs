@@ -34,5 +34,5 @@ pub(super) fn read(item: &Node, work: &mut Work) {
     let mut wishes = [wish];
     machinery(item, &mut wishes);
     let span = hold(item, "expected_recovery_time", &mut wishes);
-    step(Vec::from(wishes), span, work);
+    step(item, Vec::from(wishes), span, work);
 }

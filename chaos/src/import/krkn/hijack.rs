@@ -59,5 +59,5 @@ fn one<'a>(scenario: &Node<'a>, (resource, answer): (&Node<'a>, &Node<'a>), aim:
     }
     let mut wishes = [wish];
     machinery(scenario, &mut wishes);
-    step(Vec::from(wishes), hold, work);
+    step(answer, Vec::from(wishes), hold, work);
 }

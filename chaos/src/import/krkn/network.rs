@@ -79,7 +79,7 @@ pub(super) fn outage(scenario: &Node, work: &mut Work) {
     let mut wishes = [wish];
     machinery(scenario, &mut wishes);
     let span = hold(scenario, "duration", &mut wishes);
-    step(Vec::from(wishes), span, work);
+    step(scenario, Vec::from(wishes), span, work);
 }
 
 /// Which way a list of sides means, seen from the pod.
@@ -113,7 +113,7 @@ fn close<'a>(item: &Node<'a>, config: &Node<'a>, mut wishes: Vec<Wish<'a>>, work
         wishes.iter_mut().for_each(|wish| wish.same(&id));
     }
     let span = hold(config, "test_duration", &mut wishes);
-    step(wishes, span, work);
+    step(item, wishes, span, work);
 }
 
 /// `ingress` and `egress` as flags, seen from the pod.

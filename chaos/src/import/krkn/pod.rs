@@ -30,7 +30,7 @@ pub(super) fn read(item: &Node, work: &mut Work) {
     let mut wishes = [wish];
     machinery(&config, &mut wishes);
     let span = hold(&config, "krkn_pod_recovery_time", &mut wishes);
-    step(Vec::from(wishes), span, work);
+    step(item, Vec::from(wishes), span, work);
 }
 
 /// The pods of `label_selector` or `name_pattern`, and how many of them.

@@ -49,10 +49,6 @@ impl<'a> Environment<'a> {
         self.values.get(name).cloned()
     }
 
-    pub fn number(&self, name: &str) -> Option<f64> {
-        self.get(name)?.number()
-    }
-
     /// The aim, narrowed by the variables about pods.
     pub fn narrow(&self, aim: &Aim<'a>) -> Aim<'a> {
         let mut aim = aim.clone();
@@ -81,26 +77,31 @@ impl<'a> Environment<'a> {
 
     /// The time that the fault stays in, and the ramp around it.
     pub fn times(&self, wish: &mut Wish<'a>, standard: Span) -> (Span, Span) {
-        let mut read = |name: &str, place: &str, standard: Span| {
-            let Some(node) = self.get(name) else { return standard };
-            match units::span(&node, 1e3) {
-                Ok((span, caveat)) if span.ms() > 0 => {
-                    wish.becomes(&node, place, caveat);
-                    span
-                }
-                Ok(_) => {
-                    wish.note(&node, "no time at all");
-                    standard
-                }
-                Err(why) => {
-                    wish.lost(&node, format!("{why}; it is {standard}"));
-                    standard
-                }
+        let hold = self.time("TOTAL_CHAOS_DURATION", "method.hold", standard, wish);
+        (hold, self.ramp(wish))
+    }
+
+    /// The ramp around the fault.
+    pub fn ramp(&self, wish: &mut Wish<'a>) -> Span {
+        self.time("RAMP_TIME", "method.rest", Span::from_ms(REST_MS), wish)
+    }
+
+    fn time(&self, name: &str, place: &str, standard: Span, wish: &mut Wish<'a>) -> Span {
+        let Some(node) = self.get(name) else { return standard };
+        match units::span(&node, 1e3) {
+            Ok((span, caveat)) if span.ms() > 0 => {
+                wish.becomes(&node, place, caveat);
+                span
             }
-        };
-        let hold = read("TOTAL_CHAOS_DURATION", "method.hold", standard);
-        let ramp = read("RAMP_TIME", "method.rest", Span::from_ms(REST_MS));
-        (hold, ramp)
+            Ok(_) => {
+                wish.note(&node, "no time at all");
+                standard
+            }
+            Err(why) => {
+                wish.lost(&node, format!("{why}; it is {standard}"));
+                standard
+            }
+        }
     }
 
     /// Lines for the names, and for variables of the machinery.

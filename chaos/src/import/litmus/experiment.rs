@@ -1,6 +1,7 @@
 //! One experiment of an engine.
 
 use super::super::aim::Aim;
+use super::super::draft::TOO_MANY;
 use super::super::node::Node;
 use super::super::units;
 use super::super::wish::{Wish, known};
@@ -29,8 +30,8 @@ const KILLS: [(&str, (f64, f64)); 2] = [("pod-delete", (15.0, 5.0)), ("container
 const DURATION_MS: u64 = 60_000;
 /// Sizes are counted in these when they have no unit.
 const MEBIBYTE: f64 = 1024.0 * 1024.0;
-/// Longest time between two kills of a loop, in seconds; beyond it kills are written out.
-const LOOP_MAX_S: f64 = 600.0;
+/// Longest time between two kills of a loop, in milliseconds; beyond it kills are written out.
+const LOOP_MAX_MS: u64 = 600_000;
 /// Most kills that are written out one by one.
 const MAX_KILLS: u64 = 50;
 
@@ -42,7 +43,7 @@ pub(super) fn read(item: &Node, aim: &Aim, work: &mut Work) {
     let aim = environment.narrow(aim);
     let name = asks.text().unwrap_or_default();
     if matches!(name, "pod-delete" | "container-kill") {
-        return kills(name, &asks, (&environment, &aim), work);
+        return kills(name, (item, &asks), (&environment, &aim), work);
     }
     let mut wish = match wish(name, &asks, (&environment, &aim), work) {
         Ok(wish) => wish,
@@ -51,7 +52,9 @@ pub(super) fn read(item: &Node, aim: &Aim, work: &mut Work) {
     let (hold, ramp) = environment.times(&mut wish, Span::from_ms(DURATION_MS));
     environment.rest(&mut wish);
     let fault = wish.grant(&mut work.sheet);
-    work.draft.step(fault.into_iter().collect(), hold, ramp);
+    if !work.draft.step(fault.into_iter().collect(), hold, ramp) {
+        work.sheet.not(item, TOO_MANY);
+    }
 }
 
 fn wish<'a>(
@@ -268,17 +271,20 @@ fn milliseconds(node: &Node) -> Option<Value> {
 }
 
 /// `pod-delete` and `container-kill` kill again and again for the whole duration.
-fn kills<'a>(name: &str, asks: &Node<'a>, (env, aim): (&Environment<'a>, &Aim<'a>), work: &mut Work) {
+fn kills<'a>(
+    name: &str,
+    (item, asks): (&Node<'a>, &Node<'a>),
+    (env, aim): (&Environment<'a>, &Aim<'a>),
+    work: &mut Work,
+) {
     let force = env.get("FORCE");
     let gently = name == "pod-delete" && force.as_ref().and_then(|force| force.flag()) == Some(false);
     let standard = KILLS.iter().find(|(kind, _)| *kind == name).map_or((15.0, 5.0), |(_, times)| *times);
-    let seconds = |variable: &str, standard: f64| {
-        env.number(variable).filter(|s| (1.0..86_400.0).contains(s)).unwrap_or(standard)
-    };
-    let (total, interval) = (seconds("TOTAL_CHAOS_DURATION", standard.0), seconds("CHAOS_INTERVAL", standard.1));
-    let times = ((total / interval).floor() as u64).clamp(1, MAX_KILLS);
-    let every = Span::from_ms((interval * 1000.0) as u64);
-    let looped = times > 1 && interval <= LOOP_MAX_S && known("process.restartLoop");
+    let (total, total_read) = seconds(env, "TOTAL_CHAOS_DURATION", standard.0);
+    let (every, every_read) = seconds(env, "CHAOS_INTERVAL", standard.1);
+    let there = (total.ms() / every.ms()).max(1);
+    let looped = there > 1 && every.ms() <= LOOP_MAX_MS && known("process.restartLoop");
+    let (steps, hold) = if looped { (1, total) } else { (there.min(MAX_KILLS), every) };
     let kind = match (looped, gently && known("process.stop")) {
         (true, _) => "process.restartLoop",
         (false, true) => "process.stop",
@@ -287,8 +293,9 @@ fn kills<'a>(name: &str, asks: &Node<'a>, (env, aim): (&Environment<'a>, &Aim<'a
     let mut wish = aim.process(kind, asks, &mut work.draft);
     if looped {
         wish.with("every", every.to_string());
-    } else if times > 1 {
-        wish.but(format!("it kills {times} times there, each time other pods; here as {times} steps"));
+    } else if there > 1 {
+        let here = if there > steps { format!("only {steps} times, in as many") } else { format!("as {steps}") };
+        wish.but(format!("it kills {there} times there, each time other pods; here {here} steps"));
     }
     if gently && kind != "process.stop" {
         wish.but("pods get the time to end well there (SIGTERM); here SIGKILL at once");
@@ -299,8 +306,35 @@ fn kills<'a>(name: &str, asks: &Node<'a>, (env, aim): (&Environment<'a>, &Aim<'a
         None => (),
     }
     if let Some(node) = env.get("CHAOS_INTERVAL") {
-        wish.becomes(&node, if looped { "process.restartLoop.every" } else { "method.hold" }, None);
+        let place = if looped { "process.restartLoop.every" } else { "method.hold" };
+        match every_read {
+            Ok(caveat) => wish.becomes(&node, place, caveat),
+            Err(why) => wish.lost(&node, format!("{why}; here it is {every}, the default there")),
+        }
     }
+    if let Some(node) = env.get("TOTAL_CHAOS_DURATION") {
+        let sum = Span::from_ms(hold.ms().saturating_mul(steps));
+        let differs = (sum != total).then(|| format!("the kills and the times between them take {sum} here"));
+        match total_read {
+            Ok(caveat) => wish.becomes(&node, "method.hold", caveat.or(differs)),
+            Err(why) => wish.lost(&node, format!("{why}; here it is {total}, the default there")),
+        }
+    }
+    notes(env, &mut wish);
+    let ramp = env.ramp(&mut wish);
+    env.rest(&mut wish);
+    let Some(fault) = wish.grant(&mut work.sheet) else { return };
+    match write_out(&fault, (steps, hold), ramp, work) {
+        0 => work.sheet.not(item, TOO_MANY),
+        taken if taken < steps => {
+            work.sheet.not(item, format!("{TOO_MANY}: only the first {taken} of {steps} kills are taken"));
+        }
+        _ => (),
+    }
+}
+
+/// Variables of the kills that are no parameter.
+fn notes<'a>(env: &Environment<'a>, wish: &mut Wish<'a>) {
     if let Some(node) = env.get("SIGNAL") {
         match node.text() {
             Some("SIGKILL" | "9") => wish.same(&node),
@@ -312,21 +346,23 @@ fn kills<'a>(name: &str, asks: &Node<'a>, (env, aim): (&Environment<'a>, &Aim<'a
             wish.note(&node, "the times between kills are all alike");
         }
     }
-    let (hold, ramp) = env.times(&mut wish, Span::from_ms((total * 1000.0) as u64));
-    env.rest(&mut wish);
-    let Some(fault) = wish.grant(&mut work.sheet) else { return };
-    if looped {
-        work.draft.step(vec![fault], hold, ramp);
-    } else {
-        write_out(&fault, (times, every), ramp, work);
+}
+
+/// A time of the loop, at least a second: with a caveat when it is rounded, or the default and why it cannot be read.
+fn seconds(env: &Environment, variable: &str, standard: f64) -> (Span, Result<Option<String>, String>) {
+    let standard = Span::from_ms((standard * 1000.0) as u64);
+    match env.get(variable).map(|node| units::span(&node, 1e3)) {
+        None => (standard, Ok(None)),
+        Some(Ok((span, caveat))) if span.ms() >= 1000 => (span, Ok(caveat)),
+        Some(Ok(_)) => (standard, Err("less than a second".into())),
+        Some(Err(why)) => (standard, Err(why)),
     }
 }
 
-fn write_out(fault: &Fault, (times, every): (u64, Span), ramp: Span, work: &mut Work) {
-    for n in 1..=times {
-        let rest = if n == times { ramp } else { Span::default() };
-        work.draft.step(vec![fault.clone()], every, rest);
-    }
+/// A step for each kill; how many of them are taken.
+fn write_out(fault: &Fault, (times, every): (u64, Span), ramp: Span, work: &mut Work) -> u64 {
+    let rest = |n: u64| if n == times { ramp } else { Span::default() };
+    (1..=times).take_while(|n| work.draft.step(vec![fault.clone()], every, rest(*n))).count() as u64
 }
 
 fn without_equal(name: &str) -> String {

@@ -89,7 +89,7 @@ fn counts() {
     tool              files accepted   caveat    waits  refused     keys
     chaos_toolkit       137        0       11        0      126    1021 / 577 / 479
     chaos_mesh           97        0       42        9       46     505 / 303 / 207
-    litmus              217        0       86        9      122  1994 / 1179 / 1170
+    litmus              217        0       86        9      122  1993 / 1179 / 1171
     krkn                 76        0       27        0       49      111 / 85 / 147
     ");
 }

@@ -183,3 +183,38 @@ fn documents_inside_texts_are_found() {
     let imported = import(&[document]).unwrap();
     assert!(text(&imported[0]).contains("take it out into a file of its own"));
 }
+
+#[test]
+fn secrets_are_known_by_the_name_next_to_them() {
+    let engine = json!({"apiVersion": "litmuschaos.io/v1alpha1", "kind": "ChaosEngine", "metadata": {"name": "n"},
+        "spec": {"appinfo": {"applabel": "app=web"}, "experiments": [{"name": "pod-delete", "spec": {"components":
+            {"env": [{"name": "DB_PASSWORD", "value": "hush-1"}, {"name": "FORCE", "value": "true"}]}}}]}});
+    let toolkit = json!({"title": "t", "method": [], "configuration": {
+        "password": {"type": "env", "key": "P", "default": "hush-2"},
+        "db": {"type": "env", "key": "DB_TOKEN", "default": "hush-3"},
+        "deep_secret": {"one": {"two": "hush-4"}}}});
+    for document in [engine, toolkit] {
+        let report = text(&import(&[document]).unwrap()[0]);
+        assert!(!report.contains("hush"), "{report}");
+        assert!(report.contains("(hidden)"), "{report}");
+    }
+}
+
+#[test]
+fn a_source_writes_no_line_of_its_report() {
+    let forged = "x\n\nmaps exactly\n  forged\u{1b}[2K\u{9b}2J\r\u{202e}";
+    let document = json!({"title": forged, forged: 1, "method": [{"type": "action", "name": "a", "ref": forged},
+        {"type": "action", "name": "b", "provider": {"type": "python", "module": forged, "func": forged}}],
+        "rollbacks": [{"type": "action", "name": "c", "provider": {"type": "python", "module": "m", "func": forged}}],
+        "configuration": {forged: {"type": forged}}});
+    let workflow = json!({"apiVersion": "chaos-mesh.org/v1alpha1", "kind": forged, "metadata": {"name": forged},
+        "spec": {}});
+    for document in [document, workflow] {
+        let report = text(&import(&[document]).unwrap()[0]);
+        let steers = |c: char| c != '\n' && (c.is_control() || c == '\u{202e}');
+        assert!(!report.contains(steers), "{report:?}");
+        assert!(!report.lines().any(|line| line.trim_start().starts_with("forged")), "{report}");
+    }
+    let error = import(&[json!({forged: 1})]).unwrap_err().to_string();
+    assert!(!error.contains(char::is_control), "{error:?}");
+}

@@ -65,7 +65,7 @@ fn bps_are_bytes_and_bit_are_bits() {
         mesh("NetworkChaos", spec)
     };
     let known = chaos::fault::CATALOGUE.iter().any(|declaration| declaration.kind == "net.bandwidth");
-    for (text, bytes) in [("8mbps", 8_000_000), ("8mbit", 1_000_000)] {
+    for (text, bytes) in [("8mbps", 8_388_608), ("100000bps", 100_000), ("8mbit", 1_000_000)] {
         let imported = rate(text);
         if known {
             let fault = serde_json::to_value(&experiment(&imported).method[0]).unwrap();
@@ -203,4 +203,74 @@ fn tolerances_are_said_in_words() {
     a tolerance that is code is never run; say it as a limit of a signal
     a tolerance of type oracle is not known here
     "#);
+}
+
+/// Keys that are left out because there are too many steps.
+fn beyond(imported: &Imported) -> Vec<&str> {
+    let many = |fit: &Fit| matches!(fit, Fit::Not { why } if why.starts_with("there are too many steps"));
+    imported.lines.iter().filter(|line| many(&line.fit)).map(|line| line.key.as_str()).collect()
+}
+
+#[test]
+fn steps_beyond_the_limit_are_told() {
+    let kill = json!({"type": "action", "name": "a", "pauses": {"after": 1}, "provider": {"type": "python",
+        "module": "chaosk8s.pod.actions", "func": "terminate_pods", "arguments": {"label_selector": "app=web"}}});
+    let toolkit = one(json!({"title": "t", "method": vec![kill; 202]}));
+    assert_eq!(experiment(&toolkit).method.len(), 200);
+    assert_eq!(beyond(&toolkit), ["method[200]", "method[201]"]);
+
+    let pods = json!({"id": "kill-pods", "config": {"label_selector": "app=web"}});
+    let krkn = one(Value::Array(vec![pods; 201]));
+    assert_eq!(experiment(&krkn).method.len(), 200);
+    assert_eq!(beyond(&krkn), ["[200]"]);
+}
+
+#[test]
+fn experiments_of_an_engine_beyond_the_limit_are_told() {
+    let one_step = json!({"name": "pod-cpu-hog"});
+    let loops = json!({"name": "pod-delete"});
+    // Too far apart for a loop: a step for each of the 30 kills.
+    let kills = json!({"name": "pod-delete", "spec": {"components": {"env": [
+        {"name": "TOTAL_CHAOS_DURATION", "value": "21000"}, {"name": "CHAOS_INTERVAL", "value": "700"}]}}});
+    let mut experiments = vec![kills; 7];
+    experiments.extend([one_step, loops]);
+    let imported = one(json!({"apiVersion": "litmuschaos.io/v1alpha1", "kind": "ChaosEngine",
+        "metadata": {"name": "n"}, "spec": {"appinfo": {"applabel": "app=web"}, "experiments": experiments}}));
+    assert_eq!(experiment(&imported).method.len(), 200);
+    assert_eq!(beyond(&imported), ["spec.experiments[6]", "spec.experiments[7]", "spec.experiments[8]"]);
+    assert!(reason(&imported, "spec.experiments[6]").contains("only the first 20 of 30 kills"));
+}
+
+#[test]
+fn netem_counts_bytes_in_thousands() {
+    let spec = json!({"action": "rate", "mode": "all", "selector": {"labelSelectors": {"app": "web"}},
+        "rate": {"rate": "8mbps"}});
+    let fault = serde_json::to_value(&experiment(&mesh("NetworkChaos", spec)).method[0]).unwrap();
+    let rate: BytesPerSecond = fault["fault"]["rate"].as_str().unwrap().parse().unwrap();
+    assert_eq!(rate, BytesPerSecond(8_000_000), "{fault}");
+}
+
+#[test]
+fn an_interval_that_cannot_be_read_is_told() {
+    for odd in ["abc", "0", "-3"] {
+        let imported = engine(json!([{"name": "CHAOS_INTERVAL", "value": odd}]));
+        assert_eq!(steps(&imported), [("process.restartLoop", 15)]);
+        let key = "spec.experiments[0].spec.components.env[0].value";
+        let why = reason(&imported, key);
+        assert!(why.ends_with("here it is 5s, the default there"), "{why}");
+        let exact = |line: &&chaos::import::Line| line.key == key && line.fit == Fit::Exact;
+        assert_eq!(imported.lines.iter().find(exact), None);
+    }
+}
+
+#[test]
+fn kills_that_are_not_written_out_are_told() {
+    let imported = engine(json!([{"name": "TOTAL_CHAOS_DURATION", "value": "70000"},
+        {"name": "CHAOS_INTERVAL", "value": "700"}]));
+    assert_eq!(steps(&imported), vec![("process.kill", 700); 50]);
+    let why = reason(&imported, "spec.experiments[0].name");
+    assert!(why.contains("it kills 100 times there, each time other pods; here only 50 times"), "{why}");
+    let total = reason(&imported, "spec.experiments[0].spec.components.env[0].value");
+    let sum = chaos::span::Span::from_ms(35_000_000);
+    assert!(total.contains(&format!("take {sum} here")), "{total}");
 }
