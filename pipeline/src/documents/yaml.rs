@@ -9,6 +9,9 @@ use std::collections::BTreeMap;
 /// Deepest nesting that is read; deeper documents are refused rather than recursed into.
 const MAX_DEPTH: usize = 64;
 
+/// Most bytes that aliases may stand for.
+const MAX_COPIED: usize = 64 << 20;
+
 /// A document's value and where each node stands.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Located {
@@ -59,7 +62,8 @@ fn pointer_of_key(key: &str) -> String {
 /// Reads one YAML document.
 ///
 /// # Errors
-/// Unparsable text, more than one document, aliases, keys that are not text, keys given twice: each with its line.
+/// Unparsable text, more than one document, aliases without end, keys that are not text, keys given twice: each with its
+/// line.
 pub fn parse(file: &str, text: &str) -> Result<Located, Vec<Problem>> {
     match <[Located; 1]>::try_from(parse_all(file, text)?) {
         Ok([only]) => Ok(only),
@@ -109,7 +113,7 @@ fn unreadable(file: &str, error: &ScanError) -> Problem {
 
 /// Refuses what the reader of documents would recurse into, or copy without end, before it sees it.
 fn look_ahead(file: &str, text: &str) -> Result<(), Vec<Problem>> {
-    let mut depth = 0_usize;
+    let (mut depth, mut aliases) = (0_usize, 0_usize);
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|error| vec![unreadable(file, &error)])?;
         let (message, remedy) = match event {
@@ -124,7 +128,14 @@ fn look_ahead(file: &str, text: &str) -> Result<(), Vec<Problem>> {
                 depth = depth.saturating_sub(1);
                 continue;
             }
-            Event::Alias(_) => ("an alias".to_owned(), "write the value itself"),
+            Event::Alias(_) => {
+                aliases += 1;
+                // Each may stand for nearly the whole text.
+                if aliases.saturating_mul(text.len()) <= MAX_COPIED {
+                    continue;
+                }
+                (format!("more than {aliases} aliases in so long a text"), "write the values themselves")
+            }
             _ => continue,
         };
         return Err(vec![problem(file, span.start.line(), message, remedy)]);
@@ -201,7 +212,9 @@ mod tests {
         assert!(message(&format!("{}x", "- ".repeat(60_000))).contains("nested deeper"));
         // The parser has a limit of its own for these.
         assert!(message(&format!("{}{}", "[".repeat(9_000), "]".repeat(9_000))).contains("recursion"));
-        assert_eq!(message("a: &x [1]\nb: *x\n"), "an alias");
+        let long = format!("a: &x {}\nb: [{}]\n", "y".repeat(200_000), ["*x"; 2_000].join(", "));
+        assert!(message(&long).contains("aliases in so long a text"));
+        assert_eq!(parse("f", "a: &x [1]\nb: *x\n").unwrap().value["b"][0], 1);
         assert_eq!(parse_all("f", "a: 1\n---\nb: 2\n").map(|all| all.len()), Ok(2));
     }
 }

@@ -104,7 +104,9 @@ impl Worker {
         let cleared = clear(&installation).await?;
         if cleared.processes + cleared.files > 0 {
             let Cleared { processes, files } = cleared;
-            view.show(&Notice::Says(format!("cleared {processes} processes and {files} files of an earlier worker")));
+            view.show(&Notice::Says(format!(
+                "cleared {processes} processes and {files} files that an earlier worker left"
+            )));
         }
         facts::catch_up(installation.gate.as_ref(), &installation.store.every_soak()?)?;
         let sources = Sources::open(&installation).await?;
