@@ -20,6 +20,7 @@ const DECLARATION: Declaration = Declaration {
     example: ", file: settings.json, content: \"{}\"",
     backends: &["local"],
     needs: Needs::SameUser,
+    prepared: None,
     held_by: "the holder process and its guard: whichever is left puts the old content back; the next start does so after a reboot",
     undo: "the old file, kept beside, is put back if the content is still ours",
     dose: "the content read through the file system by somebody else: content_is_ours (1)",

@@ -1,5 +1,6 @@
 //! What a fault file declares about its fault.
 
+use crate::inventory::Preparation;
 use serde::Serialize;
 
 /// What the catalogue says about a fault.
@@ -18,6 +19,8 @@ pub struct Declaration {
     pub backends: &'static [&'static str],
     /// What it needs of the host beyond the rights of a plain user.
     pub needs: Needs,
+    /// What the component has to be started with; `None` when any running component will do.
+    pub prepared: Option<Preparation>,
     /// What holds it: whatever happens to that ends the fault.
     pub held_by: &'static str,
     /// How it ends.

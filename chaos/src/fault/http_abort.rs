@@ -18,6 +18,7 @@ const DECLARATION: Declaration = Declaration {
     example: ", status: 503, share: 0.5",
     backends: &["local"],
     needs: Needs::Nothing,
+    prepared: None,
     held_by: "a lease on the entry in the proxy's table; the proxy's own process",
     undo: "the entry with our id leaves the table of the edge",
     dose: "probe requests through the edge: answered with the status and our id of all",

@@ -19,6 +19,7 @@ const DECLARATION: Declaration = Declaration {
     example: ", change: {truncate: {bytes: 1B}}",
     backends: &["local"],
     needs: Needs::Nothing,
+    prepared: None,
     held_by: "a lease on the entry in the proxy's table; the proxy's own process",
     undo: "the entry with our id leaves the table of the edge; a body that has begun to change is changed to its end",
     dose: "bodies of probe requests, against the target's own: changed as asked of all",

@@ -20,6 +20,7 @@ const DECLARATION: Declaration = Declaration {
     example: ", delay: 200ms, share: 0.5",
     backends: &["local"],
     needs: Needs::Nothing,
+    prepared: None,
     held_by: "a lease on the entry in the proxy's table; the proxy's own process",
     undo: "the entry with our id leaves the table of the edge; requests held back are forwarded at once",
     dose: "probe requests through the edge: held for at least half of the delay, of all, and their median",

@@ -21,6 +21,7 @@ const DECLARATION: Declaration = Declaration {
     example: ", on: response, set: {x-version: \"0\"}",
     backends: &["local"],
     needs: Needs::Nothing,
+    prepared: None,
     held_by: "a lease on the entry in the proxy's table; the proxy's own process",
     undo: "the entry with our id leaves the table of the edge",
     dose: "probe responses that have the fields, of all; for requests the proxy counts those it rewrote",

@@ -20,6 +20,7 @@ const DECLARATION: Declaration = Declaration {
     example: ", rate: 20B/s",
     backends: &["local"],
     needs: Needs::Nothing,
+    prepared: None,
     held_by: "a lease on the entry in the proxy's table; the proxy's own process",
     undo: "the entry with our id leaves the table of the edge; what is left of a body goes at once",
     dose: "bodies of probe requests read to their end: slow ones of all, and their bytes a second",

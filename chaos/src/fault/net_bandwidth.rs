@@ -20,6 +20,7 @@ const DECLARATION: Declaration = Declaration {
     example: ", rate: 256KiB/s",
     backends: &["local"],
     needs: Needs::Nothing,
+    prepared: None,
     held_by: "a lease on the entry in the proxy's table; the proxy's own process",
     undo: "the entry with our id leaves the table of the edge; what waits goes on at once",
     dose: "padded requests that fill the edge, while the way straight to the target is faster: bytes a second",

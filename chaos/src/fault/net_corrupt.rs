@@ -18,6 +18,7 @@ const DECLARATION: Declaration = Declaration {
     example: ", share: 0.5, direction: from",
     backends: &["local"],
     needs: Needs::Nothing,
+    prepared: None,
     held_by: "a lease on the entry in the proxy's table; the proxy's own process",
     undo: "the entry with our id leaves the table of the edge",
     dose: "probe requests through the edge: answers that differ from the target's own, or are missing, of all",

@@ -25,6 +25,7 @@ const DECLARATION: Declaration = Declaration {
     example: ", delay: 200ms, jitter: 20ms",
     backends: &["local"],
     needs: Needs::Nothing,
+    prepared: None,
     held_by: "a lease on the entry in the proxy's table; the proxy's own process",
     undo: "the entry with our id leaves the table of the edge; bytes held back are released at once",
     dose: "probe requests through the edge minus the median of probes straight to the target, a pass: p50, p99",

@@ -17,6 +17,7 @@ const DECLARATION: Declaration = Declaration {
     example: ", max: 4",
     backends: &["local"],
     needs: Needs::Nothing,
+    prepared: None,
     held_by: "a lease on the entry in the proxy's table; the proxy's own process",
     undo: "the entry with our id leaves the table of the edge",
     dose: "probe connections through the edge, one after the other: open ones when the next was reset",

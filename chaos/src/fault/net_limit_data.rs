@@ -19,6 +19,7 @@ const DECLARATION: Declaration = Declaration {
     example: ", bytes: 4KiB",
     backends: &["local"],
     needs: Needs::Nothing,
+    prepared: None,
     held_by: "a lease on the entry in the proxy's table; the proxy's own process",
     undo: "the entry with our id leaves the table of the edge",
     dose: "requests on one probe connection until it ends, while one straight to the target lives: bytes",

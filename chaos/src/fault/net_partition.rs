@@ -17,6 +17,7 @@ const DECLARATION: Declaration = Declaration {
     example: ", mode: drop",
     backends: &["local"],
     needs: Needs::Nothing,
+    prepared: None,
     held_by: "a lease on the entry in the proxy's table; the proxy's own process",
     undo: "the entry with our id leaves the table of the edge; dropped bytes are delivered late, half-open connections are reset",
     dose: "probe connections through the edge, while the target itself answers: silent or reset of all",

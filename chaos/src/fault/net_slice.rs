@@ -23,6 +23,7 @@ const DECLARATION: Declaration = Declaration {
     example: ", size: 16B, delay: 5ms",
     backends: &["local"],
     needs: Needs::Nothing,
+    prepared: None,
     held_by: "a lease on the entry in the proxy's table; the proxy's own process",
     undo: "the entry with our id leaves the table of the edge; pieces held back are released at once",
     dose: "time that a probe request and its response take more than straight to the target: milliseconds, against those that their lengths let expect",

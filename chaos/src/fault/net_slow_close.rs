@@ -19,6 +19,7 @@ const DECLARATION: Declaration = Declaration {
     example: ", delay: 500ms",
     backends: &["local"],
     needs: Needs::Nothing,
+    prepared: None,
     held_by: "a lease on the entry in the proxy's table; the proxy's own process",
     undo: "the entry with our id leaves the table of the edge; ends held back are released at once",
     dose: "half-closed probe connections through the edge minus those straight to the target, a pass: p50, p99",

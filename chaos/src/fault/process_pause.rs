@@ -12,6 +12,7 @@ const DECLARATION: Declaration = Declaration {
     example: "",
     backends: &["local"],
     needs: Needs::Trace,
+    prepared: None,
     held_by: "the holder process: its end ends the fault; a kernel timer ends a holder that is not renewed",
     undo: "the holder lets go of every thread; the kernel does so too when the holder ends in any way",
     dose: "state and tracer of every thread in /proc: stopped_share of all threads; cpu_ms that the processes used meanwhile (0)",

@@ -14,6 +14,7 @@ const DECLARATION: Declaration = Declaration {
     example: ", every: 3s",
     backends: &["local"],
     needs: Needs::SameUser,
+    prepared: None,
     held_by: "the executor: without it nobody kills any more",
     undo: "nobody kills any more; the supervisor restarts what was killed",
     dose: "processes that were seen to end (pidfd): killed",

@@ -12,6 +12,7 @@ const DECLARATION: Declaration = Declaration {
     example: "",
     backends: &["local"],
     needs: Needs::SameUser,
+    prepared: None,
     held_by: "nothing: it is over at once",
     undo: "nothing to undo: the supervisor restarts what ended",
     dose: "the process is gone (pidfd); downtime_ms from the signal until every replica is back and ready",

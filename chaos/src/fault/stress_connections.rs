@@ -13,6 +13,7 @@ const DECLARATION: Declaration = Declaration {
     example: ", count: 200",
     backends: &["local"],
     needs: Needs::Nothing,
+    prepared: None,
     held_by: "the holder process: its end ends the fault; a kernel timer ends a holder that is not renewed",
     undo: "the holder closes the connections",
     dose: "connections from the holder that the kernel lists as established at the port of the component: connections",

@@ -13,6 +13,7 @@ const DECLARATION: Declaration = Declaration {
     example: ", cores: 1, load: 0.5",
     backends: &["local"],
     needs: Needs::Nothing,
+    prepared: None,
     held_by: "the holder process: its end ends the fault; a kernel timer ends a holder that is not renewed",
     undo: "the holder ends its threads",
     dose: "cpu time of the holder in /proc over the time held: burnt_cores; whether it may run where the component may: same_processors",

@@ -17,6 +17,7 @@ const DECLARATION: Declaration = Declaration {
     example: ", bytes: 256MiB",
     backends: &["local"],
     needs: Needs::SameUser,
+    prepared: None,
     held_by: "the holder process: its end ends the fault; a kernel timer ends a holder that is not renewed",
     undo: "the holder closes the file; it has no name, so the kernel frees it",
     dose: "blocks of the file as another process sees them through /proc: filled_bytes; what is still free: free_bytes, left_as_asked",

@@ -13,6 +13,7 @@ const DECLARATION: Declaration = Declaration {
     example: ", leave: 0",
     backends: &["local"],
     needs: Needs::SameUser,
+    prepared: None,
     held_by: "the holder process and its guard: whichever is left puts the old limit back",
     undo: "the old limit is put back if it is still ours",
     dose: "limits and open files in /proc: limited_share of the processes, most fds_left",

@@ -13,6 +13,7 @@ const DECLARATION: Declaration = Declaration {
     example: ", count: 10000",
     backends: &["local"],
     needs: Needs::SameUser,
+    prepared: None,
     held_by: "the holder process: its end ends the fault; a kernel timer ends a holder that is not renewed",
     undo: "the holder closes the files; they have no names, so the kernel frees them",
     dose: "files without names that the holder has open, seen through /proc: inodes",

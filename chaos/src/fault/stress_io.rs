@@ -14,6 +14,7 @@ const DECLARATION: Declaration = Declaration {
     example: ", rate: 4MiB/s",
     backends: &["local"],
     needs: Needs::SameUser,
+    prepared: None,
     held_by: "the holder process: its end ends the fault; a kernel timer ends a holder that is not renewed",
     undo: "the holder ends; its file has no name, so the kernel frees it",
     dose: "bytes that the kernel counts as written by the holder (/proc) over the time held: written_bytes_per_s; whether its file lies there: in_folder",

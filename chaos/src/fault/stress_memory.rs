@@ -14,6 +14,7 @@ const DECLARATION: Declaration = Declaration {
     example: ", bytes: 256MiB",
     backends: &["local"],
     needs: Needs::Nothing,
+    prepared: None,
     held_by: "the holder process: its end ends the fault; a kernel timer ends a holder that is not renewed",
     undo: "the holder ends, and the kernel takes its memory back",
     dose: "anonymous resident memory of the holder in /proc: resident_bytes",

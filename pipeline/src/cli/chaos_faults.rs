@@ -49,6 +49,9 @@ fn details(all: &[Able]) -> String {
         let _ = writeln!(text, "    example: {{kind: {}, target: NAME{}}}", fault.kind, fault.example);
         let _ = writeln!(text, "    held by: {}\n    undo: {}\n    dose: {}", fault.held_by, fault.undo, fault.dose);
         let _ = writeln!(text, "    never with: {}", fault.never_with.join(", "));
+        if let Some(family) = fault.prepared {
+            let _ = writeln!(text, "    prepared: `prepare: [{family}]` for the component in processes.yaml");
+        }
         match able.lacks {
             None => text.push_str("    here: yes\n"),
             Some(lack) => {

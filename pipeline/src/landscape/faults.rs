@@ -14,6 +14,7 @@ pub fn inventory(processes: &Processes) -> Inventory {
     let mut inventory = Inventory::default();
     for component in &processes.components {
         inventory.components.insert(component.name.clone(), 1);
+        inventory.prepared.insert(component.name.clone(), component.prepare.clone());
         let user = component.user.then_some(USER);
         let callers = user.into_iter().map(|caller| EdgeName::new(caller, &component.name));
         let called = component.reaches.keys().map(|target| EdgeName::new(&component.name, target));
@@ -29,6 +30,7 @@ impl Landscape for Local {
             edges: self.edges().iter().map(|e| EdgeName::clone(e.name())).collect(),
             // Undo happens inside our own proxies: no component lies on its way.
             control: Default::default(),
+            prepared: self.components().map(|c| (c.name.clone(), c.prepare.clone())).collect(),
         }
     }
 

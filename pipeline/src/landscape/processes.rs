@@ -2,6 +2,7 @@
 
 use super::problem::Problem;
 use super::quantity::{Size, Span};
+use chaos::inventory::Preparation;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -90,6 +91,9 @@ pub struct Component {
     /// Whether the user's side reaches it, through an edge of its own.
     #[serde(default = "yes")]
     pub user: bool,
+    /// Families of faults that it is started for: they cannot be put on a process that runs already.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub prepare: BTreeSet<Preparation>,
 }
 
 fn default_reaches_format() -> String {
