@@ -69,6 +69,13 @@ pub enum Hold {
         /// How many.
         count: u32,
     },
+    /// Another wall clock of the target.
+    Clock {
+        /// Milliseconds ahead of the true time; negative behind it.
+        offset_ms: i64,
+        /// Milliseconds gained in each second; negative for lost.
+        gain_ms_per_s: i64,
+    },
     /// Another content of a file below the target's folder.
     File {
         /// Path below the folder.

@@ -27,6 +27,8 @@ mod stress_fds;
 mod stress_inodes;
 mod stress_io;
 mod stress_memory;
+mod time_drift;
+mod time_offset;
 
 pub use config_file::ConfigFile;
 pub use declaration::{Declaration, Needs};
@@ -55,6 +57,8 @@ pub use stress_fds::StressFds;
 pub use stress_inodes::StressInodes;
 pub use stress_io::StressIo;
 pub use stress_memory::StressMemory;
+pub use time_drift::TimeDrift;
+pub use time_offset::TimeOffset;
 
 use crate::act::Act;
 use crate::problem::Problem;
@@ -202,6 +206,10 @@ catalogue! {
     StressConnections = "stress.connections",
     /// Change a file of a component.
     ConfigFile = "config.file",
+    /// Set the wall clock of a component ahead or behind.
+    TimeOffset = "time.offset",
+    /// Let the wall clock of a component go too fast or too slow.
+    TimeDrift = "time.drift",
 }
 
 impl Fault {

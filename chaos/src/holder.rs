@@ -8,6 +8,7 @@
 //! - the holder hangs or is stopped: a kernel timer kills it soon after the lease has run out.
 
 mod burn;
+mod clock;
 mod connections;
 mod fds;
 mod file;
@@ -71,6 +72,8 @@ pub struct Order {
     pub folder: Option<PathBuf>,
     /// Where the component listens.
     pub address: Option<SocketAddr>,
+    /// Page of the component's wall clock.
+    pub clock: Option<PathBuf>,
 }
 
 /// Something that is held.
@@ -165,6 +168,10 @@ fn take(order: &Order, lease: &mut Kept) -> io::Result<Box<dyn Held>> {
         Hold::Connections { count } => {
             let address = order.address.ok_or_else(|| io::Error::other("the component has no address"))?;
             Box::new(connections::Connections::open(address, *count)?)
+        }
+        Hold::Clock { offset_ms, gain_ms_per_s } => {
+            let page = order.clock.clone().ok_or_else(|| io::Error::other("the component has no clock of its own"))?;
+            Box::new(clock::Shifted::shift(page, *offset_ms, *gain_ms_per_s)?)
         }
         Hold::File { path, content } => Box::new(file::Changed::change(folder(order)?, path, content)?),
     })

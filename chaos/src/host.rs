@@ -1,6 +1,7 @@
 //! What this host can hold, asked of the kernel and not guessed.
 
 use crate::fault::{CATALOGUE, Declaration, Needs};
+use crate::shifted_clock::LIBRARY;
 use serde::Serialize;
 use std::path::Path;
 
@@ -40,6 +41,10 @@ pub fn abilities() -> Vec<Able> {
 pub fn lack(needs: Needs) -> Option<Lack> {
     match needs {
         Needs::Nothing | Needs::SameUser => None,
+        Needs::Clock => LIBRARY.is_empty().then_some(Lack {
+            why: "there is no clock library for this processor",
+            remedy: "run Mettle on Linux on x86_64 or aarch64",
+        }),
         Needs::Trace => trace_lack(ptrace_scope(), has_capability(CAP_SYS_PTRACE)),
     }
 }

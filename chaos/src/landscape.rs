@@ -21,6 +21,10 @@ pub trait Landscape: Send + Sync {
     fn probe(&self, component: &str) -> Probe;
     /// Folder in which a component works; no fault touches a file outside it.
     fn folder(&self, component: &str) -> Option<PathBuf>;
+    /// Page by which the wall clock of a component is shifted; `None` when it is not prepared for that.
+    fn clock(&self, _component: &str) -> Option<PathBuf> {
+        None
+    }
     /// How faults are held on processes, disks and files of this landscape.
     fn site(&self) -> Site;
 }

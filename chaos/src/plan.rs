@@ -51,6 +51,11 @@ pub enum Resource {
         /// Component.
         component: String,
     },
+    /// The wall clock of a component.
+    Clock {
+        /// Component.
+        component: String,
+    },
     /// Something of the host that all components share.
     Host {
         /// Which.
@@ -75,6 +80,7 @@ impl fmt::Display for Resource {
             Resource::Process { component, replica } => write!(f, "{component}[{replica}]"),
             Resource::Folder { component } => write!(f, "the folder of {component}"),
             Resource::Port { component } => write!(f, "the port of {component}"),
+            Resource::Clock { component } => write!(f, "the clock of {component}"),
             Resource::Host { part: HostPart::Cpu } => write!(f, "the processors of the host"),
             Resource::Host { part: HostPart::Memory } => write!(f, "the memory of the host"),
         }
@@ -239,6 +245,7 @@ fn resolve(
         Act::Held(Hold::Io { .. } | Hold::Disk { .. } | Hold::Inodes { .. } | Hold::File { .. }) => {
             vec![Resource::Folder { component: component.clone() }]
         }
+        Act::Held(Hold::Clock { .. }) => vec![Resource::Clock { component: component.clone() }],
         Act::Held(Hold::Connections { .. }) => vec![Resource::Port { component: component.clone() }],
     };
     let undo = fault.declaration().undo.to_string();

@@ -4,6 +4,7 @@ use crate::holder::{self, ours_below};
 use crate::landscape::Landscape;
 use crate::lease::FaultId;
 use crate::proc_table;
+use crate::shifted_clock::is_shifted;
 use serde::Serialize;
 
 /// Something of ours that is still there.
@@ -24,6 +25,9 @@ pub fn scan(landscape: &dyn Landscape, run: &str) -> Vec<Residue> {
         for edge in landscape.edges(None, component) {
             let ids = edge.entries().into_iter().map(|entry| entry.id).filter(|id| id.belongs_to(run));
             left.extend(ids.map(|id| Residue { id, place: edge.name().to_string() }));
+        }
+        if landscape.clock(component).is_some_and(|page| is_shifted(&page).unwrap_or(true)) {
+            left.push(Residue { id: FaultId::new(run, "?"), place: format!("the clock of {component}") });
         }
         let files = landscape.folder(component).map(|folder| ours_below(&folder, 0)).unwrap_or_default();
         left.extend(

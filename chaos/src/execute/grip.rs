@@ -65,7 +65,7 @@ impl Grip {
         match self {
             Grip::Edges(grip) => grip.sample(landscape).await,
             Grip::Signals(_) => (),
-            Grip::Held(grip) => grip.sample(),
+            Grip::Held(grip) => grip.sample().await,
         }
     }
 
@@ -115,11 +115,13 @@ impl Grip {
     }
 }
 
-/// The first quantity of which less than half of what was asked was seen.
+/// The first quantity of which less than half of what was asked was seen; below zero, less is nearer to zero.
 fn lacks(asked: &[(&'static str, f64)], seen: &Quantities) -> Option<String> {
     asked.iter().find_map(|(name, wanted)| match seen.get(*name) {
         None => Some(format!("{name} could not be measured")),
-        Some(value) if *value < wanted * LEAST => Some(format!("{name} is {value:.2}, asked {wanted:.2}")),
+        Some(value) if value * wanted.signum() < wanted.abs() * LEAST => {
+            Some(format!("{name} is {value:.2}, asked {wanted:.2}"))
+        }
         Some(_) => None,
     })
 }
@@ -128,7 +130,7 @@ fn lacks(asked: &[(&'static str, f64)], seen: &Quantities) -> Option<String> {
 fn differs(asked: &[(&'static str, f64)], seen: &Quantities) -> Option<String> {
     let off = asked.iter().filter_map(|(name, wanted)| {
         let value = seen.get(*name)?;
-        ((value - wanted).abs() > wanted * TOLERANCE).then(|| format!("{name} is {value:.2}, asked {wanted:.2}"))
+        ((value - wanted).abs() > wanted.abs() * TOLERANCE).then(|| format!("{name} is {value:.2}, asked {wanted:.2}"))
     });
     let off: Vec<String> = off.collect();
     (!off.is_empty()).then(|| off.join("; "))

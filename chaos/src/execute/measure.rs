@@ -4,6 +4,7 @@ mod count;
 mod exchange;
 mod rate;
 mod share;
+mod wall;
 
 use crate::fault::MIN_SHARE;
 use crate::lease::FaultId;
@@ -15,6 +16,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
+pub(super) use wall::WallClock;
 
 /// Probes of a delay at verification: the least whose median survives two outliers.
 const DELAY_PROBES: u32 = 5;

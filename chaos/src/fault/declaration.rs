@@ -53,6 +53,8 @@ pub enum Needs {
     Nothing,
     /// To trace processes of the same user (`ptrace`).
     Trace,
+    /// A clock library for this processor.
+    Clock,
     /// Proportional set sizes, limits or files of the component's own user: the same user as the component.
     SameUser,
 }

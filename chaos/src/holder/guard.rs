@@ -6,6 +6,7 @@
 
 use super::fds::{self, Limit};
 use super::{SUBCOMMAND, file};
+use crate::shifted_clock::Clock;
 use serde::{Deserialize, Serialize};
 use std::io::{self, BufRead, Read, Write};
 use std::os::unix::process::CommandExt;
@@ -28,6 +29,13 @@ pub(super) enum Undo {
     },
     /// A file whose old content is kept beside it.
     Kept(PathBuf),
+    /// A shifted clock.
+    Clock {
+        /// Its page.
+        page: PathBuf,
+        /// Of the shift.
+        token: u64,
+    },
 }
 
 impl Undo {
@@ -35,6 +43,7 @@ impl Undo {
         match self {
             Undo::Limits { limits, mark } => fds::restore_all(limits, mark),
             Undo::Kept(path) => file::restore(path),
+            Undo::Clock { page, token } => Clock::open(page)?.clear(*token),
         }
     }
 }

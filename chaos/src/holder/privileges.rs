@@ -12,7 +12,7 @@ pub(super) fn needed(hold: &Hold) -> CapabilitySet {
         Hold::Fds { .. } => CapabilitySet::SYS_RESOURCE | CapabilitySet::SYS_PTRACE,
         // Files of a component that runs as somebody else.
         Hold::File { .. } => CapabilitySet::DAC_OVERRIDE | CapabilitySet::FOWNER | CapabilitySet::CHOWN,
-        Hold::Io { .. } | Hold::Disk { .. } | Hold::Inodes { .. } => CapabilitySet::DAC_OVERRIDE,
+        Hold::Io { .. } | Hold::Disk { .. } | Hold::Inodes { .. } | Hold::Clock { .. } => CapabilitySet::DAC_OVERRIDE,
         // Affinity of processes that hold rights which we have given up; sizes need nothing.
         Hold::Cpu { .. } | Hold::Memory { .. } | Hold::Connections { .. } => CapabilitySet::empty(),
     }

@@ -3,6 +3,7 @@
 use chaos::act::{Fill, Hold};
 use chaos::holder::{self, Order};
 use chaos::proc_table;
+use chaos::shifted_clock;
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::{Pid, dup2_stdin};
 use std::ffi::OsStr;
@@ -10,7 +11,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::fd::AsFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 pub(crate) enum Broken {
@@ -67,11 +68,19 @@ fn halved(mut order: Order) -> Order {
         Hold::Memory { bytes } | Hold::Disk { fill: Fill::Bytes(bytes) | Fill::AllBut(bytes) } => *bytes /= 2,
         Hold::Io { bytes_per_second } => *bytes_per_second /= 2,
         Hold::Inodes { count } | Hold::Connections { count } => *count /= 2,
+        Hold::Clock { offset_ms, gain_ms_per_s } => (*offset_ms, *gain_ms_per_s) = (*offset_ms / 2, *gain_ms_per_s / 2),
         Hold::File { content, .. } => content.truncate(content.len() / 2),
         // The last process is the child: the component itself is left alone.
         Hold::Pause | Hold::Fds { .. } => order.processes = order.processes.split_off(1),
     }
     order
+}
+
+/// The page of a component that nobody asks for the time.
+fn somebody_elses_clock(folder: &Path) -> Option<PathBuf> {
+    let folder = folder.join("elsewhere");
+    shifted_clock::prepare(&folder, "decoy").expect("the folder can be written");
+    Some(shifted_clock::page(&folder, "decoy"))
 }
 
 /// Whatever must live as long as the wrong target is held.
@@ -86,6 +95,7 @@ fn wrong(mut order: Order) -> (Order, Alive) {
     sched_setaffinity(Pid::from_raw(pid), &first).expect("the decoy is ours");
     order.processes = proc_table::entry(pid).into_iter().collect();
     order.address = listener.local_addr().ok();
+    order.clock = order.folder.as_ref().and_then(|folder| somebody_elses_clock(folder.parent()?));
     order.folder = order.folder.map(|folder| folder.with_file_name("elsewhere"));
     (order, Some((child, listener)))
 }

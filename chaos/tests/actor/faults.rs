@@ -31,6 +31,8 @@ pub(crate) fn fault(kind: &str) -> Value {
         "stress.inodes" => json!({"count": 200}),
         "stress.connections" => json!({"count": 40}),
         "config.file" => json!({"file": "settings.txt", "content": "colour = red\n"}),
+        "time.offset" => json!({"behind": "1h"}),
+        "time.drift" => json!({"speed": 2.0}),
         unknown => panic!("no dose for {unknown} yet"),
     };
     fault["kind"] = kind.into();

@@ -1,10 +1,11 @@
 //! A landscape of one component, `payments`, which somebody else keeps running and `checkout` calls.
 
-use chaos::inventory::Inventory;
+use chaos::inventory::{Inventory, Preparation};
 use chaos::landscape::{Landscape, Site};
 use chaos::probe::Probe;
 use chaos::proc_table;
 use chaos::proxy::{Edge, EdgeName};
+use chaos::shifted_clock;
 use serde::{Deserialize, Serialize};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::PathBuf;
@@ -18,6 +19,8 @@ pub(crate) struct Stage {
     pub(crate) port: u16,
     pub(crate) folder: PathBuf,
     pub(crate) mark: String,
+    /// Folder of the clocks.
+    pub(crate) clocks: PathBuf,
     /// Program that becomes a holder.
     pub(crate) program: PathBuf,
 }
@@ -56,6 +59,7 @@ impl OneTarget {
 impl Landscape for OneTarget {
     fn inventory(&self) -> Inventory {
         let mut inventory = Inventory { edges: [self.edge.name().clone()].into(), ..Inventory::default() };
+        inventory.prepared.insert("payments".into(), [Preparation::Time].into());
         inventory.components.extend([("checkout".into(), 1), ("payments".into(), 1)]);
         inventory
     }
@@ -79,6 +83,10 @@ impl Landscape for OneTarget {
 
     fn folder(&self, component: &str) -> Option<PathBuf> {
         (component == "payments").then(|| self.stage.folder.clone())
+    }
+
+    fn clock(&self, component: &str) -> Option<PathBuf> {
+        (component == "payments").then(|| shifted_clock::page(&self.stage.clocks, component))
     }
 
     fn site(&self) -> Site {

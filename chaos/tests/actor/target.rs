@@ -5,6 +5,7 @@ use nix::sys::signal::Signal;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::Command;
+use std::time::SystemTime;
 
 /// Serves on a loopback port until it is ended.
 pub(crate) fn serve(port: &str) -> io::Result<()> {
@@ -29,7 +30,9 @@ fn answer(stream: TcpStream) -> io::Result<()> {
             drop(Command::new("/proc/self/exe").arg("idle").spawn()?);
         }
         if line.is_empty() {
-            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")?;
+            let date = httpdate::fmt_http_date(SystemTime::now());
+            let answer = format!("HTTP/1.1 200 OK\r\ndate: {date}\r\ncontent-length: 2\r\n\r\nok");
+            stream.write_all(answer.as_bytes())?;
         }
     }
     Ok(())

@@ -54,7 +54,8 @@ impl Component {
         std::os::unix::fs::symlink(actor(), &program).expect("a link");
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|l| l.local_addr()).expect("a port").port();
         let mark = format!("METTLE_LANDSCAPE={}", uuid::Uuid::new_v4());
-        let stage = Stage { pid_file: dir.path().join("pid"), port, folder, mark, program };
+        let clocks = dir.path().join("clocks");
+        let stage = Stage { pid_file: dir.path().join("pid"), port, folder, mark, clocks, program };
         let stop = Arc::new(AtomicBool::new(false));
         let (of, stopped) = (stage.clone(), stop.clone());
         let supervisor = Some(std::thread::spawn(move || supervise(&of, &stopped)));
@@ -99,7 +100,9 @@ fn supervise(stage: &Stage, stop: &AtomicBool) {
 
 fn spawn(stage: &Stage) -> Child {
     let (name, value) = stage.mark.split_once('=').expect("a mark is NAME=value");
+    let clock = chaos::shifted_clock::prepare(&stage.clocks, "payments").expect("the folder can be written");
     Command::new(actor())
+        .envs(clock)
         .args(["target", &stage.port.to_string()])
         .env(name, value)
         .current_dir(&stage.folder)

@@ -2,7 +2,7 @@
 
 use chaos::document::Experiment;
 use chaos::fault::CATALOGUE;
-use chaos::inventory::Inventory;
+use chaos::inventory::{Inventory, Preparation};
 use chaos::plan::{Overrides, Resource, build, check};
 use chaos::proxy::EdgeName;
 use proptest::prelude::*;
@@ -13,6 +13,7 @@ fn inventory() -> Inventory {
     let mut inventory = Inventory::default();
     for (name, replicas) in [("a", 1), ("b", 2), ("c", 3)] {
         inventory.components.insert(name.into(), replicas);
+        inventory.prepared.insert(name.into(), [Preparation::Time].into());
         for from in ["user", "a"] {
             inventory.edges.insert(EdgeName::new(from, name));
         }
@@ -73,6 +74,24 @@ fn any_experiment(
         "method": steps.iter().map(step).collect::<Vec<_>>(), "repeat": {"min": 2, "max": 2},
         "blast": {"maxTargets": limits.0, "keepHealthy": limits.1, "forbid": ["c"], "maxDuration": format!("{most}ms")}}))
     .unwrap()
+}
+
+#[test]
+fn a_component_must_have_been_prepared_for_the_family_of_a_fault() {
+    let document = json!({"apiVersion": "mettle/v1", "kind": "Experiment", "metadata": {"name": "x"},
+        "hypothesis": {"title": "t"}, "targets": {"b": {"component": "b"}},
+        "method": [{"fault": {"kind": "time.offset", "target": "b", "ahead": "1h"}, "hold": "1s", "rest": "1s"}]});
+    let experiment: Experiment = serde_json::from_value(document).unwrap();
+    let mut inventory = inventory();
+    let objections =
+        |inventory: &Inventory| check(&build(&experiment, inventory, Overrides::default(), 7).unwrap(), inventory);
+    assert_eq!(objections(&inventory), []);
+    inventory.prepared.remove("b");
+    let [objection] = objections(&inventory)[..].to_vec().try_into().unwrap();
+    assert_eq!(
+        (objection.rule, objection.remedy.as_str()),
+        ("not_prepared", "write `prepare: [time]` for it in processes.yaml")
+    );
 }
 
 proptest! {

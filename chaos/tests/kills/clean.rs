@@ -5,7 +5,13 @@ use crate::component::Component;
 use crate::landscape::OneTarget;
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
 use std::path::Path;
+use std::time::Duration;
+
+/// Seconds by which a clock may be off: it tells whole ones, and an answer takes a while.
+const CLOCK_SLACK: i64 = 3;
 
 /// What was there before the first fault.
 pub(crate) struct Before {
@@ -64,9 +70,23 @@ impl Before {
         }
         unless(nameless(&component.stage.folder) == 0, "a file without a name is held open".into());
         unless(established(component.stage.port) == 0, "connections to the component".into());
+        let off = told(component).map_or(0, |told| told - chrono::Utc::now().timestamp());
+        unless(off.abs() <= CLOCK_SLACK, format!("the component's clock is off by {off} s"));
         left.extend(scanned(component, run));
         left
     }
+}
+
+/// The time that the component tells, seconds; `None` while it does not answer.
+fn told(component: &Component) -> Option<i64> {
+    let mut stream = TcpStream::connect(component.stage.address()).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(1))).ok()?;
+    stream.write_all(b"GET / HTTP/1.1\r\n\r\n").ok()?;
+    let answer = BufReader::new(stream).lines().map_while(Result::ok);
+    let date =
+        answer.take_while(|line| !line.is_empty()).find_map(|line| Some(line.strip_prefix("date: ")?.to_owned()));
+    let date = httpdate::parse_http_date(&date?).ok()?;
+    Some(chrono::DateTime::<chrono::Utc>::from(date).timestamp())
 }
 
 /// What the product's own scan finds.

@@ -6,6 +6,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use rustix::process::{Resource, Rlimit, getrlimit, prlimit};
 use std::net::TcpStream;
+use std::os::unix::fs::FileExt;
 use std::process::Command;
 
 #[test]
@@ -39,6 +40,18 @@ fn every_kind_of_leftover_is_noticed() {
     prlimit(pid, Resource::Nofile, Rlimit { current: Some(20), ..limit }).expect("it is ours");
     assert!(left().contains("limits of"), "{}", left());
     prlimit(pid, Resource::Nofile, limit).expect("it is ours");
+
+    let page = chaos::shifted_clock::page(&component.stage.clocks, "payments");
+    let true_time = std::fs::read(&page).expect("it is prepared");
+    // Token, an hour behind, no gain, an anchor, and no end: see the layout of the page.
+    let fields = [2, 7, -3_600_000_000_000, 0, 0, i64::MAX].map(i64::to_ne_bytes).concat();
+    let write = |fields: &[u8]| {
+        let file = std::fs::OpenOptions::new().write(true).open(&page).expect("it is prepared");
+        file.write_all_at(fields, 8).expect("it can be written");
+    };
+    write(&fields);
+    assert!(left().contains("clock is off by -36") && left().contains("Residue"), "{}", left());
+    write(&true_time[8..]);
 
     let mut holder = Command::new(actor()).arg("idle").env("METTLE_FAULT", "r/x").spawn().expect("it starts");
     component::until("the process is seen", || left().contains("process ") && left().contains("Residue"));

@@ -60,6 +60,10 @@ impl Landscape for Local {
         self.components().any(|c| c.name == component).then(|| Local::folder(self, component))
     }
 
+    fn clock(&self, component: &str) -> Option<PathBuf> {
+        Local::clock(self, component)
+    }
+
     fn site(&self) -> Site {
         Local::site(self)
     }

@@ -38,6 +38,8 @@ pub(crate) struct Blueprint {
     pub(crate) program: PathBuf,
     pub(crate) dir: PathBuf,
     pub(crate) logs: LogFiles,
+    /// Variables that load a clock of its own.
+    pub(crate) clock: Option<[(&'static str, String); 2]>,
 }
 
 impl Blueprint {
@@ -56,6 +58,11 @@ impl Blueprint {
                 let text = self.component.reaches_format.replace("{host}", &address.ip().to_string());
                 env.insert(variable.clone(), text.replace("{port}", &address.port().to_string()));
             }
+        }
+        for (name, value) in self.clock.iter().flatten() {
+            // What it preloads by itself comes after ours.
+            let own = env.remove(*name).map(|own| format!(":{own}")).unwrap_or_default();
+            env.insert((*name).to_owned(), format!("{value}{own}"));
         }
         Launch {
             mettle: shared.mettle.clone(),

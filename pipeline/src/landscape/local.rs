@@ -10,8 +10,10 @@ use super::order::{StartOrder, start_order};
 use super::problem::Problem;
 use super::processes::{Component, Processes, USER};
 use super::residual;
+use chaos::inventory::Preparation;
 use chaos::landscape::Site;
 use chaos::proxy::{Edge, EdgeError};
+use chaos::shifted_clock;
 use scorer::evidence::Event;
 use std::collections::BTreeMap;
 use std::io;
@@ -229,9 +231,28 @@ impl Local {
                 max_bytes: component.logs.max_size.bytes(),
                 keep: component.logs.keep,
             };
-            plan.push(Blueprint { component, version: version.clone(), tag: release.tag.clone(), program, dir, logs });
+            let clock = self.clock_of(&component).map_err(|error| (name.clone(), failure(error.to_string())))?;
+            let (version, tag) = (version.clone(), release.tag.clone());
+            plan.push(Blueprint { component, version, tag, program, dir, logs, clock });
         }
         Ok(plan)
+    }
+
+    /// A clock of its own, for a component that is prepared for faults of it.
+    fn clock_of(&self, component: &Component) -> io::Result<Option<[(&'static str, String); 2]>> {
+        let wanted = component.prepare.contains(&Preparation::Time);
+        wanted.then(|| shifted_clock::prepare(&self.clocks(), &component.name)).transpose()
+    }
+
+    /// Folder of the clocks; no component has its name.
+    fn clocks(&self) -> PathBuf {
+        self.work_dir.join(".clocks")
+    }
+
+    /// Page of the clock of a component that is prepared for faults of it.
+    pub fn clock(&self, component: &str) -> Option<PathBuf> {
+        let prepared = self.components.get(component)?.prepare.contains(&Preparation::Time);
+        prepared.then(|| shifted_clock::page(&self.clocks(), component))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Instance>> {

@@ -3,11 +3,13 @@
 use super::observe::Observer;
 use super::{Keeper, Quantities, lacks};
 use crate::act::Hold;
+use crate::execute::measure::WallClock;
 use crate::holder::{self, Order};
 use crate::landscape::{Landscape, Site};
 use crate::lease::{FaultId, LEASE_TTL};
 use crate::plan::{PlannedFault, Resource};
 use crate::proc_table::{self, Entry};
+use crate::shifted_clock;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use std::io::{self, PipeWriter, Write};
 use std::process::Stdio;
@@ -27,6 +29,8 @@ const GONE_MAX: Duration = Duration::from_secs(2);
 const LOOK: Duration = Duration::from_millis(5);
 /// How long a quantity over time is watched before it is believed.
 const WATCH: Duration = Duration::from_millis(600);
+/// What a drifting clock has to gain or lose before it is believed, milliseconds: more than the second that it tells.
+const GAIN: f64 = 1_200.0;
 
 pub(in crate::execute) struct HeldGrip {
     id: FaultId,
@@ -37,6 +41,7 @@ pub(in crate::execute) struct HeldGrip {
     lifeline: Arc<Lifeline>,
     holder: Option<(Child, Lines<BufReader<ChildStdout>>)>,
     observer: Option<Observer>,
+    wall: Option<WallClock>,
 }
 
 /// Our end of the holder's stdin: without it the holder undoes and ends.
@@ -78,6 +83,7 @@ impl HeldGrip {
             lifeline: Arc::default(),
             holder: None,
             observer: None,
+            wall: None,
         }
     }
 
@@ -102,21 +108,46 @@ impl HeldGrip {
             mark: landscape.site().mark,
             folder: landscape.folder(&self.component),
             address,
+            clock: landscape.clock(&self.component),
         })
     }
 
     pub(super) async fn inject(&mut self, landscape: &dyn Landscape) -> Result<(), String> {
         let order = self.order(landscape)?;
         let site = landscape.site();
+        self.wall = self.wall_clock(&order, landscape).await?;
         self.observer = Some(Observer::new(order.clone()));
         self.start(&site, &order).await.map_err(|error| format!("no holder: {error}"))?;
-        self.sample();
-        let until = Instant::now() + WATCH;
-        while self.observer.as_ref().is_some_and(Observer::watches_time) && Instant::now() < until {
+        self.wall.iter_mut().for_each(WallClock::is_in);
+        self.sample().await;
+        let until = Instant::now() + self.watch();
+        while Instant::now() < until {
             sleep(LOOK * 10).await;
-            self.sample();
+            self.sample().await;
         }
         lacks(&self.asked, &self.quantities()).map_or(Ok(()), Err)
+    }
+
+    /// The clock of the component, when it is what the fault acts on.
+    async fn wall_clock(&self, order: &Order, landscape: &dyn Landscape) -> Result<Option<WallClock>, String> {
+        if !matches!(self.hold, Hold::Clock { .. }) {
+            return Ok(None);
+        }
+        if !order.processes.first().is_some_and(|process| shifted_clock::is_loaded(process.pid)) {
+            let why = "a static program and one that clears LD_PRELOAD cannot be given another clock";
+            return Err(format!("{} has not loaded the clock library: {why}", self.component));
+        }
+        WallClock::before(order.address, landscape.probe(&self.component)).await.map(Some)
+    }
+
+    /// How long the dose is looked at before it is believed.
+    fn watch(&self) -> Duration {
+        match self.hold {
+            Hold::Cpu { .. } | Hold::Io { .. } => WATCH,
+            Hold::Clock { gain_ms_per_s: 0, .. } => WATCH,
+            Hold::Clock { gain_ms_per_s, .. } => Duration::from_secs_f64(GAIN / gain_ms_per_s.abs() as f64),
+            _ => Duration::ZERO,
+        }
     }
 
     async fn start(&mut self, site: &Site, order: &Order) -> io::Result<()> {
@@ -153,7 +184,14 @@ impl HeldGrip {
         }
     }
 
-    pub(super) fn sample(&mut self) {
+    pub(super) async fn sample(&mut self) {
+        self.look();
+        if let Some(wall) = &mut self.wall {
+            wall.look().await;
+        }
+    }
+
+    fn look(&mut self) {
         let pid = self.holder.as_ref().and_then(|(child, _)| child.id()).and_then(|pid| i32::try_from(pid).ok());
         if let (Some(observer), Some(pid)) = (&mut self.observer, pid) {
             observer.look(pid);
@@ -161,7 +199,7 @@ impl HeldGrip {
     }
 
     pub(super) async fn take_out(&mut self) -> Result<(), String> {
-        self.sample();
+        self.look();
         // An error means that it has ended by itself.
         let _ = self.lifeline.send(holder::END);
         self.lifeline.set(None);
@@ -186,6 +224,15 @@ impl HeldGrip {
     }
 
     pub(super) fn quantities(&self) -> Quantities {
-        self.observer.as_ref().map(Observer::quantities).unwrap_or_default()
+        let mut all = self.observer.as_ref().map(Observer::quantities).unwrap_or_default();
+        if let Some(wall) = &self.wall {
+            let (name, value) = match self.hold {
+                Hold::Clock { gain_ms_per_s: 0, .. } => ("offset_ms", wall.offset_ms()),
+                _ => ("gained_ms_per_s", wall.gained_ms_per_s()),
+            };
+            all.extend(value.map(|value| (name.to_owned(), value)));
+            all.insert("date_probes".into(), wall.looks() as f64);
+        }
+        all
     }
 }

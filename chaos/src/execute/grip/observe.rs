@@ -4,6 +4,7 @@ use super::Quantities;
 use crate::act::{Fill, Hold};
 use crate::holder::{Order, open_files_left, open_files_limit};
 use crate::proc_table::{self, Entry};
+use crate::shifted_clock;
 use nix::sched::{CpuSet, sched_getaffinity};
 use nix::unistd::Pid;
 use std::collections::BTreeSet;
@@ -32,11 +33,6 @@ impl Observer {
         let limit = |process: &Entry| Some((*process, open_files_limit(process.pid).ok()?.0));
         let limits = order.processes.iter().filter_map(limit).collect();
         Self { order, limits, first: None, last: None, sums: Quantities::new(), looks: 0 }
-    }
-
-    /// Whether the dose is something per time.
-    pub(super) fn watches_time(&self) -> bool {
-        matches!(self.order.hold, Hold::Cpu { .. } | Hold::Io { .. })
     }
 
     pub(super) fn look(&mut self, holder: i32) {
@@ -90,6 +86,8 @@ impl Observer {
             Hold::Inodes { .. } => vec![("inodes", self.nameless(holder).len() as f64)],
             Hold::Fds { .. } => self.limited(),
             Hold::Connections { .. } => vec![("connections", self.connections(holder))],
+            // Seen in the answers of the component.
+            Hold::Clock { .. } => Vec::new(),
             Hold::File { path, content } => {
                 let found = self.order.folder.as_ref().and_then(|folder| fs::read(folder.join(path)).ok());
                 vec![("content_is_ours", truth(found.is_some_and(|found| found == content.as_bytes())))]
@@ -196,6 +194,11 @@ impl Observer {
                 };
                 let left = with_heirs.into_iter().find(lower);
                 left.map(|(process, _)| format!("process {} still has another limit of open files", process.pid))
+            }
+            Hold::Clock { .. } => {
+                let page = self.order.clock.as_ref()?;
+                let shifted = shifted_clock::is_shifted(page).unwrap_or(true);
+                shifted.then(|| format!("the clock of {} is still shifted", page.display()))
             }
             Hold::File { path, content } => {
                 let file = self.order.folder.as_ref()?.join(path);
