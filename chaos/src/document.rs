@@ -2,8 +2,10 @@
 
 mod quiet;
 mod ramp;
+mod scale;
 
 pub use quiet::{Day, Quiet, TimeOfDay};
+pub use scale::Scale;
 
 use crate::fault::Fault;
 use crate::inventory::Inventory;

@@ -10,6 +10,7 @@ pub mod act;
 pub mod amount;
 pub mod candidates;
 pub mod clock;
+pub mod covering;
 pub mod document;
 pub mod execute;
 pub mod fault;

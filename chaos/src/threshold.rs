@@ -99,12 +99,32 @@ impl Threshold {
         yes * after_yes + (1.0 - yes) * after_no
     }
 
+    /// Probability of each point of the grid.
+    fn marginal(&self) -> impl Iterator<Item = f64> + '_ {
+        (0..self.grid.len()).map(|n| self.posterior.iter().map(|row| row[n]).sum())
+    }
+
+    /// Probability that this threshold lies below the other one, over the same range.
+    ///
+    /// # Panics
+    /// The ranges differ.
+    pub fn below(&self, other: &Threshold) -> f64 {
+        assert_eq!((self.low, self.high), (other.low, other.high), "thresholds over two ranges");
+        let (mut below, mut above) = (0.0, 1.0);
+        for (here, there) in self.marginal().zip(other.marginal()) {
+            above -= there;
+            // Two at the same point are as likely this way as that.
+            below += here * (above + there / 2.0);
+        }
+        below
+    }
+
     /// The central interval that holds the threshold with probability `level`.
     pub fn interval(&self, level: f64) -> Interval {
         let quantile = |q: f64| {
             let mut sum = 0.0;
-            for (n, x) in self.grid.iter().enumerate() {
-                sum += self.posterior.iter().map(|row| row[n]).sum::<f64>();
+            for (x, probability) in self.grid.iter().zip(self.marginal()) {
+                sum += probability;
                 if sum >= q {
                     return x.exp();
                 }
@@ -163,5 +183,13 @@ mod tests {
             let median = threshold.interval(0.9).median;
             assert!(if broke { median < beyond * 1.6 } else { median > beyond / 1.6 }, "{median}");
         }
+    }
+
+    #[test]
+    fn one_threshold_lies_below_another_as_surely_as_their_trials_say() {
+        let unknown = Threshold::between(10.0, 5_000.0);
+        assert!((unknown.below(&unknown) - 0.5).abs() < 1e-9);
+        let (low, high) = (find(100.0, 0.05, 1), find(400.0, 0.05, 2));
+        assert!(low.below(&high) > 0.99 && high.below(&low) < 0.01, "{}", low.below(&high));
     }
 }

@@ -53,7 +53,7 @@ impl Step {
 }
 
 /// The fault with another value of one parameter.
-fn with(fault: &Fault, parameter: &str, dose: &Value) -> serde_json::Result<Fault> {
+pub(super) fn with(fault: &Fault, parameter: &str, dose: &Value) -> serde_json::Result<Fault> {
     let mut value = serde_json::to_value(fault)?;
     value[parameter] = dose.clone();
     serde_json::from_value(value)

@@ -1,10 +1,13 @@
 //! `mettle chaos`: experiments without a soak.
 
+use super::chaos_compare::{self, CompareArgs};
+use super::chaos_dose::{self, DoseArgs};
 use super::chaos_faults;
 use super::chaos_import::{self, ImportArgs};
 use super::chaos_report;
 use super::chaos_run::{self, Replay, Run};
 use super::chaos_search::{self, SearchArgs};
+use super::chaos_shrink::{self, ShrinkArgs};
 use super::chaos_toxiproxy::{self, ToxiproxyArgs};
 use super::output::{Output, table, tell, write_line, write_out};
 use super::{Dir, Exit};
@@ -57,6 +60,15 @@ pub(super) enum Chaos {
     /// Looks for the smallest fault that breaks a tag, and prints it as an experiment.
     #[command(after_help = chaos_search::EXAMPLES)]
     Search(SearchArgs),
+    /// Leaves out of an experiment what is not needed to break a tag.
+    #[command(after_help = chaos_shrink::EXAMPLES)]
+    Shrink(ShrinkArgs),
+    /// Looks for the dose at which a tag begins to break, with an interval, and compares it with another tag.
+    #[command(after_help = chaos_dose::EXAMPLES)]
+    DoseResponse(DoseArgs),
+    /// Runs an experiment on two tags, with the same seeds: what breaks, and how long recovery takes.
+    #[command(after_help = chaos_compare::EXAMPLES)]
+    Compare(CompareArgs),
     /// Makes experiments of those of Chaos Toolkit, Chaos Mesh, Litmus and Krkn.
     #[command(after_help = chaos_import::EXAMPLES)]
     Import(ImportArgs),
@@ -174,6 +186,9 @@ pub(super) async fn run(command: Chaos) -> anyhow::Result<u8> {
         Chaos::Run(run) => return chaos_run::run(run).await,
         Chaos::Replay(replay) => return chaos_run::replay(replay).await,
         Chaos::Search(search) => return chaos_search::run(search).await,
+        Chaos::Shrink(shrink) => return chaos_shrink::run(shrink).await,
+        Chaos::DoseResponse(dose) => return chaos_dose::run(dose).await,
+        Chaos::Compare(compare) => return chaos_compare::run(compare).await,
         Chaos::Import(import) => return chaos_import::run(&import),
         Chaos::Toxiproxy(toxiproxy) => return chaos_toxiproxy::run(toxiproxy).await,
         Chaos::Report { record, dir, output } => {

@@ -1,13 +1,14 @@
 //! `mettle chaos search`: the smallest fault that breaks a tag.
 
+use super::Exit;
+use super::chaos_trials::{Tried, ended, told};
 use super::output::{Output, tell};
-use super::run::{myself, on_interrupt};
-use super::{Dir, Exit};
-use crate::worker::Installation;
-use crate::worker::experiment::{Ground, NoSuchTag};
-use crate::worker::laboratory::{Laboratory, Trial, success_signals};
-use crate::worker::search::{Finding, LEVEL, Search, SearchError, Settings, describe};
+use super::run::on_interrupt;
+use crate::worker::dose::LEVEL;
+use crate::worker::laboratory::{Trial, TrialError};
+use crate::worker::search::{Finding, Search, Settings, describe};
 use ::chaos::candidates::Candidate;
+use ::chaos::fault::Fault;
 use ::chaos::span::Span;
 use clap::Args;
 use std::fmt::Write as _;
@@ -16,26 +17,24 @@ use tokio_util::sync::CancellationToken;
 pub(super) const EXAMPLES: &str = "Examples:
   mettle chaos search --dir soak --tag v1.2.0
   mettle chaos search --dir soak --tag v1.2.0 --against v1.1.1   only what the older tag bears
+  mettle chaos search --dir soak --tag v1.2.0 --pairs            also two faults that break it together
 
 Every dependency is delayed, made to answer 503, reset, frozen and killed, the nearest to the
 user first. Of what breaks an objective, the smallest dose and the shortest time are looked for,
 and printed as an experiment. The shop of the demo takes eight minutes.
 Exit: 0 nothing breaks it, 10 something does, 13 ended early, everything undone.";
 
+/// Seed of trials that nobody gave one.
+pub(super) const SEED: u64 = 7;
+
 /// `mettle chaos search`.
 #[derive(Debug, Args)]
 pub(super) struct SearchArgs {
     #[command(flatten)]
-    dir: Dir,
-    /// Tag [default: the one that was soaked last, else the newest].
-    #[arg(long)]
-    tag: Option<String>,
+    tried: Tried,
     /// Tag that must bear what is found: an older one, to see only what is new.
     #[arg(long, value_name = "TAG")]
     against: Option<String>,
-    /// Signals with an objective that must hold [default: gate signals of kind ratio].
-    #[arg(long, value_delimiter = ',')]
-    signals: Vec<String>,
     /// Longest time under fault.
     #[arg(long, default_value = "8s")]
     hold: Span,
@@ -43,8 +42,11 @@ pub(super) struct SearchArgs {
     #[arg(long, default_value = "6s")]
     rest: Span,
     /// Seed of every trial.
-    #[arg(long, default_value_t = 7)]
+    #[arg(long, default_value_t = SEED)]
     seed: u64,
+    /// Try what is borne alone in pairs, too: every two faults on different components, together.
+    #[arg(long)]
+    pairs: bool,
     /// Look for the smallest dose of so many findings at most.
     #[arg(long, default_value_t = 1, value_name = "N")]
     findings: usize,
@@ -55,43 +57,30 @@ pub(super) struct SearchArgs {
 pub(super) async fn run(args: SearchArgs) -> anyhow::Result<u8> {
     let stop = on_interrupt()?;
     match search(&args, &stop).await {
-        Ok(Some(findings)) => {
+        Ok(findings) => {
             args.output.print(&findings, || text(&findings))?;
             Ok(if findings.is_empty() { Exit::Ok } else { Exit::Deny } as u8)
         }
-        Ok(None) | Err(SearchError::Stopped) => {
-            tell!("ended early; everything is undone");
-            Ok(Exit::Aborted as u8)
-        }
-        Err(SearchError::Trial(error)) if error.is::<NoSuchTag>() => {
-            tell!("error: {error:#}");
-            Ok(Exit::Usage as u8)
-        }
-        Err(SearchError::Trial(error)) => Err(error),
+        Err(error) => ended(error),
     }
 }
 
-async fn search(args: &SearchArgs, stop: &CancellationToken) -> Result<Option<Vec<Finding>>, SearchError> {
+async fn search(args: &SearchArgs, stop: &CancellationToken) -> Result<Vec<Finding>, TrialError> {
     let settings = Settings { hold: args.hold, rest: args.rest, seed: args.seed };
-    let told = |line: &str| tell!("{line}");
-    let Some(mut laboratory) = open(args, args.tag.as_deref(), stop).await? else {
-        return Ok(None);
-    };
-    let screened = Search::on(&mut laboratory, settings, &told).screen().await;
+    let mut laboratory = args.tried.open(None, &[], stop).await?;
+    let screened = screen(args.pairs, &mut Search::on(&mut laboratory, settings, &told)).await;
     let tag = laboratory.tag().to_owned();
     laboratory.close().await;
-    let mut breaking = screened?;
-    if let (Some(against), false) = (args.against.as_deref(), breaking.is_empty()) {
-        breaking = borne(args, (against, stop), settings, breaking).await?;
+    let mut found = screened?;
+    if let (Some(against), false) = (args.against.as_deref(), found.0.is_empty() && found.1.is_empty()) {
+        found = borne(args, (against, stop), settings, found).await?;
     }
+    let (breaking, mut findings) = found;
     if breaking.is_empty() {
-        return Ok(Some(Vec::new()));
+        return Ok(findings);
     }
-    let Some(mut laboratory) = open(args, Some(&tag), stop).await? else {
-        return Ok(None);
-    };
-    let mut findings = Vec::new();
-    let mut failed = None;
+    let mut laboratory = args.tried.open(Some(&tag), &[], stop).await?;
+    let (mut failed, mut single) = (None, 0);
     for (candidate, signal) in breaking {
         let mut search = Search::on(&mut laboratory, settings, &told);
         let found = match search.breaks_mostly(&candidate).await {
@@ -100,51 +89,71 @@ async fn search(args: &SearchArgs, stop: &CancellationToken) -> Result<Option<Ve
             Err(error) => Err(error),
         };
         match found {
-            Ok(finding) => findings.extend(finding),
+            Ok(finding) => {
+                single += usize::from(finding.is_some());
+                findings.extend(finding);
+            }
             Err(error) => failed = Some(error),
         }
-        if failed.is_some() || findings.len() == args.findings {
+        if failed.is_some() || single == args.findings {
             break;
         }
     }
     laboratory.close().await;
-    failed.map_or(Ok(Some(findings)), Err)
+    failed.map_or(Ok(findings), Err)
 }
 
-/// What the other tag bears.
+/// What breaks the tag alone, with the signal that broke, and what does so only together.
+type Found = (Vec<(Candidate, String)>, Vec<Finding>);
+
+async fn screen(in_pairs: bool, search: &mut Search<'_>) -> Result<Found, TrialError> {
+    let screened = search.screen().await?;
+    let together = if in_pairs { search.interactions(&screened.borne).await? } else { Vec::new() };
+    Ok((screened.breaking, together))
+}
+
+/// Of what was found, what the other tag bears.
 async fn borne(
     args: &SearchArgs,
     (tag, stop): (&str, &CancellationToken),
     settings: Settings,
-    breaking: Vec<(Candidate, String)>,
-) -> Result<Vec<(Candidate, String)>, SearchError> {
-    let told = |line: &str| tell!("{line}");
-    let Some(mut laboratory) = open(args, Some(tag), stop).await? else {
-        return Err(SearchError::Stopped);
-    };
-    let mut left = Vec::new();
-    let mut failed = None;
-    for (candidate, signal) in breaking {
-        match Search::on(&mut laboratory, settings, &told).try_once(&candidate).await {
-            Ok(Trial::Held) => left.push((candidate, signal)),
-            Ok(Trial::Broke(_)) => tell!("{} breaks {tag}, too: left out", describe(&candidate.most())),
-            // Nobody knows whether the older tag bears it.
-            Ok(Trial::Void(_) | Trial::Stopped) => tell!("{} is left out", describe(&candidate.most())),
-            Err(error) => {
-                failed = Some(error);
-                break;
+    (breaking, together): Found,
+) -> Result<Found, TrialError> {
+    let mut laboratory = args.tried.open(Some(tag), &[], stop).await?;
+    let mut search = Search::on(&mut laboratory, settings, &told);
+    let left = async {
+        let mut left = Found::default();
+        for (candidate, signal) in breaking {
+            if is_borne(search.try_once(&candidate).await?, &[candidate.most()], tag) {
+                left.0.push((candidate, signal));
             }
         }
+        for finding in together {
+            if is_borne(search.once(&finding.reproducer).await?, &finding.faults, tag) {
+                left.1.push(finding);
+            }
+        }
+        Ok(left)
     }
+    .await;
     laboratory.close().await;
-    failed.map_or(Ok(left), Err)
+    left
 }
 
-async fn open(args: &SearchArgs, tag: Option<&str>, stop: &CancellationToken) -> anyhow::Result<Option<Laboratory>> {
-    let ground = Ground::take(Installation::open(&args.dir.dir)?, tag, &myself()?).await?;
-    let signals = if args.signals.is_empty() { success_signals(&ground) } else { args.signals.clone() };
-    tell!("deploying {}; watched: {}", ground.tag(), signals.join(", "));
-    Laboratory::open(ground, signals, stop.clone()).await
+/// Whether a trial of the older tag says that it bears the faults; says what is left out.
+fn is_borne(trial: Trial, faults: &[Fault], tag: &str) -> bool {
+    let faults = all(faults);
+    match trial {
+        Trial::Held => return true,
+        Trial::Broke(_) => tell!("{faults} breaks {tag}, too: left out"),
+        // Nobody knows whether the older tag bears it.
+        Trial::Void(_) | Trial::Stopped => tell!("{faults} is left out"),
+    }
+    false
+}
+
+fn all(faults: &[Fault]) -> String {
+    faults.iter().map(describe).collect::<Vec<_>>().join(" with ")
 }
 
 fn text(findings: &[Finding]) -> String {
@@ -153,7 +162,7 @@ fn text(findings: &[Finding]) -> String {
     }
     let mut text = String::new();
     for finding in findings {
-        let _ = writeln!(text, "# {} breaks {}", describe(&finding.fault), finding.signal);
+        let _ = writeln!(text, "# {} breaks {}", all(&finding.faults), finding.signal);
         if let Some(interval) = finding.threshold {
             let percent = LEVEL * 100.0;
             let _ = writeln!(

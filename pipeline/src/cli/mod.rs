@@ -6,12 +6,16 @@
 mod backtest;
 mod baseline;
 mod chaos;
+mod chaos_compare;
+mod chaos_dose;
 mod chaos_faults;
 mod chaos_import;
 mod chaos_report;
 mod chaos_run;
 mod chaos_search;
+mod chaos_shrink;
 mod chaos_toxiproxy;
+mod chaos_trials;
 mod documents;
 mod evidence;
 mod gate;

@@ -92,9 +92,20 @@ impl Watch {
         self.samples(recorder).last().is_some_and(|sample| !self.bound.breaks(sample.value))
     }
 
+    /// Milliseconds after `from_ms` from which on no sample breaks the bound: 0 when none ever did; `None` when the
+    /// last one does, or none is there.
+    pub fn met_after(&self, recorder: &Recorder, from_ms: i64) -> Option<i64> {
+        let since = u64::try_from(recorder.now_ms() - from_ms).unwrap_or(0);
+        let samples = self.samples_over(recorder, Duration::from_millis(since));
+        met_after(&samples, self.bound, from_ms)
+    }
+
     fn samples(&self, recorder: &Recorder) -> Vec<Sample> {
-        let read =
-            |selection: &Selection| recorder.latest_window(selection, self.window + recorder.interval() * BEYOND);
+        self.samples_over(recorder, self.window)
+    }
+
+    fn samples_over(&self, recorder: &Recorder, window: Duration) -> Vec<Sample> {
+        let read = |selection: &Selection| recorder.latest_window(selection, window + recorder.interval() * BEYOND);
         match &self.reads {
             Reads::Ratio { good, total } => samples::shares(&read(good), &read(total)),
             Reads::Latency { buckets, threshold_s } => samples::within(&read(buckets), *threshold_s),
@@ -110,6 +121,13 @@ fn broken_throughout(samples: &[Sample], bound: Bound, window: Duration) -> bool
         Some((sample.from_ms, covered.map_or(sample.until_ms, |(_, until)| until)))
     });
     covered.is_some_and(|(from, until)| until - from >= millis(window))
+}
+
+fn met_after(samples: &[Sample], bound: Bound, from_ms: i64) -> Option<i64> {
+    let later = samples.iter().filter(|sample| sample.until_ms > from_ms);
+    let last = later.clone().next_back()?;
+    let broken = later.filter(|sample| bound.breaks(sample.value)).next_back();
+    (broken != Some(last)).then(|| broken.map_or(0, |sample| sample.until_ms - from_ms))
 }
 
 struct Seen<'a> {

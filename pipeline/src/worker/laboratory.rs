@@ -6,9 +6,12 @@ use super::guard::Watch;
 use super::session::Session;
 use anyhow::Context as _;
 use chaos::document::{Experiment, Guard, Then};
+use chaos::execute::Progress;
 use chaos::span::Span;
 use scorer::evidence::Ended;
 use scorer::signal::{Form, Tier};
+use scorer::survival::Recovery;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -19,6 +22,8 @@ const BROKEN_FOR: Duration = Duration::from_secs(3);
 const CALM_WITHIN: Duration = Duration::from_secs(30);
 /// How often a tag that does not meet its objectives is deployed again before it is given up.
 const REDEPLOYMENTS: u32 = 1;
+/// Before anything was undone; no moment of a run is so early.
+const NOT_UNDONE: i64 = i64::MIN;
 /// Pause between two looks at the signals.
 const LOOK: Duration = Duration::from_millis(250);
 
@@ -33,6 +38,43 @@ pub enum Trial {
     Void(String),
     /// Somebody asked for the end.
     Stopped,
+}
+
+impl Trial {
+    /// Whether the tag broke; `None` when the trial says nothing.
+    pub fn broke(&self) -> Option<bool> {
+        match self {
+            Trial::Held => Some(false),
+            Trial::Broke(_) => Some(true),
+            Trial::Void(_) | Trial::Stopped => None,
+        }
+    }
+}
+
+/// A trial, and when the objectives were met again.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tried {
+    /// What it came to.
+    pub trial: Trial,
+    /// From the last undo on, seconds, to a scrape; `None` when the fault was not in.
+    pub recovery: Option<Recovery>,
+}
+
+impl From<Trial> for Tried {
+    fn from(trial: Trial) -> Self {
+        Self { trial, recovery: None }
+    }
+}
+
+/// Why trials ended before they were over.
+#[derive(Debug, thiserror::Error)]
+pub enum TrialError {
+    /// Somebody asked for the end.
+    #[error("stopped")]
+    Stopped,
+    /// A trial could not be run.
+    #[error(transparent)]
+    Trial(#[from] anyhow::Error),
 }
 
 /// A deployed tag under trial.
@@ -111,43 +153,73 @@ impl Laboratory {
         Watch::all(&guards, &signals).map_err(anyhow::Error::msg)
     }
 
+    /// Runs the experiment once, and says in one line what it came to; `what` is what was tried.
+    ///
+    /// # Errors
+    /// Stopped, or the trial could not be run.
+    pub async fn told(
+        &mut self,
+        experiment: &Experiment,
+        seed: u64,
+        (what, told): (&str, &dyn Fn(&str)),
+    ) -> Result<Tried, TrialError> {
+        let tried = self.trial(experiment, seed).await?;
+        let came = match &tried.trial {
+            Trial::Held => "held".to_owned(),
+            Trial::Broke(signal) => format!("broke {signal}"),
+            Trial::Void(why) => format!("says nothing: {why}"),
+            Trial::Stopped => return Err(TrialError::Stopped),
+        };
+        told(&format!("{}: {what}: {came}", self.tag()));
+        Ok(tried)
+    }
+
     /// Runs the experiment once.
     ///
     /// # Errors
     /// The tag does not meet its objectives without any fault, or something of the fault is left.
-    pub async fn trial(&mut self, experiment: &Experiment, seed: u64) -> anyhow::Result<Trial> {
+    pub async fn trial(&mut self, experiment: &Experiment, seed: u64) -> anyhow::Result<Tried> {
         let wanted = Wanted { experiment: experiment.clone(), repeat: Some(1), seed, replay_of: None };
         let (plan, objections) = wanted.plan(&self.ground.inventory())?;
         if let Some(objection) = objections.first() {
-            return Ok(Trial::Void(objection.message.clone()));
+            return Ok(Trial::Void(objection.message.clone()).into());
         }
         self.trials += 1;
         // What a trial has broken may go on being broken: the next one is about another fault.
         if std::mem::take(&mut self.broken) && !self.ground.deploy(&self.stop).await? {
-            return Ok(Trial::Stopped);
+            return Ok(Trial::Stopped.into());
         }
         let Some(mut session) = self.calm().await? else {
-            return Ok(Trial::Stopped);
+            return Ok(Trial::Stopped.into());
         };
         let watches = self.watches(Some(experiment))?;
-        let around = Around { guards: &watches, journal: self.ground.journal(), stop: &self.stop, told: &|_| () };
+        let undone_ms = AtomicI64::new(NOT_UNDONE);
+        let told = |progress: &Progress| {
+            if let Progress::Undone { at_ms, .. } = progress {
+                undone_ms.store(*at_ms, Ordering::Relaxed);
+            }
+        };
+        let around = Around { guards: &watches, journal: self.ground.journal(), stop: &self.stop, told: &told };
         let experimented = run_told(&mut session, &plan, around).await;
+        let undone_ms = Some(undone_ms.into_inner()).filter(|at_ms| *at_ms != NOT_UNDONE);
+        let recovery = undone_ms.map(|at_ms| recovery(&watches, &session, at_ms));
         let late = watches.iter().find_map(|watch| watch.tripped(&session.recorder)).map(str::to_owned);
         let evidence = session.end().await;
         match experimented {
             Experimented::Residue(residue) => anyhow::bail!("something is left of {}: {residue}", plan.experiment),
-            Experimented::Stopped => return Ok(Trial::Stopped),
+            Experimented::Stopped => return Ok(Trial::Stopped.into()),
             Experimented::Over => (),
         }
         let tripped = evidence.exposures.iter().find(|exposure| exposure.ended == Ended::GuardTripped);
         let of = |detail: &str| detail.strip_prefix("guard on ").unwrap_or(detail).to_owned();
         let signal = tripped.map(|exposure| of(exposure.detail.as_deref().unwrap_or_default())).or(late);
         self.broken = signal.is_some();
-        Ok(match (signal, evidence.exposures.iter().find(|exposure| !exposure.verified)) {
+        let trial = match (signal, evidence.exposures.iter().find(|exposure| !exposure.verified)) {
             (Some(signal), _) => Trial::Broke(signal),
-            (None, Some(void)) => Trial::Void(void.detail.clone().unwrap_or_default()),
+            (None, Some(void)) => return Ok(Trial::Void(void.detail.clone().unwrap_or_default()).into()),
             (None, None) => Trial::Held,
-        })
+        };
+        Ok(Tried { trial, recovery })
     }
 
     /// A session in which every objective is met; a tag that does not come to meet them is deployed again.
@@ -174,4 +246,18 @@ impl Laboratory {
         }
         anyhow::bail!("{} does not meet the objectives of {} without any fault", self.tag(), self.watched.join(", "))
     }
+}
+
+/// When every objective was met again after this moment; censored when one still was not at the end of the rest.
+fn recovery(watches: &[Watch], session: &Session, undone_ms: i64) -> Recovery {
+    let watched_s = seconds(session.recorder.now_ms() - undone_ms);
+    let last = watches.iter().map(|watch| watch.met_after(&session.recorder, undone_ms)).collect::<Option<Vec<_>>>();
+    match last {
+        Some(after) => Recovery { time: seconds(after.into_iter().max().unwrap_or(0)), censored: false },
+        None => Recovery { time: watched_s, censored: true },
+    }
+}
+
+fn seconds(ms: i64) -> f64 {
+    ms as f64 / 1_000.0
 }

@@ -1,23 +1,29 @@
 //! Looks for the smallest fault that breaks a tag: which fault, which dose, how long.
 
-use super::laboratory::{Laboratory, Trial};
+use super::dose::{LEVEL, estimate};
+use super::laboratory::{Laboratory, Trial, TrialError};
 use chaos::candidates::{Candidate, candidates};
+use chaos::covering::pairs;
 use chaos::document::Experiment;
 use chaos::fault::Fault;
-use chaos::shrink::{Trials, mostly};
+use chaos::shrink::{Trials, mostly, shrink};
 use chaos::span::Span;
 use chaos::threshold::{Interval, Threshold};
 use serde::Serialize;
 use serde_json::json;
+use std::collections::BTreeMap;
 
-/// Probability with which a threshold lies in its interval.
-pub const LEVEL: f64 = 0.9;
-/// A threshold is known well enough when its interval is as narrow as this factor.
-const NARROW: f64 = 1.5;
-/// Most trials for one threshold.
-const TRIALS_MAX: usize = 12;
 /// Shortest hold that is tried: a few samples of the recorder.
 const SHORTEST: Span = Span::from_ms(2_000);
+
+/// What one trial of each candidate came to; void trials are in neither.
+#[derive(Debug, Default)]
+pub struct Screened {
+    /// Those that break the tag, with the signal that broke.
+    pub breaking: Vec<(Candidate, String)>,
+    /// Those that it bears.
+    pub borne: Vec<Candidate>,
+}
 
 /// Time under fault and after it, and where chance comes from.
 #[derive(Clone, Copy, Debug)]
@@ -30,29 +36,18 @@ pub struct Settings {
     pub seed: u64,
 }
 
-/// A fault that breaks the tag.
+/// A fault that breaks the tag, or several that do so only together.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Finding {
-    /// The fault at its largest dose.
-    pub fault: Fault,
+    /// The faults at their largest doses.
+    pub faults: Vec<Fault>,
     /// Signal that broke.
     pub signal: String,
     /// Dose at which it begins to break, with its interval; `None` for a fault that has only one dose.
     pub threshold: Option<Interval>,
     /// The smallest experiment that was found to break it.
     pub reproducer: Experiment,
-}
-
-/// Ended before it was over.
-#[derive(Debug, thiserror::Error)]
-pub enum SearchError {
-    /// Somebody asked for the end.
-    #[error("stopped")]
-    Stopped,
-    /// A trial could not be run.
-    #[error(transparent)]
-    Trial(#[from] anyhow::Error),
 }
 
 /// Trials of one tag, told one by one.
@@ -68,33 +63,67 @@ impl<'a> Search<'a> {
         Self { laboratory, settings, told }
     }
 
-    /// Every candidate that breaks the tag at its largest dose, in one trial, with the signal that broke.
+    /// Every candidate at its largest dose, in one trial.
     ///
     /// # Errors
     /// Stopped, or a trial could not be run.
-    pub async fn screen(&mut self) -> Result<Vec<(Candidate, String)>, SearchError> {
-        let mut found = Vec::new();
+    pub async fn screen(&mut self) -> Result<Screened, TrialError> {
+        let mut screened = Screened::default();
         for candidate in candidates(&self.laboratory.inventory()) {
-            if let Trial::Broke(signal) = self.try_once(&candidate).await? {
-                found.push((candidate, signal));
+            match self.try_once(&candidate).await? {
+                Trial::Broke(signal) => screened.breaking.push((candidate, signal)),
+                Trial::Held => screened.borne.push(candidate),
+                Trial::Void(_) | Trial::Stopped => (),
             }
         }
-        Ok(found)
+        Ok(screened)
+    }
+
+    /// Faults that break the tag together though each alone is borne: every two of them on different components are
+    /// tried together in the few rows of a covering array, and what breaks is shrunk.
+    ///
+    /// # Errors
+    /// Stopped, or a trial could not be run.
+    pub async fn interactions(&mut self, borne: &[Candidate]) -> Result<Vec<Finding>, TrialError> {
+        let mut levels: BTreeMap<&str, Vec<&Candidate>> = BTreeMap::new();
+        for candidate in borne {
+            levels.entry(&candidate.target).or_default().push(candidate);
+        }
+        let levels: Vec<Vec<&Candidate>> = levels.into_values().collect();
+        let counts: Vec<usize> = levels.iter().map(Vec::len).collect();
+        let mut findings: Vec<Finding> = Vec::new();
+        for row in pairs(&counts) {
+            let chosen = row.iter().zip(&levels).filter_map(|(level, of)| Some(of[(*level)?].most()));
+            let faults: Vec<Fault> = chosen.collect();
+            // Rows overlap: what is known already would hide what is not.
+            if findings.iter().any(|known| known.faults.iter().all(|fault| faults.contains(fault))) {
+                continue;
+            }
+            let Trial::Broke(signal) = self.once(&self.experiment(&faults, self.settings.hold)).await? else {
+                continue;
+            };
+            if mostly(self, &faults).await? {
+                let faults = shrink(faults, self).await?;
+                let reproducer = self.experiment(&faults, self.settings.hold);
+                findings.push(Finding { faults, signal, threshold: None, reproducer });
+            }
+        }
+        Ok(findings)
     }
 
     /// What one trial of a candidate at its largest dose comes to.
     ///
     /// # Errors
     /// Stopped, or a trial could not be run.
-    pub async fn try_once(&mut self, candidate: &Candidate) -> Result<Trial, SearchError> {
-        self.once(&self.experiment(&candidate.most(), self.settings.hold)).await
+    pub async fn try_once(&mut self, candidate: &Candidate) -> Result<Trial, TrialError> {
+        self.once(&self.experiment(&[candidate.most()], self.settings.hold)).await
     }
 
     /// Whether a candidate breaks the tag at its largest dose in two of three trials.
     ///
     /// # Errors
     /// Stopped, or a trial could not be run.
-    pub async fn breaks_mostly(&mut self, candidate: &Candidate) -> Result<bool, SearchError> {
+    pub async fn breaks_mostly(&mut self, candidate: &Candidate) -> Result<bool, TrialError> {
         mostly(self, &[candidate.most()]).await
     }
 
@@ -102,26 +131,19 @@ impl<'a> Search<'a> {
     ///
     /// # Errors
     /// Stopped, or a trial could not be run.
-    pub async fn threshold(&mut self, candidate: &Candidate) -> Result<Option<Threshold>, SearchError> {
+    pub async fn threshold(&mut self, candidate: &Candidate) -> Result<Option<Threshold>, TrialError> {
         let Some((low, high)) = candidate.dose.range() else {
             return Ok(None);
         };
         let mut threshold = Threshold::between(low, high);
         // Known from the screening.
         threshold.observe(high, true);
-        while threshold.trials().len() < TRIALS_MAX {
-            let dose = threshold.next();
-            match self.once(&self.experiment(&candidate.at(dose), self.settings.hold)).await? {
-                Trial::Broke(_) => threshold.observe(dose, true),
-                Trial::Held => threshold.observe(dose, false),
-                // What a void trial would have shown is not known: the interval stays as wide as it is.
-                Trial::Void(_) | Trial::Stopped => break,
-            }
-            let Interval { low, high, .. } = threshold.interval(LEVEL);
-            if high / low <= NARROW {
-                break;
-            }
-        }
+        let hold = self.settings.hold;
+        estimate(&mut threshold, async |dose| {
+            let trial = self.once(&self.experiment(&[candidate.at(dose)], hold)).await?;
+            Ok(trial.broke())
+        })
+        .await?;
         Ok(Some(threshold))
     }
 
@@ -129,7 +151,7 @@ impl<'a> Search<'a> {
     ///
     /// # Errors
     /// Stopped, or a trial could not be run.
-    pub async fn smallest(&mut self, candidate: &Candidate, signal: String) -> Result<Finding, SearchError> {
+    pub async fn smallest(&mut self, candidate: &Candidate, signal: String) -> Result<Finding, TrialError> {
         let threshold = self.threshold(candidate).await?;
         let interval = threshold.as_ref().map(|threshold| threshold.interval(LEVEL));
         // The smallest dose of which every trial from there on broke.
@@ -148,51 +170,54 @@ impl<'a> Search<'a> {
                 break;
             }
         }
-        let reproducer = self.experiment(&fault, self.settings.hold);
+        let reproducer = self.experiment(std::slice::from_ref(&fault), self.settings.hold);
         self.settings.hold = full;
-        Ok(Finding { fault: candidate.most(), signal, threshold: interval, reproducer })
+        Ok(Finding { faults: vec![candidate.most()], signal, threshold: interval, reproducer })
     }
 
-    fn experiment(&self, fault: &Fault, hold: Span) -> Experiment {
-        let target = fault.target();
+    fn experiment(&self, faults: &[Fault], hold: Span) -> Experiment {
+        let mut targets: Vec<&str> = faults.iter().map(Fault::target).collect();
+        targets.dedup();
+        let part = |fault: &Fault| format!("{}-{}", fault.target(), fault.kind().replace('.', "-").to_lowercase());
+        let named: BTreeMap<&str, _> = targets.iter().map(|target| (*target, json!({"component": target}))).collect();
+        let mut step = json!({"hold": hold, "rest": self.settings.rest});
+        match faults {
+            [fault] => step["fault"] = json!(fault),
+            several => step["parallel"] = several.iter().map(|fault| json!({"fault": fault})).collect(),
+        }
         let document = json!({
             "apiVersion": "mettle/v1", "kind": "Experiment",
-            "metadata": {"name": format!("{target}-{}", fault.kind().replace('.', "-").to_lowercase())},
-            "hypothesis": {"title": format!("the product holds while {target} suffers"), "recoverWithin": self.settings.rest},
-            "targets": {target: {"component": target}},
-            "method": [{"fault": fault, "hold": hold, "rest": self.settings.rest}],
-            "blast": {"keepHealthy": 0, "maxDuration": "1h"},
+            "metadata": {"name": faults.iter().map(part).collect::<Vec<_>>().join("-and-")},
+            "hypothesis": {
+                "title": format!("the product holds while {} suffers", targets.join(" and ")),
+                "recoverWithin": self.settings.rest,
+            },
+            "targets": named,
+            "method": [step],
+            "blast": {"maxTargets": targets.len(), "keepHealthy": 0, "maxDuration": "1h"},
             "seed": self.settings.seed,
         });
-        serde_json::from_value(document).expect("a candidate makes a whole document")
+        serde_json::from_value(document).expect("candidates make a whole document")
     }
 
     /// One trial, told.
-    async fn once(&mut self, experiment: &Experiment) -> Result<Trial, SearchError> {
-        let trial = self.laboratory.trial(experiment, self.settings.seed).await?;
+    ///
+    /// # Errors
+    /// Stopped, or the trial could not be run.
+    pub async fn once(&mut self, experiment: &Experiment) -> Result<Trial, TrialError> {
         let step = &experiment.method[0];
-        let fault = step.fault.as_ref().map(describe).unwrap_or_default();
-        let came = match &trial {
-            Trial::Held => "held".to_owned(),
-            Trial::Broke(signal) => format!("broke {signal}"),
-            Trial::Void(why) => format!("says nothing: {why}"),
-            Trial::Stopped => return Err(SearchError::Stopped),
-        };
-        (self.told)(&format!("{}: {fault} for {}: {came}", self.laboratory.tag(), step.hold));
-        Ok(trial)
+        let faults: Vec<String> = step.faults("").into_iter().map(|(_, fault)| describe(fault)).collect();
+        let what = format!("{} for {}", faults.join(" with "), step.hold);
+        Ok(self.laboratory.told(experiment, self.settings.seed, (&what, self.told)).await?.trial)
     }
 }
 
 impl Trials<Fault> for Search<'_> {
-    type Error = SearchError;
+    type Error = TrialError;
 
-    async fn breaks(&mut self, part: &[Fault]) -> Result<bool, SearchError> {
-        let mut broke = false;
-        for fault in part {
-            let trial = self.once(&self.experiment(fault, self.settings.hold)).await?;
-            broke |= matches!(trial, Trial::Broke(_));
-        }
-        Ok(broke)
+    async fn breaks(&mut self, part: &[Fault]) -> Result<bool, TrialError> {
+        let trial = self.once(&self.experiment(part, self.settings.hold)).await?;
+        Ok(trial.broke() == Some(true))
     }
 }
 

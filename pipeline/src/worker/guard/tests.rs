@@ -32,6 +32,15 @@ fn a_gauge_must_be_broken_in_every_sample_of_the_whole_window() {
 }
 
 #[test]
+fn a_recovery_counts_to_the_end_of_the_last_broken_sample() {
+    let after = |values: &[f64], from_ms| met_after(&samples::sums(&[series("g", None, values)]), BELOW, from_ms);
+    assert_eq!(after(&[0.5, 0.5, 1.0, 0.5, 1.0, 1.0], 1_500), Some(1_500));
+    assert_eq!(after(&[0.5, 0.5, 1.0, 1.0], 1_500), Some(0), "what broke before is not held against it");
+    assert_eq!(after(&[1.0, 1.0, 0.5], 500), None, "it has not recovered");
+    assert_eq!(after(&[1.0, 1.0], 5_000), None, "nothing was measured");
+}
+
+#[test]
 fn a_ratio_is_judged_scrape_by_scrape_and_not_by_its_mean() {
     let ratio = |good: &[f64], total: &[f64]| {
         trips_on(&samples::shares(&[series("good", None, good)], &[series("total", None, total)]))
