@@ -10,17 +10,18 @@ mod experiment;
 mod faults;
 #[path = "../tests/actor/landscape.rs"]
 mod landscape;
+#[path = "../tests/actor/nowhere.rs"]
+mod nowhere;
 
 use chaos::act::Act;
 use chaos::clock::SystemClock;
 use chaos::execute::{Abort, Context, Progress, Report, run};
 use chaos::fault::{CATALOGUE, Fault};
-use chaos::journal::{Intent, Journal, JournalError};
 use chaos::landscape::Landscape;
-use chaos::lease::FaultId;
 use chaos::plan::{Overrides, build};
 use component::Component;
 use landscape::OneTarget;
+use nowhere::Nowhere;
 use serde_json::Value;
 use std::error::Error;
 use std::sync::Arc;
@@ -32,21 +33,6 @@ const HOLD: &str = "1s";
 const VERIFIED_WITHIN: Duration = Duration::from_secs(2);
 const UNDONE_WITHIN: Duration = Duration::from_secs(1);
 const GUARDED_WITHIN: Duration = Duration::from_secs(2);
-
-/// Keeps nothing: the times are those of the executor, not of a disk.
-struct Nowhere;
-
-impl Journal for Nowhere {
-    fn intent(&self, _: &Intent) -> Result<(), JournalError> {
-        Ok(())
-    }
-    fn injected(&self, _: &FaultId, _: i64) -> Result<(), JournalError> {
-        Ok(())
-    }
-    fn undone(&self, _: &FaultId, _: i64) -> Result<(), JournalError> {
-        Ok(())
-    }
-}
 
 /// How the fault is ended.
 #[derive(Clone, Copy, PartialEq)]

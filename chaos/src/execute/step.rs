@@ -8,12 +8,16 @@ use crate::lease::{FaultId, LEASE_RENEW_EVERY};
 use crate::plan::{self, PlannedFault, PlannedStep};
 use crate::residual::Residue;
 use chrono::DateTime;
+use futures_util::future::FutureExt;
+use futures_util::stream::{self, StreamExt};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tracing::warn;
 
+/// Faults that go in, are sampled or come out at once: more would measure the host and not the faults.
+const AT_ONCE: usize = 32;
 /// How often the dose is sampled while a fault holds.
 const SAMPLE_EVERY: Duration = Duration::from_secs(1);
 
@@ -27,6 +31,15 @@ struct Live<'a> {
     void: Option<String>,
     /// Ended by itself: what was hit is back.
     over: bool,
+}
+
+impl Live<'_> {
+    /// What is left of it.
+    async fn take_out(&mut self) -> Option<Residue> {
+        let left = self.grip.take_out().await.err()?;
+        warn!(left, "{} is not undone", self.id);
+        Some(Residue { id: self.id.clone(), place: left })
+    }
 }
 
 enum End {
@@ -91,24 +104,18 @@ impl Executor<'_> {
         let kept: Vec<_> = lives.iter().filter_map(|live| live.grip.keeper()).collect();
         let mut abort = self.abort.clone();
         let work = async {
+            // All at once, as far as the host bears it: whoever waits for the others would be in for longer.
+            let mut all = Vec::new();
             for live in lives.iter_mut() {
-                let at_ms = self.now_ms();
-                self.tell(Progress::FaultStarting { id: live.id.clone(), repetition, at_ms }).await;
-                live.void = live.grip.inject(self.ctx.landscape.as_ref()).await.err();
-                let (verified, at_ms) = (live.void.is_none(), self.now_ms());
-                live.record.verified = verified;
-                live.record.achieved = live.grip.quantities();
-                live.record.start_ms = at_ms;
-                let dose = live.record.achieved.clone();
-                self.tell(Progress::Injected { id: live.id.clone(), repetition, at_ms, verified, dose }).await;
+                all.push(self.inject(repetition, live).boxed());
+            }
+            let mut injected = stream::iter(all).buffer_unordered(AT_ONCE);
+            while let Some(verified) = injected.next().await {
                 if !verified {
                     return End::Void;
                 }
-                let id = live.id.clone();
-                if let Err(error) = self.journal(move |journal| journal.injected(&id, at_ms)).await {
-                    warn!(error, "the journal lacks an injection; its intent stands");
-                }
             }
+            drop(injected);
             self.hold(step.hold.duration(), lives).await;
             End::Held
         };
@@ -118,6 +125,26 @@ impl Executor<'_> {
             () = keep(&kept) => End::LeaseLost,
             end = work => end,
         }
+    }
+
+    /// Whether the fault is in.
+    async fn inject(&self, repetition: u32, live: &mut Live<'_>) -> bool {
+        let at_ms = self.now_ms();
+        self.tell(Progress::FaultStarting { id: live.id.clone(), repetition, at_ms }).await;
+        live.void = live.grip.inject(self.ctx.landscape.as_ref()).await.err();
+        let (verified, at_ms) = (live.void.is_none(), self.now_ms());
+        live.record.verified = verified;
+        live.record.achieved = live.grip.quantities();
+        live.record.start_ms = at_ms;
+        let dose = live.record.achieved.clone();
+        self.tell(Progress::Injected { id: live.id.clone(), repetition, at_ms, verified, dose }).await;
+        if verified {
+            let id = live.id.clone();
+            if let Err(error) = self.journal(move |journal| journal.injected(&id, at_ms)).await {
+                warn!(error, "the journal lacks an injection; its intent stands");
+            }
+        }
+        verified
     }
 
     async fn hold(&self, hold: Duration, lives: &mut [Live<'_>]) {
@@ -136,10 +163,10 @@ impl Executor<'_> {
                 return;
             }
             if Instant::now() >= sample_at {
-                for live in lives.iter_mut() {
-                    // A probe that the end of the hold cuts off is no sample.
-                    let _ = timeout_at(until, live.grip.sample(landscape)).await;
-                }
+                let all: Vec<_> = lives.iter_mut().map(|live| live.grip.sample(landscape).boxed()).collect();
+                let samples = stream::iter(all).buffer_unordered(AT_ONCE).collect::<()>();
+                // A probe that the end of the hold cuts off is no sample.
+                let _ = timeout_at(until, samples).await;
                 sample_at = Instant::now() + SAMPLE_EVERY;
             }
             let turns = lives.iter().filter(|live| !live.over).filter_map(|live| live.grip.turn_every());
@@ -149,11 +176,10 @@ impl Executor<'_> {
     }
 
     async fn undo(&mut self, repetition: u32, lives: &mut [Live<'_>], end: &End) {
+        let all: Vec<_> = lives.iter_mut().map(|live| live.take_out().boxed()).collect();
+        let residue: Vec<Option<Residue>> = stream::iter(all).buffer_unordered(AT_ONCE).collect().await;
+        self.report.residue.extend(residue.into_iter().flatten());
         for live in lives.iter_mut() {
-            if let Err(left) = live.grip.take_out().await {
-                warn!(left, "{} is not undone", live.id);
-                self.report.residue.push(Residue { id: live.id.clone(), place: left });
-            }
             let at_ms = self.now_ms();
             if live.record.verified && !live.over {
                 live.record.end_ms = at_ms;

@@ -3,11 +3,10 @@
 use crate::experiment::experiment;
 use crate::job::Job;
 use crate::landscape::OneTarget;
+use crate::nowhere::Nowhere;
 use chaos::clock::SystemClock;
 use chaos::execute::{Context, Progress, run as execute};
-use chaos::journal::{Intent, Journal, JournalError};
 use chaos::landscape::Landscape;
-use chaos::lease::FaultId;
 use chaos::plan::{Overrides, build};
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -15,20 +14,6 @@ use tokio::sync::{mpsc, watch};
 
 /// Repetitions: somebody kills us long before.
 const FOREVER: u32 = 1_000;
-
-struct Nowhere;
-
-impl Journal for Nowhere {
-    fn intent(&self, _: &Intent) -> Result<(), JournalError> {
-        Ok(())
-    }
-    fn injected(&self, _: &FaultId, _: i64) -> Result<(), JournalError> {
-        Ok(())
-    }
-    fn undone(&self, _: &FaultId, _: i64) -> Result<(), JournalError> {
-        Ok(())
-    }
-}
 
 /// Injects the fault again and again, and says what happens, a line each.
 pub(crate) fn run(job: &str) -> io::Result<()> {

@@ -6,6 +6,7 @@ mod executor;
 mod experiment;
 mod job;
 mod landscape;
+mod nowhere;
 mod target;
 
 use std::process::ExitCode;
