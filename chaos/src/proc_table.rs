@@ -1,7 +1,7 @@
 //! The process table, read from `/proc`.
 //!
 //! Parents are read from `stat` and not from `task/*/children`, which not every kernel has and which may skip
-//! entries while processes come and go.
+//! entries while processes come and go; but see [`below`].
 
 use crate::pidfd::PidFd;
 use nix::sys::signal::Signal;
@@ -139,6 +139,31 @@ pub fn descendants(table: &[Entry], root: i32) -> Vec<Entry> {
     found
 }
 
+/// The descendants of a process whose tree stands still: by the lists of children, which the kernel keeps right for
+/// processes that are stopped (proc(5)), and whose reading costs no look at every process of the host. Where the kernel
+/// keeps no such lists, by the whole table.
+pub fn below(root: i32) -> Vec<Entry> {
+    let (mut found, mut next) = (Vec::new(), 0);
+    let mut parents = vec![root];
+    while let Some(parent) = parents.get(next).copied() {
+        next += 1;
+        for (tid, _) in threads(parent) {
+            match fs::read_to_string(format!("/proc/{parent}/task/{tid}/children")) {
+                Ok(children) => {
+                    let all = children.split_ascii_whitespace().filter_map(|pid| entry(pid.parse().ok()?));
+                    let fresh: Vec<Entry> = all.filter(|child| !parents.contains(&child.pid)).collect();
+                    parents.extend(fresh.iter().map(|child| child.pid));
+                    found.extend(fresh);
+                }
+                // A thread that has just ended has no list; one that is there and has none lives in another kernel.
+                Err(_) if process(tid).is_none() => (),
+                Err(_) => return descendants(&snapshot().unwrap_or_default(), root),
+            }
+        }
+    }
+    found
+}
+
 /// Whether the environment with which a process was started holds these assignments (`NAME=value`), all of them.
 pub fn environment_has(pid: i32, assignments: &[String]) -> bool {
     let Ok(environ) = fs::read(format!("/proc/{pid}/environ")) else {
@@ -177,6 +202,7 @@ mod tests {
         let entry = entry(child_pid).unwrap();
         assert_eq!(entry.parent, me);
         assert!(descendants(&snapshot().unwrap(), me).iter().any(|e| e.pid == child_pid));
+        assert!(below(me).contains(&entry));
         let successor = Entry { started: entry.started + 1, ..entry };
         successor.signal(Signal::SIGKILL).unwrap();
         assert!(child.try_wait().unwrap().is_none(), "a process with another start time was hit");

@@ -41,8 +41,7 @@ impl Paused {
 
     /// Threads of the processes and of everything below them that are not stopped yet.
     fn not_yet(&self, processes: &[Entry]) -> Vec<i32> {
-        let table = proc_table::snapshot().unwrap_or_default();
-        let below = processes.iter().flat_map(|process| proc_table::descendants(&table, process.pid));
+        let below = processes.iter().flat_map(|process| proc_table::below(process.pid));
         let all: BTreeSet<i32> = processes.iter().copied().chain(below).map(|entry| entry.pid).collect();
         let threads = all.into_iter().flat_map(proc_table::threads);
         threads

@@ -97,9 +97,8 @@ impl Observer {
 
     /// Share of the threads of the targets, and of what they started, that this holder has stopped.
     fn stopped_share(&self, holder: i32) -> f64 {
-        let table = proc_table::snapshot().unwrap_or_default();
         let roots = self.order.processes.iter();
-        let below = roots.clone().flat_map(|process| proc_table::descendants(&table, process.pid));
+        let below = roots.clone().flat_map(|process| proc_table::below(process.pid));
         let all: BTreeSet<i32> = roots.copied().chain(below).map(|entry| entry.pid).collect();
         let threads = all.into_iter().flat_map(proc_table::threads);
         let threads: Vec<_> = threads.filter(|(_, doing)| !matches!(doing.state, 'Z' | 'X')).collect();
