@@ -23,6 +23,7 @@ mod share;
 mod slicer;
 mod stats;
 mod table;
+mod tap;
 mod wire;
 
 pub use conversation::FAULT_HEADER;
@@ -33,3 +34,4 @@ pub use http_fault::{BodyEdit, HeaderEdit, HeaderEditError, Message, Truncation}
 pub use share::{Share, ShareError, draw};
 pub use stats::EdgeStats;
 pub use table::{Change, Dose, EntryView, InjectError, Removal, Renewal};
+pub use tap::Tap;

@@ -110,7 +110,8 @@ async fn arrive(
             },
         }
     }
-    let upstream = match shared.upstream() {
+    let tapped = shared.taps.of(|| client.peer_addr().ok());
+    let upstream = match tapped.or_else(|| shared.upstream()) {
         None => None,
         Some(addr) => connect(addr).await.ok(),
     };
