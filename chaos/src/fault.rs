@@ -85,7 +85,8 @@ pub(crate) trait Kind {
     /// What is asked for, by parameter, with the unit in the value.
     fn requested(&self) -> Vec<(&'static str, String)>;
 
-    /// What is asked for as numbers, by the name of the measured quantity that must come within 5 % of it.
+    /// What is asked for as numbers, by the name of the measured quantity: it must come within 5 % of it, or, as a share
+    /// of probes, have it in its interval.
     fn asked(&self) -> Vec<(&'static str, f64)> {
         Vec::new()
     }
@@ -136,7 +137,8 @@ macro_rules! catalogue {
                 pairs.into_iter().map(|(name, value)| (name.to_string(), value)).collect()
             }
 
-            /// What is asked for as numbers, by the name of the measured quantity that must come within 5 % of it.
+            /// What is asked for as numbers, by the name of the measured quantity: it must come within 5 % of it, or, as a share
+    /// of probes, have it in its interval.
             pub fn asked(&self) -> Vec<(&'static str, f64)> {
                 match self { $(Fault::$fault(fault) => fault.asked(),)+ }
             }

@@ -104,6 +104,10 @@ impl Kind for HttpBody {
         vec![("change", change), ("share", self.share.to_string())]
     }
 
+    fn asked(&self) -> Vec<(&'static str, f64)> {
+        vec![("edited_share", self.share)]
+    }
+
     fn problems(&self, key: &str) -> Vec<Problem> {
         let empty = matches!(&self.change, BodyChange::Find { text, .. } if text.is_empty());
         let remedy = "write the text to look for";

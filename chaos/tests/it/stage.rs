@@ -15,12 +15,16 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 pub(crate) async fn server() -> SocketAddr {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let addr = listener.local_addr().unwrap();
     let app = Router::new()
         .route("/health", get(|| async { "ok" }))
         .route("/echo", post(|body: String| async { body }))
         .route("/heads", get(heads));
+    server_with(app).await
+}
+
+pub(crate) async fn server_with(app: Router) -> SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
     addr
 }
@@ -82,7 +86,11 @@ pub(crate) type Sabotage = Box<dyn Fn(&Edge) + Send + Sync>;
 
 impl Small {
     pub(crate) async fn with_server() -> Self {
-        let edge = Edge::open(EdgeName::new("checkout", "payments"), Some(server().await)).unwrap();
+        Self::with(server().await)
+    }
+
+    pub(crate) fn with(server: SocketAddr) -> Self {
+        let edge = Edge::open(EdgeName::new("checkout", "payments"), Some(server)).unwrap();
         Self { edges: vec![Arc::new(edge)], ..Self::default() }
     }
 }

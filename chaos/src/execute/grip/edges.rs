@@ -1,7 +1,7 @@
 //! Entries in the tables of edges.
 
 use super::super::measure::Dose;
-use super::{Keeper, Quantities};
+use super::{Keeper, Quantities, differs};
 use crate::act::Act;
 use crate::landscape::Landscape;
 use crate::lease::{FaultId, Lease};
@@ -97,5 +97,14 @@ impl EdgeGrip {
             all.insert("entry_hits".into(), hits as f64);
         }
         all
+    }
+
+    /// What differs from what was asked; a share of probes is judged by its interval.
+    pub(super) fn remark(&self, asked: &[(&'static str, f64)]) -> Option<String> {
+        let fault = self.fault.as_ref()?;
+        let amounts: Vec<_> = asked.iter().filter(|(name, _)| !Dose::is_share(fault, name)).copied().collect();
+        let off: Vec<String> =
+            self.dose.differs(fault).into_iter().chain(differs(&amounts, &self.quantities())).collect();
+        (!off.is_empty()).then(|| off.join("; "))
     }
 }
