@@ -20,7 +20,7 @@ const DECLARATION: Declaration = Declaration {
     backends: &["local"],
     needs: Needs::Nothing,
     held_by: "a lease on the entry in the proxy's table; the proxy's own process",
-    undo: "the entry with our id leaves the table of the edge; a body that has begun to change is changed to its end",
+    undo: "the entry with our id leaves the table of the edge; a body of which changed bytes have gone is changed to its end",
     dose: "bodies of probe requests, against the target's own: changed as asked of all",
     never_with: &["process.*"],
 };

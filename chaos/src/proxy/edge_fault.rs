@@ -180,8 +180,8 @@ pub enum EdgeFault {
         /// The change.
         edit: HeaderEdit,
     },
-    /// Bodies of HTTP/1.1 responses are changed; a hit is a body that is not what it was. One that has begun to be
-    /// changed at the undo is changed to its end.
+    /// Bodies of HTTP/1.1 responses are changed; a hit is a body that is not what it was. One of which changed
+    /// bytes have gone at the undo is changed to its end.
     HttpBody {
         /// Share of responses that have a body.
         share: Share,
