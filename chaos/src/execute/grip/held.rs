@@ -6,7 +6,7 @@ use crate::act::Hold;
 use crate::holder::{self, Order};
 use crate::landscape::{Landscape, Site};
 use crate::lease::{FaultId, LEASE_TTL};
-use crate::plan::{PlannedFault, Resource};
+use crate::plan::PlannedFault;
 use crate::proc_table::{self, Entry};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use std::io::{self, PipeWriter, Write};
@@ -65,14 +65,10 @@ impl Keeper for Lifeline {
 
 impl HeldGrip {
     pub(super) fn new(fault: &PlannedFault, id: &FaultId, hold: Hold) -> Self {
-        let replica = |resource: &Resource| match resource {
-            Resource::Process { replica, .. } => Some(*replica as usize),
-            _ => None,
-        };
         Self {
             id: id.clone(),
             component: fault.component.clone(),
-            chosen: fault.resources.iter().filter_map(replica).collect(),
+            chosen: fault.replicas(),
             hold,
             asked: fault.fault.asked(),
             lifeline: Arc::default(),
