@@ -9,6 +9,7 @@
 
 mod burn;
 mod connections;
+mod detach;
 mod fds;
 mod file;
 mod guard;
