@@ -25,8 +25,8 @@ const CONCURRENT: usize = 8;
 const PROBE_MAX: Duration = Duration::from_millis(900);
 /// Part of the asked amount, or share, that must be seen for the fault to count as in.
 const LEAST: f64 = 0.5;
-/// So many times the probes of a verification follow when they show less than was asked: few tell less from as asked,
-/// but not far less from less.
+/// So many times the probes of a verification follow when they show less than was asked, or too few counted: few tell
+/// less from as asked, but not far less from less.
 const AGAIN: u32 = 4;
 
 /// Share by which slices may differ: how many pieces there are is known to one, and their lengths vary.
@@ -79,7 +79,8 @@ impl Dose {
             _ => share.map_or(1, probes_for),
         };
         self.look_at_all(fault, edges, by, count).await;
-        if share.is_some_and(|share| self.hits.are_below(share)) && self.shows(fault) {
+        let few = self.hits.probes as usize * 10 < count as usize * edges.len() * 9;
+        if share.is_some_and(|share| few || self.hits.are_below(share)) && self.shows(fault) {
             self.look_at_all(fault, edges, by, count * AGAIN).await;
         }
     }

@@ -75,7 +75,8 @@ pub(super) fn visible(delay: Duration, jitter: Duration) -> f64 {
 /// Requests that were held, and how long, milliseconds.
 ///
 /// Each has a twin that goes straight to the target at the same time. A host that stands still makes both late, and
-/// then the one through the edge says nothing.
+/// then the one through the edge says nothing. A target that is late now and then makes as many twins late as others:
+/// so many hits are not the fault's.
 pub(super) async fn delays(
     edge: &Edge,
     probe: &Probe,
@@ -96,11 +97,14 @@ pub(super) async fn delays(
         return (Hits::default(), Vec::new());
     };
     let least = least(delay, jitter);
-    let is_steady = |pair: &&(Duration, Duration)| pair.1 - quickest < least / 2;
-    let is_held = |pair: &&(Duration, Duration)| pair.0.saturating_sub(quickest) >= least;
-    let held = pairs.iter().filter(is_steady).filter(is_held);
-    let times = held.map(|(through, twin)| through.saturating_sub(*twin).as_secs_f64() * 1_000.0).collect();
-    (Hits::of(&pairs, is_steady, is_held), times)
+    let is_steady = |time: Duration| time.saturating_sub(quickest) < least / 2;
+    let is_late = |time: Duration| time.saturating_sub(quickest) >= least;
+    let is_held = |(through, twin): &&(Duration, Duration)| is_late(*through) && is_steady(*twin);
+    let times =
+        pairs.iter().filter(is_held).map(|(through, twin)| (*through - *twin).as_secs_f64() * 1_000.0).collect();
+    let by_chance = pairs.iter().filter(|(through, twin)| is_late(*twin) && is_steady(*through)).count() as u32;
+    let seen = Hits::of(&pairs, |(_, twin)| is_steady(*twin), is_held);
+    (Hits { hits: seen.hits.saturating_sub(by_chance), ..seen }, times)
 }
 
 /// Responses that are not what the target says, in the way that the fault says; or not at all.
