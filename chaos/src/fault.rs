@@ -7,6 +7,7 @@ mod http_body;
 mod http_delay;
 mod http_header;
 mod http_slow;
+mod issuer_files;
 mod net_bandwidth;
 mod net_corrupt;
 mod net_delay;
@@ -27,6 +28,9 @@ mod stress_fds;
 mod stress_inodes;
 mod stress_io;
 mod stress_memory;
+mod tls_expired;
+mod tls_unknown_issuer;
+mod tls_wrong_host;
 
 pub use config_file::ConfigFile;
 pub use declaration::{Declaration, Needs};
@@ -35,6 +39,7 @@ pub use http_body::{BodyChange, HttpBody};
 pub use http_delay::HttpDelay;
 pub use http_header::HttpHeader;
 pub use http_slow::HttpSlow;
+pub use issuer_files::IssuerFiles;
 pub use net_bandwidth::NetBandwidth;
 pub use net_corrupt::NetCorrupt;
 pub use net_delay::NetDelay;
@@ -55,6 +60,9 @@ pub use stress_fds::StressFds;
 pub use stress_inodes::StressInodes;
 pub use stress_io::StressIo;
 pub use stress_memory::StressMemory;
+pub use tls_expired::TlsExpired;
+pub use tls_unknown_issuer::TlsUnknownIssuer;
+pub use tls_wrong_host::TlsWrongHost;
 
 use crate::act::Act;
 use crate::problem::Problem;
@@ -89,6 +97,11 @@ pub(crate) trait Kind {
     /// of probes, have it in its interval.
     fn asked(&self) -> Vec<(&'static str, f64)> {
         Vec::new()
+    }
+
+    /// The issuer that is to sign what callers see.
+    fn issuer(&self) -> Option<&IssuerFiles> {
+        None
     }
 
     /// Parameters out of range; `key` is the path of the fault.
@@ -143,6 +156,11 @@ macro_rules! catalogue {
                 match self { $(Fault::$fault(fault) => fault.asked(),)+ }
             }
 
+            /// The issuer that is to sign what callers see.
+            pub fn issuer(&self) -> Option<&IssuerFiles> {
+                match self { $(Fault::$fault(fault) => fault.issuer(),)+ }
+            }
+
             /// Parameters out of range; `key` is the path of the fault.
             pub fn problems(&self, key: &str) -> Vec<Problem> {
                 match self { $(Fault::$fault(fault) => fault.problems(key),)+ }
@@ -188,6 +206,12 @@ catalogue! {
     HttpHeader = "http.header",
     /// Let bodies of a component's responses drip.
     HttpSlow = "http.slow",
+    /// Present a certificate whose time is over.
+    TlsExpired = "tls.expired",
+    /// Present a certificate for another host.
+    TlsWrongHost = "tls.wrongHost",
+    /// Present a certificate of an unknown issuer.
+    TlsUnknownIssuer = "tls.unknownIssuer",
     /// Burn the processors that a component runs on.
     StressCpu = "stress.cpu",
     /// Take memory of the host.

@@ -24,8 +24,10 @@ mod slicer;
 mod stats;
 mod table;
 mod tap;
+mod tls_fault;
 mod wire;
 
+pub use crate::tls::TlsDefect;
 pub use conversation::FAULT_HEADER;
 pub use edge::{Edge, EdgeError, EdgeName, EdgeOptions, MAX_CONNECTIONS, Protocol, Reach};
 pub use edge_fault::{Bottleneck, Direction, EdgeFault, PartitionMode};
@@ -35,3 +37,4 @@ pub use share::{Share, ShareError, draw};
 pub use stats::EdgeStats;
 pub use table::{Change, Dose, EntryView, InjectError, Removal, Renewal};
 pub use tap::Tap;
+pub use tls_fault::Presented;

@@ -5,11 +5,13 @@ mod exchange;
 mod hits;
 mod rate;
 mod share;
+mod shown;
 mod tapped;
 
 use crate::lease::FaultId;
 use crate::probe::{Probe, Seen, look};
 use crate::proxy::{Edge, EdgeFault, Message, PartitionMode};
+use crate::tls::TlsDefect;
 use hits::{Hits, probes_for};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -124,6 +126,10 @@ impl Dose {
                 self.hits.add(tapped::rewrites(edge, count, edit).await);
             }
             EdgeFault::Corrupt { direction, .. } => self.hits.add(tapped::flips(edge, count, *direction).await),
+            EdgeFault::Tls { defect, presents } => {
+                let issuer = presents.as_ref().and_then(|presented| presented.issuer.as_ref());
+                self.hits.add(shown::defective(edge, count, *defect, issuer).await);
+            }
             EdgeFault::HttpHeader { .. } | EdgeFault::HttpBody { .. } => {
                 self.hits.add(share::changes(edge, probe, count, fault).await);
             }
@@ -173,8 +179,8 @@ impl Dose {
             EdgeFault::Slice { .. } => {
                 self.sliced().is_some_and(|(added, expected)| expected > 0.0 && added >= expected * LEAST)
             }
-            // A partition with a hole is none.
-            EdgeFault::Partition { .. } => self.hits.hits == self.hits.probes,
+            // A partition with a hole is none, and some callers see the right certificate only by mistake.
+            EdgeFault::Partition { .. } | EdgeFault::Tls { .. } => self.hits.hits == self.hits.probes,
             EdgeFault::Reset { .. }
             | EdgeFault::Abort { .. }
             | EdgeFault::Corrupt { .. }
@@ -253,6 +259,9 @@ fn asked_share(fault: &EdgeFault) -> Option<(&'static str, f64)> {
         EdgeFault::HttpBody { share, .. } => Some(("edited", share.value())),
         EdgeFault::HttpSlow { share, .. } => Some(("slow", share.value())),
         EdgeFault::Corrupt { share, .. } => Some(("changed", share.value())),
+        EdgeFault::Tls { defect: TlsDefect::Expired, .. } => Some(("tls_expired", 1.0)),
+        EdgeFault::Tls { defect: TlsDefect::WrongHost, .. } => Some(("tls_wrong_host", 1.0)),
+        EdgeFault::Tls { defect: TlsDefect::UnknownIssuer, .. } => Some(("tls_unknown_issuer", 1.0)),
         _ => None,
     }
 }

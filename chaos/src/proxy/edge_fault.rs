@@ -2,6 +2,8 @@
 
 use super::http_fault::{BodyEdit, HeaderEdit, Message};
 use super::share::Share;
+use super::tls_fault::Presented;
+use crate::tls::TlsDefect;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::num::{NonZeroU32, NonZeroU64};
@@ -195,6 +197,15 @@ pub enum EdgeFault {
         /// Share of responses that have a body.
         share: Share,
     },
+    /// New connections are terminated with a certificate that has a defect; those of callers that go on in spite of it
+    /// are relayed to the target over TLS, and closed at the undo.
+    Tls {
+        /// The defect.
+        defect: TlsDefect,
+        /// What is presented; nothing happens without it.
+        #[serde(skip)]
+        presents: Option<Presented>,
+    },
 }
 
 impl EdgeFault {
@@ -216,7 +227,8 @@ impl EdgeFault {
             | EdgeFault::LimitConnections { .. }
             | EdgeFault::Abort { .. }
             | EdgeFault::HttpHeader { .. }
-            | EdgeFault::HttpBody { .. } => None,
+            | EdgeFault::HttpBody { .. }
+            | EdgeFault::Tls { .. } => None,
         }
     }
 

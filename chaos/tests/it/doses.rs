@@ -1,4 +1,4 @@
-//! Every fault of an edge is seen from outside: in its dose when it is in, as void when it is not, and with a word when
+//! Every fault on the bytes of an edge is seen from outside: in its dose when it is in, as void when it is not, and with a word when
 //! it is another dose than what was asked.
 
 use crate::experiment::experiment;
@@ -59,7 +59,7 @@ fn edge_fault(fault: &Value) -> EdgeFault {
     edge_fault
 }
 
-async fn expose(small: Small, fault: &Value) -> ExposureRecord {
+pub(crate) async fn expose(small: Small, fault: &Value) -> ExposureRecord {
     let landscape = Arc::new(small);
     let plan = build(&experiment(fault, "50ms", 1), &landscape.inventory(), Overrides::default(), 7).unwrap();
     let ctx = Context {
@@ -79,7 +79,7 @@ async fn sabotaged(how: impl Fn(&Edge) + Send + Sync + 'static) -> Small {
     Small { sabotage: Some(Box::new(how)), ..Small::with_server().await }
 }
 
-fn take_away(edge: &Edge) {
+pub(crate) fn take_away(edge: &Edge) {
     for entry in edge.entries() {
         edge.remove(&entry.id);
     }
@@ -184,7 +184,7 @@ fn less(fault: EdgeFault, by: u32) -> Vec<EdgeFault> {
         Abort { status, share } => vec![Abort { status, share: part(share) }],
         HttpHeader { share, on, edit } => vec![HttpHeader { share: part(share), on, edit }],
         HttpBody { share, edit } => vec![HttpBody { share: part(share), edit }],
-        Partition { .. } | ResetAfter { .. } | Timeout { .. } => Vec::new(),
+        Partition { .. } | ResetAfter { .. } | Timeout { .. } | Tls { .. } => Vec::new(),
     }
 }
 

@@ -80,6 +80,8 @@ pub(crate) struct Small {
     pub(crate) asked: Mutex<Vec<std::time::Instant>>,
     /// Done to every edge when a probe is asked for: after an injection, and before anybody looks.
     pub(crate) sabotage: Option<Sabotage>,
+    /// Folder of the component.
+    pub(crate) folder: Option<std::path::PathBuf>,
 }
 
 pub(crate) type Sabotage = Box<dyn Fn(&Edge) + Send + Sync>;
@@ -121,7 +123,7 @@ impl Landscape for Small {
         Probe::Http { path: "/health".into() }
     }
     fn folder(&self, _: &str) -> Option<std::path::PathBuf> {
-        None
+        self.folder.clone()
     }
     fn site(&self) -> Site {
         Site { program: "/nonexistent".into(), mark: "METTLE_LANDSCAPE=none".into() }
