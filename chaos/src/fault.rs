@@ -7,6 +7,7 @@ mod http_body;
 mod http_delay;
 mod http_header;
 mod http_slow;
+mod issuer_files;
 mod net_bandwidth;
 mod net_corrupt;
 mod net_delay;
@@ -29,6 +30,9 @@ mod stress_io;
 mod stress_memory;
 mod time_drift;
 mod time_offset;
+mod tls_expired;
+mod tls_unknown_issuer;
+mod tls_wrong_host;
 
 pub use config_file::ConfigFile;
 pub use declaration::{Declaration, Needs};
@@ -37,6 +41,7 @@ pub use http_body::{BodyChange, HttpBody};
 pub use http_delay::HttpDelay;
 pub use http_header::HttpHeader;
 pub use http_slow::HttpSlow;
+pub use issuer_files::IssuerFiles;
 pub use net_bandwidth::NetBandwidth;
 pub use net_corrupt::NetCorrupt;
 pub use net_delay::NetDelay;
@@ -59,6 +64,9 @@ pub use stress_io::StressIo;
 pub use stress_memory::StressMemory;
 pub use time_drift::TimeDrift;
 pub use time_offset::TimeOffset;
+pub use tls_expired::TlsExpired;
+pub use tls_unknown_issuer::TlsUnknownIssuer;
+pub use tls_wrong_host::TlsWrongHost;
 
 use crate::act::Act;
 use crate::problem::Problem;
@@ -89,9 +97,15 @@ pub(crate) trait Kind {
     /// What is asked for, by parameter, with the unit in the value.
     fn requested(&self) -> Vec<(&'static str, String)>;
 
-    /// What is asked for as numbers, by the name of the measured quantity that must come within 5 % of it.
+    /// What is asked for as numbers, by the name of the measured quantity: it must come within 5 % of it, or, as a share
+    /// of probes, have it in its interval.
     fn asked(&self) -> Vec<(&'static str, f64)> {
         Vec::new()
+    }
+
+    /// The issuer that is to sign what callers see.
+    fn issuer(&self) -> Option<&IssuerFiles> {
+        None
     }
 
     /// Parameters out of range; `key` is the path of the fault.
@@ -140,9 +154,15 @@ macro_rules! catalogue {
                 pairs.into_iter().map(|(name, value)| (name.to_string(), value)).collect()
             }
 
-            /// What is asked for as numbers, by the name of the measured quantity that must come within 5 % of it.
+            /// What is asked for as numbers, by the name of the measured quantity: it must come within 5 % of it, or, as a share
+    /// of probes, have it in its interval.
             pub fn asked(&self) -> Vec<(&'static str, f64)> {
                 match self { $(Fault::$fault(fault) => fault.asked(),)+ }
+            }
+
+            /// The issuer that is to sign what callers see.
+            pub fn issuer(&self) -> Option<&IssuerFiles> {
+                match self { $(Fault::$fault(fault) => fault.issuer(),)+ }
             }
 
             /// Parameters out of range; `key` is the path of the fault.
@@ -190,6 +210,12 @@ catalogue! {
     HttpHeader = "http.header",
     /// Let bodies of a component's responses drip.
     HttpSlow = "http.slow",
+    /// Present a certificate whose time is over.
+    TlsExpired = "tls.expired",
+    /// Present a certificate for another host.
+    TlsWrongHost = "tls.wrongHost",
+    /// Present a certificate of an unknown issuer.
+    TlsUnknownIssuer = "tls.unknownIssuer",
     /// Burn the processors that a component runs on.
     StressCpu = "stress.cpu",
     /// Take memory of the host.

@@ -10,6 +10,7 @@
 mod burn;
 mod clock;
 mod connections;
+mod detach;
 mod fds;
 mod file;
 mod guard;

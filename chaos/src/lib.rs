@@ -33,6 +33,7 @@ pub mod shrink;
 pub mod span;
 mod template;
 pub mod threshold;
+mod tls;
 pub mod toxiproxy;
 
 pub use template::template;

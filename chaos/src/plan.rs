@@ -156,6 +156,17 @@ pub struct PlannedFault {
     pub undo: String,
 }
 
+impl PlannedFault {
+    /// The replicas that were chosen, by number.
+    pub(crate) fn replicas(&self) -> Vec<usize> {
+        let replica = |resource: &Resource| match resource {
+            Resource::Process { replica, .. } => Some(*replica as usize),
+            _ => None,
+        };
+        self.resources.iter().filter_map(replica).collect()
+    }
+}
+
 /// Why no plan could be made.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {

@@ -12,6 +12,10 @@ use tokio::time::Instant;
 /// Bytes of an answer that a probe reads; heads are far shorter.
 const MAX_ANSWER: usize = 16 << 10;
 
+/// What a connection that was reset says.
+const RESET: [io::ErrorKind; 3] =
+    [io::ErrorKind::ConnectionReset, io::ErrorKind::BrokenPipe, io::ErrorKind::NotConnected];
+
 /// How a component can be looked at without harm.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -45,7 +49,8 @@ pub enum Seen {
 pub async fn look(probe: &Probe, addr: SocketAddr, fault: &str, limit: Duration) -> Seen {
     match tokio::time::timeout(limit, attempt(probe, addr, fault)).await {
         Ok(Ok(seen)) => seen,
-        Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionReset => Seen::Reset,
+        // The first call after a reset says that; later ones say what no longer works.
+        Ok(Err(error)) if RESET.contains(&error.kind()) => Seen::Reset,
         Ok(Err(_)) | Err(_) => Seen::Nothing,
     }
 }

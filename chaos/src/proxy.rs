@@ -23,8 +23,11 @@ mod share;
 mod slicer;
 mod stats;
 mod table;
+mod tap;
+mod tls_fault;
 mod wire;
 
+pub use crate::tls::TlsDefect;
 pub use conversation::FAULT_HEADER;
 pub use edge::{Edge, EdgeError, EdgeName, EdgeOptions, MAX_CONNECTIONS, Protocol, Reach};
 pub use edge_fault::{Bottleneck, Direction, EdgeFault, PartitionMode};
@@ -33,3 +36,5 @@ pub use http_fault::{BodyEdit, HeaderEdit, HeaderEditError, Message, Truncation}
 pub use share::{Share, ShareError, draw};
 pub use stats::EdgeStats;
 pub use table::{Change, Dose, EntryView, InjectError, Removal, Renewal};
+pub use tap::Tap;
+pub use tls_fault::Presented;

@@ -20,6 +20,7 @@ mod toxic;
 
 use crate::lease::LEASE_RENEW_EVERY;
 use crate::proxy::{MAX_CONNECTIONS, Reach};
+use address::Book;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use links::Links;
@@ -123,7 +124,11 @@ impl Toxiproxy {
         loop {
             tokio::select! {
                 () = stop.cancelled() => break,
-                _ = renew.tick() => self.links.lock().await.renew().await,
+                _ = renew.tick() => {
+                    if let Some(upstream) = self.links.lock().await.renew() {
+                        connections.spawn(look_for(self.links.clone(), upstream));
+                    }
+                }
                 Some(_) = connections.join_next() => (),
                 accepted = self.listener.accept() => match accepted {
                     Ok((stream, _)) => {
@@ -149,6 +154,13 @@ impl Toxiproxy {
 pub async fn serve(listen: SocketAddr, stop: CancellationToken) -> Result<(), ServeError> {
     Toxiproxy::bind(Settings { listen, ..Settings::default() }).await?.run(stop).await;
     Ok(())
+}
+
+/// Looks for a target that is still unknown.
+async fn look_for(links: Arc<Mutex<Links>>, upstream: String) {
+    let mut book = Book::default();
+    book.look_up([upstream.clone()].into()).await;
+    links.lock().await.point(&upstream, &book);
 }
 
 async fn converse(links: Arc<Mutex<Links>>, stream: TcpStream) {

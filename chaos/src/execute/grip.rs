@@ -110,7 +110,8 @@ impl Grip {
     pub(super) fn remark(&self, fault: &PlannedFault) -> Option<String> {
         match self {
             Grip::Signals(grip) => grip.remark(),
-            Grip::Edges(_) | Grip::Held(_) => differs(&fault.fault.asked(), &self.quantities()),
+            Grip::Edges(grip) => grip.remark(&fault.fault.asked()),
+            Grip::Held(_) => differs(&fault.fault.asked(), &self.quantities()),
         }
     }
 }

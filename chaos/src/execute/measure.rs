@@ -2,15 +2,18 @@
 
 mod count;
 mod exchange;
+mod hits;
 mod rate;
 mod share;
+mod shown;
+mod tapped;
 mod wall;
 
-use crate::fault::MIN_SHARE;
 use crate::lease::FaultId;
 use crate::probe::{Probe, Seen, look};
 use crate::proxy::{Edge, EdgeFault, Message, PartitionMode};
-use share::Count;
+use crate::tls::TlsDefect;
+use hits::{Hits, probes_for};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,62 +24,68 @@ pub(super) use wall::WallClock;
 /// Probes of a delay at verification: the least whose median survives two outliers.
 const DELAY_PROBES: u32 = 5;
 /// Probes at once: as many as a small pool of the product would hold.
-const CONCURRENT: u32 = 8;
+const CONCURRENT: usize = 8;
 /// Longest wait of one probe on top of the delay that it measures.
 const PROBE_MAX: Duration = Duration::from_millis(900);
-/// Chance that a true share shows no hit among the probes of a verification.
-const MISS: f64 = 0.001;
-/// Part of the asked amount that must be seen for the fault to count as in.
+/// Part of the asked amount, or share, that must be seen for the fault to count as in.
 const LEAST: f64 = 0.5;
+/// So many times the probes of a verification follow when they show less than was asked, or too few counted: few tell
+/// less from as asked, but not far less from less.
+const AGAIN: u32 = 4;
+
+/// Share by which slices may differ: how many pieces there are is known to one, and their lengths vary.
+const SLICE_TOLERANCE: f64 = 0.2;
 
 /// What probes saw of one fault.
 #[derive(Debug, Default)]
 pub(super) struct Dose {
     direct_ms: Vec<f64>,
     through_ms: Vec<f64>,
-    count: Count,
+    hits: Hits,
     /// Amounts that were measured: rates, times, numbers.
     amounts: Vec<f64>,
     /// Amounts that they should have been, where the message decides.
     expected: Vec<f64>,
 }
 
-fn probes_for(share: f64) -> u32 {
-    let share = share.max(MIN_SHARE);
-    if share >= 1.0 { 3 } else { ((MISS.ln() / (1.0 - share).ln()).ceil() as u32).max(3) }
+/// Does something so many times, a few at once.
+async fn repeat<T, F>(count: u32, what: impl Fn() -> F) -> Vec<T>
+where
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    let (mut running, mut done) = (JoinSet::new(), Vec::new());
+    for _ in 0..count {
+        if running.len() >= CONCURRENT {
+            let next = running.join_next().await.expect("some are running");
+            done.push(next.expect("a probe neither panics nor is aborted"));
+        }
+        running.spawn(what());
+    }
+    done.extend(running.join_all().await);
+    done
 }
 
 async fn many(probe: &Probe, addr: SocketAddr, id: &FaultId, (count, limit): (u32, Duration)) -> Vec<Seen> {
-    let mut all = Vec::new();
-    let mut left = count;
-    while left > 0 {
-        let mut wave = JoinSet::new();
-        for _ in 0..left.min(CONCURRENT) {
-            let (probe, id) = (probe.clone(), id.to_string());
-            wave.spawn(async move { look(&probe, addr, &id, limit).await });
-        }
-        left -= left.min(CONCURRENT);
-        all.extend(wave.join_all().await);
-    }
-    all
+    let once = || {
+        let (probe, id) = (probe.clone(), id.to_string());
+        async move { look(&probe, addr, &id, limit).await }
+    };
+    repeat(count, once).await
 }
 
 impl Dose {
     /// The probes of a verification, on every edge.
     pub(super) async fn verify(&mut self, fault: &EdgeFault, edges: &[Arc<Edge>], by: (&Probe, &FaultId)) {
+        let share = asked_share(fault).map(|(_, share)| share);
         let count = match fault {
             EdgeFault::Delay { .. } | EdgeFault::SlowClose { .. } => DELAY_PROBES,
-            EdgeFault::Reset { share }
-            | EdgeFault::Abort { share, .. }
-            | EdgeFault::Corrupt { share, .. }
-            | EdgeFault::HttpDelay { share, .. }
-            | EdgeFault::HttpHeader { share, .. }
-            | EdgeFault::HttpBody { share, .. }
-            | EdgeFault::HttpSlow { share, .. } => probes_for(share.value()),
-            _ => 3,
+            _ => share.map_or(1, probes_for),
         };
-        for edge in edges {
-            self.look(fault, edge, by, count).await;
+        self.look_at_all(fault, edges, by, count).await;
+        let few = self.hits.probes as usize * 10 < count as usize * edges.len() * 9;
+        if share.is_some_and(|share| few || self.hits.are_below(share)) && self.shows(fault) {
+            self.look_at_all(fault, edges, by, count * AGAIN).await;
         }
     }
 
@@ -87,12 +96,16 @@ impl Dose {
         if matches!(fault, Bandwidth { .. } | LimitConnections { .. } | LimitData { .. }) {
             return;
         }
+        self.look_at_all(fault, edges, by, 1).await;
+    }
+
+    async fn look_at_all(&mut self, fault: &EdgeFault, edges: &[Arc<Edge>], by: (&Probe, &FaultId), count: u32) {
         for edge in edges {
-            self.look(fault, edge, by, 1).await;
+            self.look(fault, edge, by, count).await;
         }
     }
 
-    async fn look(&mut self, fault: &EdgeFault, edge: &Edge, (probe, id): (&Probe, &FaultId), count: u32) {
+    async fn look(&mut self, fault: &EdgeFault, edge: &Arc<Edge>, (probe, id): (&Probe, &FaultId), count: u32) {
         match fault {
             EdgeFault::Delay { delay, jitter, direction } => {
                 self.times(edge, (probe, id), count, (*delay + *jitter) * direction.passes_per_round_trip()).await;
@@ -101,34 +114,33 @@ impl Dose {
                 let by = (&Probe::HalfClose, id);
                 self.times(edge, by, count, *delay * direction.passes_per_round_trip()).await;
             }
-            EdgeFault::Reset { .. } => self.add(share::resets(edge, id, count).await),
-            EdgeFault::Abort { status, .. } => self.add(share::aborts(edge, (probe, id), count, *status).await),
+            EdgeFault::Reset { .. } => self.hits.add(share::resets(edge, id, count).await),
+            EdgeFault::Abort { status, .. } => self.hits.add(share::aborts(edge, (probe, id), count, *status).await),
             EdgeFault::Partition { mode, direction } => {
-                self.add(share::cuts(edge, (probe, id), count, (*mode, *direction)).await);
+                self.hits.add(share::cuts(edge, (probe, id), count, (*mode, *direction)).await);
             }
-            EdgeFault::HttpDelay { delay, .. } => {
-                let (seen, times) = share::delays(edge, probe, count, *delay).await;
-                self.add(seen);
+            EdgeFault::HttpDelay { delay, jitter, .. } => {
+                let (seen, times) = share::delays(edge, probe, count, (*delay, *jitter)).await;
+                self.hits.add(seen);
                 self.amounts.extend(times);
             }
-            // A request's head is seen by the target alone; the proxy counts what it rewrote.
-            EdgeFault::HttpHeader { on: Message::Request, .. } => {
-                let before = entry_hits(edge, id);
-                let seen = many(probe, edge.addr(), id, (count, PROBE_MAX)).await;
-                let probes = seen.iter().filter(|seen| matches!(seen, Seen::Answer { .. })).count() as u32;
-                // An entry that lapsed meanwhile has taken its count along: nothing is known.
-                let hits = entry_hits(edge, id).checked_sub(before).and_then(|hits| u32::try_from(hits).ok());
-                self.add(hits.map_or_else(Count::default, |hits| Count { probes, hits: hits.min(probes) }));
+            EdgeFault::HttpHeader { edit, on: Message::Request, .. } => {
+                self.hits.add(tapped::rewrites(edge, count, edit).await);
             }
-            EdgeFault::HttpHeader { .. } | EdgeFault::HttpBody { .. } | EdgeFault::Corrupt { .. } => {
-                self.add(share::changes(edge, probe, count, fault).await);
+            EdgeFault::Corrupt { direction, .. } => self.hits.add(tapped::flips(edge, count, *direction).await),
+            EdgeFault::Tls { defect, presents } => {
+                let issuer = presents.as_ref().and_then(|presented| presented.issuer.as_ref());
+                self.hits.add(shown::defective(edge, count, *defect, issuer).await);
             }
-            EdgeFault::Bandwidth { bytes_per_second, direction, .. } => {
-                self.amounts.extend(rate::through(edge, probe, (*bytes_per_second, *direction)).await);
+            EdgeFault::HttpHeader { .. } | EdgeFault::HttpBody { .. } => {
+                self.hits.add(share::changes(edge, probe, count, fault).await);
+            }
+            EdgeFault::Bandwidth { bytes_per_second, per, direction } => {
+                self.amounts.extend(rate::through(edge, probe, (*bytes_per_second, *per, *direction)).await);
             }
             EdgeFault::HttpSlow { bytes_per_second, .. } => {
                 if let Some((rates, probes)) = rate::drip(edge, probe, (bytes_per_second.get(), count)).await {
-                    self.add(Count { probes, hits: rates.len() as u32 });
+                    self.hits.add(Hits { probes, hits: rates.len() as u32 });
                     self.amounts.extend(rates);
                 }
             }
@@ -148,11 +160,6 @@ impl Dose {
         }
     }
 
-    fn add(&mut self, seen: Count) {
-        self.count.probes += seen.probes;
-        self.count.hits += seen.hits;
-    }
-
     async fn times(&mut self, edge: &Edge, (probe, id): (&Probe, &FaultId), count: u32, wait: Duration) {
         if let Some(upstream) = edge.upstream() {
             self.direct_ms.extend(times(many(probe, upstream, id, (count, PROBE_MAX)).await));
@@ -163,7 +170,7 @@ impl Dose {
     /// Whether the probes show that the fault is in.
     pub(super) fn shows(&self, fault: &EdgeFault) -> bool {
         let amount = median(&self.amounts);
-        match fault {
+        let amount_shows = match fault {
             EdgeFault::Delay { delay, .. } | EdgeFault::SlowClose { delay, .. } => {
                 self.added(fault).is_some_and(|added| quantile(&added, 0.5) >= delay.as_secs_f64() * 1_000.0 * LEAST)
             }
@@ -171,11 +178,41 @@ impl Dose {
             EdgeFault::HttpSlow { bytes_per_second, .. } => rate::is_near(&self.amounts, bytes_per_second.get()),
             EdgeFault::LimitConnections { max } => amount.is_some_and(|seen| seen >= *max as f64 * LEAST),
             EdgeFault::LimitData { bytes, .. } => amount.is_some_and(|seen| seen >= *bytes as f64 * LEAST),
-            EdgeFault::Slice { .. } => amount
-                .zip(median(&self.expected))
-                .is_some_and(|(added, expected)| expected > 0.0 && added >= expected * LEAST),
-            _ => self.count.hits > 0,
+            EdgeFault::Slice { .. } => {
+                self.sliced().is_some_and(|(added, expected)| expected > 0.0 && added >= expected * LEAST)
+            }
+            // A partition with a hole is none, and some callers see the right certificate only by mistake.
+            EdgeFault::Partition { .. } | EdgeFault::Tls { .. } => self.hits.hits == self.hits.probes,
+            EdgeFault::Reset { .. }
+            | EdgeFault::Abort { .. }
+            | EdgeFault::Corrupt { .. }
+            | EdgeFault::HttpDelay { .. }
+            | EdgeFault::HttpHeader { .. }
+            | EdgeFault::HttpBody { .. } => true,
+            EdgeFault::ResetAfter { .. } | EdgeFault::Timeout { .. } => false,
+        };
+        amount_shows && asked_share(fault).is_none_or(|(_, share)| self.hits.show(share))
+    }
+
+    /// Whether the quantity of this name is a share of probes.
+    pub(super) fn is_share(fault: &EdgeFault, quantity: &str) -> bool {
+        asked_share(fault).is_some_and(|(name, _)| quantity.strip_suffix("_share") == Some(name))
+    }
+
+    /// What to tell of a share, or of slices, that are not what was asked for.
+    pub(super) fn differs(&self, fault: &EdgeFault) -> Option<String> {
+        if let (EdgeFault::Slice { .. }, Some((added, expected))) = (fault, self.sliced()) {
+            let differs = (added - expected).abs() > expected * SLICE_TOLERANCE;
+            return differs.then(|| format!("sliced_ms is {added:.2}, asked {expected:.2}"));
         }
+        let ((name, asked), seen) = (asked_share(fault)?, self.hits.share()?);
+        let differs = self.hits.are_below(asked) || self.hits.are_above(asked);
+        differs.then(|| format!("{name}_share is {seen:.2} of {} probes, asked {asked:.2}", self.hits.probes))
+    }
+
+    /// Milliseconds that slices add, and those that were to be expected.
+    fn sliced(&self) -> Option<(f64, f64)> {
+        median(&self.amounts).zip(median(&self.expected))
     }
 
     /// Added one-way milliseconds of each probe, sorted.
@@ -199,9 +236,9 @@ impl Dose {
             all.insert("delay_ms_p99".into(), quantile(&added, 0.99));
             all.insert("delay_probes".into(), added.len() as f64);
         }
-        if let (Some(name), true) = (share_name(fault), self.count.probes > 0) {
-            all.insert(format!("{name}_share"), f64::from(self.count.hits) / f64::from(self.count.probes));
-            all.insert(format!("{name}_probes"), f64::from(self.count.probes));
+        if let (Some((name, _)), Some(share)) = (asked_share(fault), self.hits.share()) {
+            all.insert(format!("{name}_share"), share);
+            all.insert(format!("{name}_probes"), f64::from(self.hits.probes));
         }
         if let (Some(name), Some(amount)) = (amount_name(fault), median(&self.amounts)) {
             all.insert(name.into(), amount);
@@ -210,17 +247,23 @@ impl Dose {
     }
 }
 
-fn share_name(fault: &EdgeFault) -> Option<&'static str> {
+/// The first part of the name of the measured share, and the share of the probes that must show the fault.
+fn asked_share(fault: &EdgeFault) -> Option<(&'static str, f64)> {
     match fault {
-        EdgeFault::Reset { .. } => Some("reset"),
-        EdgeFault::Abort { .. } => Some("abort"),
-        EdgeFault::Partition { mode: PartitionMode::Reject, .. } => Some("reject"),
-        EdgeFault::Partition { .. } => Some("cut"),
-        EdgeFault::HttpDelay { .. } => Some("held"),
-        EdgeFault::HttpHeader { .. } => Some("rewritten"),
-        EdgeFault::HttpBody { .. } => Some("edited"),
-        EdgeFault::HttpSlow { .. } => Some("slow"),
-        EdgeFault::Corrupt { .. } => Some("changed"),
+        EdgeFault::Reset { share } => Some(("reset", share.value())),
+        EdgeFault::Abort { share, .. } => Some(("abort", share.value())),
+        EdgeFault::Partition { mode: PartitionMode::Reject, .. } => Some(("reject", 1.0)),
+        EdgeFault::Partition { .. } => Some(("cut", 1.0)),
+        EdgeFault::HttpDelay { delay, jitter, share } => {
+            Some(("held", share.value() * share::visible(*delay, *jitter)))
+        }
+        EdgeFault::HttpHeader { share, .. } => Some(("rewritten", share.value())),
+        EdgeFault::HttpBody { share, .. } => Some(("edited", share.value())),
+        EdgeFault::HttpSlow { share, .. } => Some(("slow", share.value())),
+        EdgeFault::Corrupt { share, .. } => Some(("changed", share.value())),
+        EdgeFault::Tls { defect: TlsDefect::Expired, .. } => Some(("tls_expired", 1.0)),
+        EdgeFault::Tls { defect: TlsDefect::WrongHost, .. } => Some(("tls_wrong_host", 1.0)),
+        EdgeFault::Tls { defect: TlsDefect::UnknownIssuer, .. } => Some(("tls_unknown_issuer", 1.0)),
         _ => None,
     }
 }
@@ -234,10 +277,6 @@ fn amount_name(fault: &EdgeFault) -> Option<&'static str> {
         EdgeFault::Slice { .. } => Some("sliced_ms"),
         _ => None,
     }
-}
-
-fn entry_hits(edge: &Edge, id: &FaultId) -> u64 {
-    edge.entries().iter().find(|entry| entry.id == *id).map_or(0, |entry| entry.stats.hits)
 }
 
 fn times(seen: Vec<Seen>) -> impl Iterator<Item = f64> {

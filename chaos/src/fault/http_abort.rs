@@ -60,6 +60,10 @@ impl Kind for HttpAbort {
         vec![("status", self.status.to_string()), ("share", self.share.to_string())]
     }
 
+    fn asked(&self) -> Vec<(&'static str, f64)> {
+        vec![("abort_share", self.share)]
+    }
+
     fn problems(&self, key: &str) -> Vec<Problem> {
         let status = range_problem(&format!("{key}.status"), self.status, (400, 599));
         share_problem(key, self.share).into_iter().chain(status).collect()

@@ -21,7 +21,7 @@ const DECLARATION: Declaration = Declaration {
     needs: Needs::Nothing,
     prepared: None,
     held_by: "a lease on the entry in the proxy's table; the proxy's own process",
-    undo: "the entry with our id leaves the table of the edge; a body that has begun to change is changed to its end",
+    undo: "the entry with our id leaves the table of the edge; a body of which changed bytes have gone is changed to its end",
     dose: "bodies of probe requests, against the target's own: changed as asked of all",
     never_with: &["process.*"],
 };
@@ -103,6 +103,10 @@ impl Kind for HttpBody {
             BodyChange::Find { text, with } => format!("find `{text}`, with `{with}`"),
         };
         vec![("change", change), ("share", self.share.to_string())]
+    }
+
+    fn asked(&self) -> Vec<(&'static str, f64)> {
+        vec![("edited_share", self.share)]
     }
 
     fn problems(&self, key: &str) -> Vec<Problem> {

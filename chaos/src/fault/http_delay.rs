@@ -23,7 +23,7 @@ const DECLARATION: Declaration = Declaration {
     prepared: None,
     held_by: "a lease on the entry in the proxy's table; the proxy's own process",
     undo: "the entry with our id leaves the table of the edge; requests held back are forwarded at once",
-    dose: "probe requests through the edge: held for at least half of the delay, of all, and their median",
+    dose: "probe requests through the edge, each with a twin straight to the target: held of all, and their median",
     never_with: &["process.*"],
 };
 
@@ -67,7 +67,7 @@ impl Kind for HttpDelay {
     }
 
     fn asked(&self) -> Vec<(&'static str, f64)> {
-        vec![("delay_ms_p50", self.delay.ms() as f64)]
+        vec![("held_share", self.share), ("delay_ms_p50", self.delay.ms() as f64)]
     }
 
     fn problems(&self, key: &str) -> Vec<Problem> {

@@ -24,7 +24,7 @@ const DECLARATION: Declaration = Declaration {
     prepared: None,
     held_by: "a lease on the entry in the proxy's table; the proxy's own process",
     undo: "the entry with our id leaves the table of the edge",
-    dose: "probe responses that have the fields, of all; for requests the proxy counts those it rewrote",
+    dose: "probe messages with the fields as asked, of all; requests as they arrive at a listener of the executor behind the edge",
     never_with: &["process.*"],
 };
 
@@ -75,6 +75,10 @@ impl Kind for HttpHeader {
             ("remove", self.remove.join(", ")),
             ("share", self.share.to_string()),
         ]
+    }
+
+    fn asked(&self) -> Vec<(&'static str, f64)> {
+        vec![("rewritten_share", self.share)]
     }
 
     fn problems(&self, key: &str) -> Vec<Problem> {

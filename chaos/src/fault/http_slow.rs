@@ -64,7 +64,7 @@ impl Kind for HttpSlow {
     }
 
     fn asked(&self) -> Vec<(&'static str, f64)> {
-        vec![("bytes_per_second", self.rate.0 as f64)]
+        vec![("slow_share", self.share), ("bytes_per_second", self.rate.0 as f64)]
     }
 
     fn problems(&self, key: &str) -> Vec<Problem> {

@@ -23,7 +23,7 @@ const DECLARATION: Declaration = Declaration {
     prepared: None,
     held_by: "a lease on the entry in the proxy's table; the proxy's own process",
     undo: "the entry with our id leaves the table of the edge; what waits goes on at once",
-    dose: "padded requests that fill the edge, while the way straight to the target is faster: bytes a second",
+    dose: "padded requests that fill the edge, or one connection, while the way straight to the target is faster: bytes a second",
     never_with: &["process.*"],
 };
 
@@ -74,11 +74,7 @@ impl Kind for NetBandwidth {
     }
 
     fn asked(&self) -> Vec<(&'static str, f64)> {
-        // Eight probes at once fill a shared bottleneck; of one for each connection they see the sum.
-        match self.per {
-            Bottleneck::Edge => vec![("bytes_per_second", self.rate.0 as f64)],
-            Bottleneck::Connection => Vec::new(),
-        }
+        vec![("bytes_per_second", self.rate.0 as f64)]
     }
 
     fn problems(&self, key: &str) -> Vec<Problem> {

@@ -21,7 +21,7 @@ const DECLARATION: Declaration = Declaration {
     prepared: None,
     held_by: "a lease on the entry in the proxy's table; the proxy's own process",
     undo: "the entry with our id leaves the table of the edge",
-    dose: "probe requests through the edge: answers that differ from the target's own, or are missing, of all",
+    dose: "probe exchanges with a listener of the executor behind the edge: chunks that arrive changed, of all",
     never_with: &["process.*"],
 };
 
@@ -61,6 +61,10 @@ impl Kind for NetCorrupt {
     fn requested(&self) -> Vec<(&'static str, String)> {
         let direction = format!("{:?}", self.direction).to_lowercase();
         vec![("share", self.share.to_string()), ("direction", direction)]
+    }
+
+    fn asked(&self) -> Vec<(&'static str, f64)> {
+        vec![("changed_share", self.share)]
     }
 
     fn problems(&self, key: &str) -> Vec<Problem> {

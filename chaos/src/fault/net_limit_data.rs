@@ -62,6 +62,10 @@ impl Kind for NetLimitData {
         vec![("bytes", self.bytes.to_string()), ("direction", direction)]
     }
 
+    fn asked(&self) -> Vec<(&'static str, f64)> {
+        vec![("bytes", self.bytes.0 as f64)]
+    }
+
     fn problems(&self, key: &str) -> Vec<Problem> {
         range_problem(&format!("{key}.bytes"), self.bytes, (Bytes(1), Bytes(256 << 10))).into_iter().collect()
     }

@@ -68,4 +68,9 @@ impl Kind for NetPartition {
         };
         vec![("mode", mode.into()), ("direction", format!("{:?}", self.direction).to_lowercase())]
     }
+
+    fn asked(&self) -> Vec<(&'static str, f64)> {
+        let name = if self.mode == PartitionMode::Reject { "reject_share" } else { "cut_share" };
+        vec![(name, 1.0)]
+    }
 }

@@ -57,6 +57,10 @@ impl Kind for NetReset {
         vec![("share", self.share.to_string())]
     }
 
+    fn asked(&self) -> Vec<(&'static str, f64)> {
+        vec![("reset_share", self.share)]
+    }
+
     fn problems(&self, key: &str) -> Vec<Problem> {
         share_problem(key, self.share).into_iter().collect()
     }

@@ -1,12 +1,13 @@
 //! Threads that stand still because we trace them. When the tracer ends, the kernel lets them run.
 
 use super::Held;
+use super::detach::detach;
 use crate::proc_table::{self, Entry};
 use nix::errno::Errno;
+use nix::libc;
 use nix::sys::ptrace::{self, Options};
-use nix::sys::signal::Signal;
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
+use rustix::process::{WaitOptions, WaitStatus};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::time::{Duration, Instant};
@@ -18,8 +19,24 @@ const LOOK: Duration = Duration::from_millis(1);
 /// Passes over the process table; each finds only what was started during the one before.
 const PASSES: usize = 50;
 
-/// Stopped threads, each with a signal that was on its way to it and is to arrive in the end.
-pub(super) struct Paused(BTreeMap<i32, Option<Signal>>);
+/// Stopped threads, each with the number of a signal that was on its way to it and is to arrive in the end, or 0.
+pub(super) struct Paused(BTreeMap<i32, i32>);
+
+/// What a child or a traced thread did last, without waiting for it; `None` when there is nothing new. Signals are
+/// numbers: real-time signals have no names.
+fn news(of: Option<i32>) -> rustix::io::Result<Option<(i32, WaitStatus)>> {
+    // A thread is waited for like a process only when that is asked for.
+    let options = WaitOptions::NOHANG | WaitOptions::from_bits_retain(libc::__WALL as u32);
+    let pid = of.and_then(rustix::process::Pid::from_raw);
+    let news = if of.is_some() { rustix::process::waitpid(pid, options) } else { rustix::process::wait(options) };
+    Ok(news?.map(|(pid, status)| (pid.as_raw_nonzero().get(), status)))
+}
+
+/// The signal that a thread has stopped before; 0 when it has stopped because it was asked to.
+fn held_back(status: WaitStatus) -> Option<i32> {
+    let is_event = status.as_raw() >> 16 != 0;
+    status.stopping_signal().map(|signal| if is_event { 0 } else { signal })
+}
 
 impl Paused {
     pub(super) fn take(processes: &[Entry]) -> io::Result<Self> {
@@ -58,18 +75,20 @@ impl Paused {
             Err(Errno::ESRCH) => return Ok(()),
             Err(error) => return Err(io::Error::other(format!("cannot trace thread {tid}: {error}"))),
         }
-        self.0.insert(tid, None);
+        self.0.insert(tid, 0);
         let until = Instant::now() + STOP_MAX;
         loop {
-            match waitpid(thread, Some(WaitPidFlag::__WALL | WaitPidFlag::WNOHANG)) {
-                Ok(WaitStatus::StillAlive) if Instant::now() < until => std::thread::sleep(LOOK),
-                Ok(WaitStatus::StillAlive) => return Err(io::Error::other(format!("thread {tid} does not stop"))),
-                Ok(WaitStatus::PtraceEvent(..)) => return Ok(()),
-                Ok(WaitStatus::Stopped(_, signal)) => {
-                    self.0.insert(tid, Some(signal));
+            match news(Some(tid)) {
+                Ok(None) if Instant::now() < until => std::thread::sleep(LOOK),
+                Ok(None) => return Err(io::Error::other(format!("thread {tid} does not stop"))),
+                Ok(Some((_, status))) => {
+                    match held_back(status) {
+                        Some(signal) => self.0.insert(tid, signal),
+                        None => self.0.remove(&tid),
+                    };
                     return Ok(());
                 }
-                Ok(_) | Err(Errno::ECHILD | Errno::ESRCH) => {
+                Err(rustix::io::Errno::CHILD | rustix::io::Errno::SRCH) => {
                     self.0.remove(&tid);
                     return Ok(());
                 }
@@ -82,17 +101,17 @@ impl Paused {
 impl Held for Paused {
     /// A traced process that was killed is not reaped by its parent before its tracer has seen it.
     fn turn(&mut self) -> io::Result<()> {
-        while let Ok(WaitStatus::Exited(pid, _) | WaitStatus::Signaled(pid, ..)) =
-            waitpid(None, Some(WaitPidFlag::__WALL | WaitPidFlag::WNOHANG))
-        {
-            self.0.remove(&pid.as_raw());
+        while let Ok(Some((pid, status))) = news(None) {
+            if status.exited() || status.signaled() {
+                self.0.remove(&pid);
+            }
         }
         if self.0.is_empty() { Err(io::Error::other("every paused process is gone")) } else { Ok(()) }
     }
 
     fn out(&mut self) -> io::Result<()> {
         for (tid, signal) in std::mem::take(&mut self.0) {
-            match ptrace::detach(Pid::from_raw(tid), signal) {
+            match detach(tid, signal) {
                 Ok(()) | Err(Errno::ESRCH) => (),
                 Err(error) => return Err(error.into()),
             }

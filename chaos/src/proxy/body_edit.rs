@@ -18,19 +18,12 @@ pub(super) enum Editor {
     Pass,
     /// All that the caller gets has been sent.
     Discard,
-    /// So many bytes pass, and no more.
-    Cut { left: u64, then: Then },
+    /// So many bytes pass, as the head says; the rest is thrown away.
+    Cut { left: u64 },
+    /// So many bytes pass, and the connection ends in the midst of the rest, if there is any.
+    Break { left: u64, entry: Arc<Entry> },
     /// It is gathered until it can be edited.
     Gather(Box<Gathered>),
-}
-
-/// What follows the last byte of a cut.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Then {
-    /// The rest of the body is thrown away.
-    Discard,
-    /// The connection ends.
-    Close,
 }
 
 #[derive(Debug)]
@@ -82,22 +75,18 @@ impl Editor {
                 out.push(with.clone().into());
                 Editor::Discard
             }
-            (Some(BodyEdit::Truncate { bytes, how: Truncation::Honest }), Framing::Length(length)) => {
-                let left = length.min(*bytes);
-                if left < length {
-                    entry.hit();
-                }
-                out.push(head_edit::with_length(&head, clamp(left)).into());
-                Editor::Cut { left, then: Then::Discard }
-            }
-            (Some(BodyEdit::Truncate { bytes, how: Truncation::Broken }), framing) => {
-                let is_shorter = !matches!(framing, Framing::Length(length) if length <= *bytes);
+            (Some(BodyEdit::Truncate { bytes, .. }), Framing::Length(length)) if length <= *bytes => {
                 out.push(head.into());
-                if !is_shorter {
-                    return Editor::Pass;
-                }
+                Editor::Pass
+            }
+            (Some(BodyEdit::Truncate { bytes, how: Truncation::Honest }), Framing::Length(_)) => {
                 entry.hit();
-                Editor::Cut { left: *bytes, then: Then::Close }
+                out.push(head_edit::with_length(&head, clamp(*bytes)).into());
+                Editor::Cut { left: *bytes }
+            }
+            (Some(BodyEdit::Truncate { bytes, how: Truncation::Broken }), _) => {
+                out.push(head.into());
+                Editor::Break { left: *bytes, entry: entry.clone() }
             }
             (Some(BodyEdit::Truncate { .. } | BodyEdit::Find { .. }), _) => {
                 Editor::Gather(Box::new(Gathered { head, raw: Vec::new(), data: Vec::new(), entry }))
@@ -114,11 +103,18 @@ impl Editor {
         match self {
             Editor::Pass => out.push(raw.into()),
             Editor::Discard => (),
-            Editor::Cut { left, then } => {
+            Editor::Cut { left } => {
                 let taken = clamp(*left).min(raw.len());
                 *left -= taken as u64;
                 out.push(raw.slice(..taken).into());
-                if *left == 0 && *then == Then::Close {
+            }
+            Editor::Break { left, entry } => {
+                let taken = clamp(*left).min(raw.len());
+                *left -= taken as u64;
+                let is_cut = taken < raw.len();
+                out.push(raw.slice(..taken).into());
+                if is_cut {
+                    entry.hit();
                     return Said::Close;
                 }
             }
@@ -131,6 +127,15 @@ impl Editor {
             }
         }
         Said::GoOn
+    }
+
+    /// Lets go, unchanged, of what an entry that is gone has not changed yet.
+    pub(super) fn settle(&mut self, lives: impl Fn(&Entry) -> bool, out: &mut Vec<Out>) {
+        match self {
+            Editor::Gather(gathered) if !lives(&gathered.entry) => *self = gathered.give_up(out),
+            Editor::Break { entry, .. } if !lives(entry) => *self = Editor::Pass,
+            _ => (),
+        }
     }
 
     /// The stream of the target ended; `is_whole` when that is the end of the body too.
@@ -166,7 +171,9 @@ impl Gathered {
                 self.data.truncate(clamp(*bytes));
                 Some(std::mem::take(&mut self.data))
             }
-            Some(BodyEdit::Find { find, with }) => replaced(&self.data, find, with),
+            Some(BodyEdit::Find { find, with }) => {
+                replaced(&self.data, find, with).filter(|edited| *edited != self.data)
+            }
             _ => None,
         };
         let Some(body) = edited else {

@@ -7,6 +7,7 @@ use super::fate::{Close, Fate, Verdict};
 use super::lane::{Broken, Ended, Lane};
 use super::stats::add;
 use super::table::Entries;
+use super::tls_fault::terminate;
 use super::wire::Wire;
 use crate::lease::FaultId;
 use bytes::{Bytes, BytesMut};
@@ -26,7 +27,7 @@ const EARLY_MAX: usize = 64 << 10;
 
 /// How a connection ended.
 #[derive(Debug)]
-enum End {
+pub(super) enum End {
     /// By the two sides.
     Own(Close),
     /// By a fault.
@@ -60,8 +61,11 @@ pub(super) async fn serve(active: Active, mut client: TcpStream, number: u64) {
     let end = match arrive(shared, &fate, &mut changes, &mut client).await {
         Err(end) => end,
         Ok((stream, early)) => {
-            let upstream = upstream.insert(stream);
-            carry(shared, &fate, &mut changes, (&mut client, upstream, early)).await
+            let ends = (&mut client, upstream.insert(stream), early);
+            match fate.presents() {
+                Some(presented) => terminate(&fate, &mut changes, ends, presented).await,
+                None => carry(shared, &fate, &mut changes, ends).await,
+            }
         }
     };
     let close = match end {
@@ -110,7 +114,8 @@ async fn arrive(
             },
         }
     }
-    let upstream = match shared.upstream() {
+    let tapped = shared.taps.of(|| client.peer_addr().ok());
+    let upstream = match tapped.or_else(|| shared.upstream()) {
         None => None,
         Some(addr) => connect(addr).await.ok(),
     };

@@ -229,6 +229,7 @@ impl Conversation {
         judge: Judge<'_>,
         out: &mut Vec<Out>,
     ) -> io::Result<()> {
+        self.responses.settle(judge, out);
         loop {
             self.give_answers(out);
             if chunk.is_empty() || self.closes {

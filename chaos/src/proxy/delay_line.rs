@@ -16,6 +16,9 @@ const LANE_BYTES_MAX: u64 = 64 << 20;
 /// Bytes beyond their own that may wait in all connections of an edge together.
 const EDGE_BYTES_MAX: u64 = 256 << 20;
 
+/// What an item takes besides its bytes: a queue has room for up to twice of what is in it.
+const ITEM_BYTES: u64 = 2 * size_of::<(Instant, Item)>() as u64;
+
 /// What waits.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Item {
@@ -25,11 +28,20 @@ pub(super) enum Item {
     End,
 }
 
+impl Item {
+    /// Memory that it takes.
+    fn bytes(&self) -> u64 {
+        let own = if let Item::Chunk(chunk) = self { chunk.len() as u64 } else { 0 };
+        own + ITEM_BYTES
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct DelayLine<'a> {
     items: VecDeque<(Instant, Item)>,
+    /// Memory that all items take.
     bytes: u64,
-    /// Bytes that wait in all lines of the edge.
+    /// The same in all lines of the edge.
     together: &'a AtomicU64,
 }
 
@@ -41,10 +53,8 @@ impl<'a> DelayLine<'a> {
 
     pub(super) fn push(&mut self, item: Item, release: Instant) {
         let release = self.items.back().map_or(release, |(last, _)| release.max(*last));
-        if let Item::Chunk(chunk) = &item {
-            self.bytes += chunk.len() as u64;
-            self.together.fetch_add(chunk.len() as u64, Ordering::Relaxed);
-        }
+        self.bytes += item.bytes();
+        self.together.fetch_add(item.bytes(), Ordering::Relaxed);
         self.items.push_back((release, item));
     }
 
@@ -77,10 +87,8 @@ impl<'a> DelayLine<'a> {
             // An idle connection keeps no memory of its busy times.
             self.items = VecDeque::new();
         }
-        if let Item::Chunk(chunk) = &item {
-            self.bytes -= chunk.len() as u64;
-            self.together.fetch_sub(chunk.len() as u64, Ordering::Relaxed);
-        }
+        self.bytes -= item.bytes();
+        self.together.fetch_sub(item.bytes(), Ordering::Relaxed);
         Some(item)
     }
 

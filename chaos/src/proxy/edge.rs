@@ -6,6 +6,7 @@ use super::fate::Fate;
 use super::share::Share;
 use super::stats::{Counters, EdgeStats, add};
 use super::table::{Change, Dose, EntryView, InjectError, Removal, Renewal, Table};
+use super::tap::{Tap, Taps};
 use crate::lease::{FaultId, Lease};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -136,6 +137,7 @@ pub(super) struct Shared {
     pub(super) protocol: Protocol,
     max_connections: u64,
     upstream: Mutex<Option<SocketAddr>>,
+    pub(super) taps: Taps,
 }
 
 impl Shared {
@@ -186,6 +188,7 @@ impl Edge {
             protocol: options.protocol,
             max_connections: options.max_connections,
             upstream: Mutex::new(upstream),
+            taps: Taps::default(),
         });
         let stop = CancellationToken::new();
         let span = info_span!("edge", name = %shared.name);
@@ -211,6 +214,11 @@ impl Edge {
     /// Points new connections elsewhere (an upgrade). Open ones keep the instance that they talk to.
     pub fn set_upstream(&self, upstream: Option<SocketAddr>) {
         *self.shared.upstream.lock().unwrap_or_else(PoisonError::into_inner) = upstream;
+    }
+
+    /// Lets connections of `caller` go to `to` instead of the target while the tap lives. Faults act on them as on all.
+    pub fn tap(&self, caller: SocketAddr, to: SocketAddr) -> Tap {
+        Tap::new(self.shared.clone(), caller, to)
     }
 
     /// Counters since the edge was opened.

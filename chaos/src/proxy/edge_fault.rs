@@ -2,6 +2,8 @@
 
 use super::http_fault::{BodyEdit, HeaderEdit, Message};
 use super::share::Share;
+use super::tls_fault::Presented;
+use crate::tls::TlsDefect;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::num::{NonZeroU32, NonZeroU64};
@@ -180,8 +182,8 @@ pub enum EdgeFault {
         /// The change.
         edit: HeaderEdit,
     },
-    /// Bodies of HTTP/1.1 responses are changed; a hit is a body that is not what it was. One that has begun to be
-    /// changed at the undo is changed to its end.
+    /// Bodies of HTTP/1.1 responses are changed; a hit is a body that is not what it was. One of which changed
+    /// bytes have gone at the undo is changed to its end.
     HttpBody {
         /// Share of responses that have a body.
         share: Share,
@@ -194,6 +196,15 @@ pub enum EdgeFault {
         bytes_per_second: NonZeroU64,
         /// Share of responses that have a body.
         share: Share,
+    },
+    /// New connections are terminated with a certificate that has a defect; those of callers that go on in spite of it
+    /// are relayed to the target over TLS, and closed at the undo.
+    Tls {
+        /// The defect.
+        defect: TlsDefect,
+        /// What is presented; nothing happens without it.
+        #[serde(skip)]
+        presents: Option<Presented>,
     },
 }
 
@@ -216,7 +227,8 @@ impl EdgeFault {
             | EdgeFault::LimitConnections { .. }
             | EdgeFault::Abort { .. }
             | EdgeFault::HttpHeader { .. }
-            | EdgeFault::HttpBody { .. } => None,
+            | EdgeFault::HttpBody { .. }
+            | EdgeFault::Tls { .. } => None,
         }
     }
 

@@ -3,6 +3,7 @@
 use super::edge_fault::{Direction, EdgeFault, PartitionMode};
 use super::entry::Entry;
 use super::table::Table;
+use super::tls_fault::Presented;
 use crate::lease::FaultId;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -101,6 +102,20 @@ impl<'a> Fate<'a> {
             }
         }
         admits
+    }
+
+    /// What a new connection is to see in place of the target's certificate, and by which fault.
+    pub(super) fn presents(&self) -> Option<(FaultId, Presented)> {
+        if self.table.is_quiet() {
+            return None;
+        }
+        self.table.entries().iter().filter(|entry| self.feels(entry)).find_map(|entry| match &entry.fault {
+            EdgeFault::Tls { presents: Some(presented), .. } => {
+                entry.see_and_hit();
+                Some((entry.id.clone(), presented.clone()))
+            }
+            _ => None,
+        })
     }
 
     /// Judges the connection by what is in the table now.

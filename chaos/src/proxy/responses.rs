@@ -43,6 +43,13 @@ impl Responses {
         self.is_holding() || matches!(self, Responses::Body { editor, .. } if editor.gathers())
     }
 
+    /// Lets go of what was gathered for a fault that is gone.
+    pub(super) fn settle(&mut self, judge: Judge<'_>, out: &mut Vec<Out>) {
+        if let Responses::Body { editor, .. } = self {
+            editor.settle(|entry| judge.table.lives(&entry.id), out);
+        }
+    }
+
     /// Whether the caller has a part of something that the target did not send.
     pub(super) fn is_edited(&self) -> bool {
         matches!(self, Responses::Body { editor: Editor::Cut { .. } | Editor::Discard, .. })

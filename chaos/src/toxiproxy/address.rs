@@ -1,12 +1,15 @@
-//! Addresses as clients write them: `host:port`, an empty host or a name included.
+//! Addresses as clients write them: `host:port`, an empty host or a name included. Names are looked up beforehand, into a
+//! [`Book`]: a slow resolver must not keep leases from being renewed.
 
 use super::error::ApiError;
 use crate::proxy::Reach;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-/// How long a name may take to be found: leases are renewed every second, and a slow resolver must not end them.
+/// How long a name may take to be found: a client waits for it.
 const LOOKUP_MAX: Duration = Duration::from_millis(500);
 
 /// Splits off the port and takes the brackets of an IPv6 address away.
@@ -37,6 +40,33 @@ async fn look_up(address: &str) -> Result<SocketAddr, String> {
     all.first().copied().ok_or_else(|| format!("lookup {host}: no such host"))
 }
 
+/// Addresses that have been looked up.
+#[derive(Debug, Default)]
+pub(super) struct Book(BTreeMap<String, Result<SocketAddr, String>>);
+
+impl Book {
+    /// Those of `addresses` that are not in it.
+    pub(super) fn lacks(&self, addresses: impl IntoIterator<Item = String>) -> BTreeSet<String> {
+        addresses.into_iter().filter(|address| !self.0.contains_key(address)).collect()
+    }
+
+    /// Looks all of `addresses` up at once.
+    pub(super) async fn look_up(&mut self, addresses: BTreeSet<String>) {
+        let mut lookups: JoinSet<_> = JoinSet::new();
+        for address in addresses {
+            lookups.spawn(async move {
+                let found = look_up(&address).await;
+                (address, found)
+            });
+        }
+        self.0.extend(lookups.join_all().await);
+    }
+
+    fn get(&self, address: &str) -> Result<SocketAddr, String> {
+        self.0.get(address).cloned().unwrap_or_else(|| Err(format!("lookup {address}: nobody looked it up")))
+    }
+}
+
 fn is_allowed(addr: SocketAddr, reach: Reach) -> bool {
     reach == Reach::Anywhere || addr.ip().to_canonical().is_loopback()
 }
@@ -45,7 +75,7 @@ fn is_allowed(addr: SocketAddr, reach: Reach) -> bool {
 ///
 /// # Errors
 /// Not an address (the text tells why), or not an allowed one.
-pub(super) async fn listen(address: &str, reach: Reach) -> Result<Result<SocketAddr, String>, ApiError> {
+pub(super) fn listen(address: &str, reach: Reach, book: &Book) -> Result<Result<SocketAddr, String>, ApiError> {
     let (host, port) = if address.is_empty() {
         ("", "0")
     } else {
@@ -57,7 +87,7 @@ pub(super) async fn listen(address: &str, reach: Reach) -> Result<Result<SocketA
     let addr = match (host, port.parse::<u16>()) {
         ("", Ok(port)) if reach == Reach::Anywhere => Ok((Ipv6Addr::UNSPECIFIED, port).into()),
         ("", Ok(port)) => Ok((Ipv4Addr::LOCALHOST, port).into()),
-        _ => look_up(address).await,
+        _ => book.get(address),
     };
     match addr {
         Ok(addr) if !is_allowed(addr, reach) => Err(ApiError::not_loopback("listen", address)),
@@ -69,8 +99,8 @@ pub(super) async fn listen(address: &str, reach: Reach) -> Result<Result<SocketA
 ///
 /// # Errors
 /// Not an allowed address.
-pub(super) async fn upstream(address: &str, reach: Reach) -> Result<Option<SocketAddr>, ApiError> {
-    match look_up(address).await {
+pub(super) fn upstream(address: &str, reach: Reach, book: &Book) -> Result<Option<SocketAddr>, ApiError> {
+    match book.get(address) {
         Ok(addr) if !is_allowed(addr, reach) => Err(ApiError::not_loopback("upstream", address)),
         Ok(addr) => Ok(Some(addr)),
         Err(_) => Ok(None),

@@ -1,7 +1,9 @@
 //! The routes of the API and their answers.
 
+use super::address::Book;
 use super::error::ApiError;
-use super::links::Links;
+use super::link::Link;
+use super::links::{self, Links};
 use super::{VERSION, metrics};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
@@ -126,8 +128,32 @@ pub(super) async fn handle(links: &Mutex<Links>, request: Request<Incoming>) -> 
     answer
 }
 
-async fn take(links: &Mutex<Links>, route: Route, body: &[u8]) -> Result<Answer, ApiError> {
-    let mut links = links.lock().await;
+/// Addresses that the work of a route needs.
+fn addresses(links: &Links, route: &Route, body: &[u8]) -> Vec<String> {
+    match route {
+        Route::CreateProxy | Route::Populate => links::addresses_in(body),
+        Route::UpdateProxy(name) => {
+            let known = links.all.get(name).into_iter().flat_map(Link::addresses);
+            links::addresses_in(body).into_iter().chain(known).collect()
+        }
+        Route::Reset => links.all.values().filter(|link| !link.is_enabled()).flat_map(Link::addresses).collect(),
+        _ => Vec::new(),
+    }
+}
+
+async fn take(shared: &Mutex<Links>, route: Route, body: &[u8]) -> Result<Answer, ApiError> {
+    let mut book = Book::default();
+    let mut links = loop {
+        let links = shared.lock().await;
+        let unknown = book.lacks(addresses(&links, &route, body));
+        if unknown.is_empty() {
+            break links;
+        }
+        // Leases must be renewed while a resolver takes its time.
+        drop(links);
+        book.look_up(unknown).await;
+    };
+    let book = &book;
     Ok(match route {
         Route::Version => {
             let version = format!("{{\"version\": \"{VERSION}\"}}\n");
@@ -135,14 +161,14 @@ async fn take(links: &Mutex<Links>, route: Route, body: &[u8]) -> Result<Answer,
         }
         Route::Metrics => answer(StatusCode::OK, metrics::CONTENT_TYPE, metrics::text(links.all.values())),
         Route::Reset => {
-            links.reset().await?;
+            links.reset(book)?;
             no_content()
         }
-        Route::Populate => populate(&mut links, body).await,
+        Route::Populate => populate(&mut links, body, book).await,
         Route::Proxies => json(StatusCode::OK, &links.all),
-        Route::CreateProxy => json(StatusCode::CREATED, links.create(body).await?),
+        Route::CreateProxy => json(StatusCode::CREATED, links.create(body, book)?),
         Route::Proxy(name) => json(StatusCode::OK, links.get(&name)?),
-        Route::UpdateProxy(name) => json(StatusCode::OK, links.update(&name, body).await?),
+        Route::UpdateProxy(name) => json(StatusCode::OK, links.update(&name, body, book).await?),
         Route::DeleteProxy(name) => {
             links.remove(&name).await?;
             no_content()
@@ -164,8 +190,8 @@ async fn take(links: &Mutex<Links>, route: Route, body: &[u8]) -> Result<Answer,
     })
 }
 
-async fn populate(links: &mut Links, body: &[u8]) -> Answer {
-    let (names, error) = links.populate(body).await;
+async fn populate(links: &mut Links, body: &[u8], book: &Book) -> Answer {
+    let (names, error) = links.populate(body, book).await;
     let proxies: Option<Vec<_>> = names
         .filter(|names| !names.is_empty())
         .map(|names| names.iter().filter_map(|name| links.all.get(name)).collect());

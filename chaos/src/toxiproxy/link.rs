@@ -1,6 +1,6 @@
 //! One proxy of the API: an edge while it is enabled, and its toxics, which outlive the edge.
 
-use super::address;
+use super::address::{self, Book};
 use super::error::ApiError;
 use super::toxic::Toxic;
 use super::{FAULT_RUN, Settings};
@@ -48,6 +48,11 @@ impl Link {
         self.edge.is_some()
     }
 
+    /// Addresses that a start needs.
+    pub(super) fn addresses(&self) -> [String; 2] {
+        [self.listen.clone(), self.upstream.clone()]
+    }
+
     pub(super) fn stats(&self) -> Option<EdgeStats> {
         self.edge.as_ref().map(Edge::stats)
     }
@@ -59,13 +64,13 @@ impl Link {
     }
 
     /// Starts to listen, with every toxic in place before the first connection.
-    pub(super) async fn start(&mut self, settings: &Settings, serial: &mut Serial) -> Result<(), ApiError> {
+    pub(super) fn start(&mut self, settings: &Settings, serial: &mut Serial, book: &Book) -> Result<(), ApiError> {
         if self.is_enabled() {
             return Ok(());
         }
-        let listen = address::listen(&self.listen, settings.reach).await?;
+        let listen = address::listen(&self.listen, settings.reach, book)?;
         let listen = listen.map_err(|why| ApiError::failed(format!("listen tcp: {why}")))?;
-        let upstream = address::upstream(&self.upstream, settings.reach).await?;
+        let upstream = address::upstream(&self.upstream, settings.reach, book)?;
         let options = EdgeOptions {
             listen,
             reach: settings.reach,
@@ -95,8 +100,14 @@ impl Link {
     ///
     /// # Errors
     /// The address makes no sense.
-    pub(super) async fn differs(&self, listen: &str, upstream: &str, settings: &Settings) -> Result<bool, ApiError> {
-        let resolved = address::listen(listen, settings.reach).await?.map_err(ApiError::failed)?;
+    pub(super) fn differs(
+        &self,
+        listen: &str,
+        upstream: &str,
+        settings: &Settings,
+        book: &Book,
+    ) -> Result<bool, ApiError> {
+        let resolved = address::listen(listen, settings.reach, book)?.map_err(ApiError::failed)?;
         Ok(self.listen != resolved.to_string() || self.upstream != upstream)
     }
 

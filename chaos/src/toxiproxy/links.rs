@@ -1,12 +1,13 @@
 //! All proxies of a server, by name.
 
 use super::Settings;
-use super::address;
+use super::address::{self, Book};
 use super::body;
 use super::error::ApiError;
 use super::link::{Link, Serial};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 #[derive(Debug)]
 pub(super) struct Links {
@@ -46,6 +47,17 @@ impl Input {
     }
 }
 
+/// Addresses in a body that describes proxies; none when it makes no sense, which is told later.
+pub(super) fn addresses_in(bytes: &[u8]) -> Vec<String> {
+    let list = match body::value(bytes) {
+        Ok(Value::Array(list)) => list,
+        Ok(other) => vec![other],
+        Err(_) => Vec::new(),
+    };
+    let inputs = list.iter().filter_map(|value| Input::read(&body::members("a proxy", value).ok()?).ok());
+    inputs.flat_map(|input| [input.listen, input.upstream]).flatten().collect()
+}
+
 impl Links {
     pub(super) fn new(settings: Settings) -> Self {
         Self { all: BTreeMap::new(), serial: Serial { seed: settings.seed, next: 0 }, settings, ticks: 0 }
@@ -61,31 +73,31 @@ impl Links {
         Ok((link, &mut self.serial))
     }
 
-    pub(super) async fn create(&mut self, bytes: &[u8]) -> Result<&Link, ApiError> {
+    pub(super) fn create(&mut self, bytes: &[u8], book: &Book) -> Result<&Link, ApiError> {
         let (mut link, enabled) = Input::read(&body::object(bytes)?)?.link("")?;
         if self.all.contains_key(&link.name) {
             return Err(ApiError::proxy_exists());
         }
         if enabled {
-            link.start(&self.settings, &mut self.serial).await?;
+            link.start(&self.settings, &mut self.serial, book)?;
         }
         Ok(self.all.entry(link.name.clone()).or_insert(link))
     }
 
-    pub(super) async fn update(&mut self, name: &str, bytes: &[u8]) -> Result<&Link, ApiError> {
+    pub(super) async fn update(&mut self, name: &str, bytes: &[u8], book: &Book) -> Result<&Link, ApiError> {
         let link = self.all.get_mut(name).ok_or_else(ApiError::proxy_not_found)?;
         let input = Input::read(&body::object(bytes)?)?;
         let listen = input.listen.unwrap_or_else(|| link.listen.clone());
         let upstream = input.upstream.unwrap_or_else(|| link.upstream.clone());
         let enabled = input.enabled.unwrap_or(link.is_enabled());
-        if link.differs(&listen, &upstream, &self.settings).await? {
+        if link.differs(&listen, &upstream, &self.settings, book)? {
             link.stop().await;
             (link.listen, link.upstream) = (listen, upstream);
         }
         if !enabled {
             link.stop().await;
         } else if !link.is_enabled() {
-            link.start(&self.settings, &mut self.serial).await?;
+            link.start(&self.settings, &mut self.serial, book)?;
         }
         Ok(link)
     }
@@ -98,7 +110,7 @@ impl Links {
 
     /// Makes every proxy of a list; one that is there already as it should be stays as it is. Returns the names of
     /// those that are there now, none when the list makes no sense, and what went wrong.
-    pub(super) async fn populate(&mut self, bytes: &[u8]) -> (Option<Vec<String>>, Option<ApiError>) {
+    pub(super) async fn populate(&mut self, bytes: &[u8], book: &Book) -> (Option<Vec<String>>, Option<ApiError>) {
         let wanted = match Self::read_list(bytes) {
             Ok(wanted) => wanted,
             Err(error) => return (None, Some(error)),
@@ -106,7 +118,7 @@ impl Links {
         let mut names = Vec::new();
         for (link, enabled) in wanted {
             let name = link.name.clone();
-            if let Err(error) = self.add_or_replace(link, enabled).await {
+            if let Err(error) = self.add_or_replace(link, enabled, book).await {
                 return (Some(names), Some(error));
             }
             names.push(name);
@@ -125,40 +137,44 @@ impl Links {
         inputs.into_iter().enumerate().map(|(n, input)| input.link(&format!(" at proxy {}", n + 1))).collect()
     }
 
-    async fn add_or_replace(&mut self, mut link: Link, enabled: bool) -> Result<(), ApiError> {
+    async fn add_or_replace(&mut self, mut link: Link, enabled: bool, book: &Book) -> Result<(), ApiError> {
         if let Some(existing) = self.all.get_mut(&link.name) {
-            if !existing.differs(&link.listen, &link.upstream, &self.settings).await? {
+            if !existing.differs(&link.listen, &link.upstream, &self.settings, book)? {
                 return Ok(());
             }
             existing.stop().await;
         }
         if enabled {
-            link.start(&self.settings, &mut self.serial).await?;
+            link.start(&self.settings, &mut self.serial, book)?;
         }
         self.all.insert(link.name.clone(), link);
         Ok(())
     }
 
     /// Starts every proxy and takes every toxic away.
-    pub(super) async fn reset(&mut self) -> Result<(), ApiError> {
+    pub(super) fn reset(&mut self, book: &Book) -> Result<(), ApiError> {
         for link in self.all.values_mut() {
-            link.start(&self.settings, &mut self.serial).await?;
+            link.start(&self.settings, &mut self.serial, book)?;
             link.remove_toxics();
         }
         Ok(())
     }
 
-    /// Renews the lease of every toxic; then looks one target up that is still unknown, the next time another.
-    pub(super) async fn renew(&mut self) {
+    /// Renews the lease of every toxic; returns one target that is still unknown, the next time another.
+    pub(super) fn renew(&mut self) -> Option<String> {
         for link in self.all.values_mut() {
             link.renew(&mut self.serial);
         }
         self.ticks += 1;
-        let unknown: Vec<_> =
-            self.all.values().filter_map(|link| Some((link.without_target()?, &link.upstream))).collect();
-        if let Some((edge, upstream)) = unknown.get(self.ticks % unknown.len().max(1)) {
-            edge.set_upstream(address::upstream(upstream, self.settings.reach).await.ok().flatten());
-        }
+        let unknown: Vec<_> = self.all.values().filter(|link| link.without_target().is_some()).collect();
+        unknown.get(self.ticks % unknown.len().max(1)).map(|link| link.upstream.clone())
+    }
+
+    /// Points the proxies that still look for `upstream` to where the book says that it is.
+    pub(super) fn point(&self, upstream: &str, book: &Book) {
+        let addr: Option<SocketAddr> = address::upstream(upstream, self.settings.reach, book).ok().flatten();
+        let waiting = self.all.values().filter(|link| link.upstream == upstream);
+        waiting.filter_map(Link::without_target).for_each(|edge| edge.set_upstream(addr));
     }
 
     pub(super) async fn stop(&mut self) {

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 pub(crate) fn fault(kind: &str) -> Value {
     let mut fault = match kind {
         "process.kill" | "process.stop" | "process.pause" | "stress.fds" => json!({}),
+        "tls.expired" | "tls.wrongHost" | "tls.unknownIssuer" => json!({}),
         "process.restartLoop" => json!({"every": "1s"}),
         "net.delay" => json!({"delay": "80ms", "jitter": "5ms"}),
         "net.reset" => json!({"share": 0.5}),

@@ -1,39 +1,69 @@
-//! A component: a small HTTP server with threads and a child process; `GET /fork` starts another one.
+//! A component: a small HTTP server, with TLS or without, with threads and a child process; `GET /fork` starts another.
 
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
-use std::io::{self, BufRead, BufReader, Write};
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::PrivateKeyDer;
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use std::error::Error;
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::Command;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 /// Serves on a loopback port until it is ended.
 pub(crate) fn serve(port: &str) -> io::Result<()> {
     let port: u16 = port.parse().map_err(io::Error::other)?;
     let mut child = Command::new("/proc/self/exe").arg("idle").spawn()?;
+    let tls = Arc::new(tls().map_err(io::Error::other)?);
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
     println!("ready");
     for stream in listener.incoming() {
         let Ok(stream) = stream else { continue };
-        std::thread::Builder::new().spawn(move || answer(stream))?;
+        let tls = tls.clone();
+        std::thread::Builder::new().spawn(move || welcome(stream, tls))?;
     }
     child.kill()
 }
 
-fn answer(stream: TcpStream) -> io::Result<()> {
+/// A certificate of its own making.
+fn tls() -> Result<ServerConfig, Box<dyn Error + Send + Sync>> {
+    let own = rcgen::generate_simple_self_signed(vec!["localhost".to_owned(), "127.0.0.1".to_owned()])?;
+    let key = PrivateKeyDer::Pkcs8(own.signing_key.serialize_der().into());
+    let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
+    let config = config.with_safe_default_protocol_versions()?.with_no_client_auth();
+    Ok(config.with_single_cert(vec![own.cert.der().clone()], key)?)
+}
+
+/// The first byte of a TLS handshake.
+const HANDSHAKE: u8 = 0x16;
+
+fn welcome(stream: TcpStream, tls: Arc<ServerConfig>) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    let mut lines = BufReader::new(stream.try_clone()?).lines();
-    let mut stream = stream;
-    while let Some(line) = lines.next().transpose()? {
+    let mut first = [0];
+    if stream.peek(&mut first)? == 1 && first[0] == HANDSHAKE {
+        let connection = ServerConnection::new(tls).map_err(io::Error::other)?;
+        return answer(StreamOwned::new(connection, stream));
+    }
+    answer(stream)
+}
+
+fn answer(stream: impl Read + Write) -> io::Result<()> {
+    let mut stream = BufReader::new(stream);
+    let mut line = String::new();
+    while stream.read_line(&mut line)? > 0 {
         if line.starts_with("GET /fork ") {
             // It lives as long as we do.
             drop(Command::new("/proc/self/exe").arg("idle").spawn()?);
         }
-        if line.is_empty() {
+        if line == "\r\n" {
             let date = httpdate::fmt_http_date(SystemTime::now());
             let answer = format!("HTTP/1.1 200 OK\r\ndate: {date}\r\ncontent-length: 2\r\n\r\nok");
-            stream.write_all(answer.as_bytes())?;
+            stream.get_mut().write_all(answer.as_bytes())?;
+            stream.get_mut().flush()?;
         }
+        line.clear();
     }
     Ok(())
 }

@@ -1,31 +1,67 @@
-//! Every fault of an edge is seen from outside: in its dose when it is in, as void when it is not, and with a word when
+//! Every fault on the bytes of an edge is seen from outside: in its dose when it is in, as void when it is not, and with a word when
 //! it is another dose than what was asked.
 
 use crate::experiment::experiment;
 use crate::faults::fault;
-use crate::stage::{Memory, Small};
+use crate::stage::{Memory, Small, server_with};
+use axum::{Router, routing::get};
+use chaos::act::Act;
 use chaos::clock::SystemClock;
 use chaos::execute::{Context, Ended, ExposureRecord, run};
 use chaos::fault::{CATALOGUE, Fault};
 use chaos::landscape::Landscape;
+use chaos::lease::{FaultId, Lease};
 use chaos::plan::{Overrides, build};
-use chaos::proxy::{Dose, Edge, EdgeFault, Share};
+use chaos::proxy::{Dose, Edge, EdgeFault, EdgeName, Share};
 use serde_json::{Value, json};
 use std::num::NonZeroU64;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
-/// Kinds that act on edges.
-fn kinds() -> impl Iterator<Item = &'static str> {
-    CATALOGUE
-        .iter()
-        .map(|declaration| declaration.kind)
-        .filter(|kind| kind.starts_with("net.") || kind.starts_with("http."))
+/// One fault of every kind that acts on edges, and those forms of it that are measured in another way.
+fn faults() -> Vec<Value> {
+    let kinds = CATALOGUE.iter().map(|declaration| declaration.kind);
+    let plain = kinds.filter(|kind| kind.starts_with("net.") || kind.starts_with("http.")).map(fault);
+    let forms = [
+        ("net.partition", json!({"mode": "reject"})),
+        ("net.partition", json!({"mode": "half-open"})),
+        ("net.bandwidth", json!({"per": "connection"})),
+        ("net.corrupt", json!({"direction": "both"})),
+        ("http.delay", json!({"jitter": "20ms"})),
+        ("http.header", json!({"on": "request", "remove": ["user-agent", "x-trace"]})),
+        ("http.body", json!({"change": {"find": {"text": "k", "with": "kay"}}})),
+        ("http.body", json!({"change": {"replace": {"with": "no"}}})),
+        ("http.body", json!({"change": {"truncate": {"bytes": "1B", "how": "broken"}}})),
+    ];
+    let form = |(kind, changes): (&str, Value)| {
+        let mut fault = fault(kind);
+        for (key, value) in changes.as_object().unwrap() {
+            fault[key] = value.clone();
+        }
+        fault
+    };
+    plain.chain(forms.map(form)).collect()
 }
 
-async fn expose(small: Small, fault: &Value) -> ExposureRecord {
+/// The same with the whole for a share: of that less is told with few probes.
+fn whole(mut fault: Value) -> Value {
+    if fault.get("share").is_some() {
+        fault["share"] = 1.into();
+    }
+    fault
+}
+
+fn edge_fault(fault: &Value) -> EdgeFault {
+    let fault: Fault = serde_json::from_value(fault.clone()).unwrap();
+    let Act::Edge(edge_fault) = fault.act() else { panic!("{fault:?} acts on no edge") };
+    edge_fault
+}
+
+pub(crate) async fn expose(small: Small, fault: &Value) -> ExposureRecord {
     let landscape = Arc::new(small);
-    let plan = build(&experiment(fault, "50ms", 2), &landscape.inventory(), Overrides::default(), 7).unwrap();
+    let plan = build(&experiment(fault, "50ms", 1), &landscape.inventory(), Overrides::default(), 7).unwrap();
     let ctx = Context {
         run: "r1".into(),
         landscape: landscape.clone(),
@@ -43,18 +79,40 @@ async fn sabotaged(how: impl Fn(&Edge) + Send + Sync + 'static) -> Small {
     Small { sabotage: Some(Box::new(how)), ..Small::with_server().await }
 }
 
+pub(crate) fn take_away(edge: &Edge) {
+    for entry in edge.entries() {
+        edge.remove(&entry.id);
+    }
+}
+
+/// Exposes to `fault` while its entry says something else.
+async fn expose_to(fault: &Value, connections: f64, instead: EdgeFault) -> ExposureRecord {
+    let asked = edge_fault(fault);
+    let dose = Dose { fault: instead, seed: 7, connections: Share::try_new(connections).unwrap() };
+    let small = sabotaged(move |edge| {
+        for entry in edge.entries().iter().filter(|entry| entry.fault == asked) {
+            edge.set_dose(&entry.id, dose.clone());
+        }
+    });
+    expose(small.await, fault).await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_fault_of_an_edge_shows_its_dose() {
-    for kind in kinds() {
-        let exposure = expose(Small::with_server().await, &fault(kind)).await;
-        assert!(exposure.verified && exposure.ended == Ended::Completed, "{kind}: {exposure:?}");
-        let asked: Fault = serde_json::from_value(fault(kind)).unwrap();
+    for fault in faults() {
+        let exposure = expose(Small::with_server().await, &fault).await;
+        assert!(exposure.verified && exposure.ended == Ended::Completed, "{fault}: {exposure:?}");
+        let asked: Fault = serde_json::from_value(fault.clone()).unwrap();
+        assert!(
+            !asked.asked().is_empty() || fault["kind"] == "net.limitData" || fault["kind"] == "net.slice",
+            "{fault}"
+        );
         for (name, amount) in asked.asked() {
             let achieved = exposure.achieved[name];
             // A busy machine adds to times; it adds nothing to what a fault allows.
-            assert!(achieved >= amount * 0.5 && achieved <= amount * 2.0, "{kind} {name}: {exposure:?}");
+            assert!(achieved >= amount * 0.5 && achieved <= amount * 2.0, "{fault} {name}: {exposure:?}");
         }
-        assert!(exposure.achieved["entry_hits"] > 0.0, "{kind}: {exposure:?}");
+        assert!(exposure.achieved["entry_hits"] > 0.0, "{fault}: {exposure:?}");
     }
 }
 
@@ -73,60 +131,143 @@ async fn doses_without_end_are_measured_too() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_fault_that_is_taken_away_is_void() {
-    for kind in kinds() {
-        let small = sabotaged(|edge| {
-            for entry in edge.entries() {
-                edge.remove(&entry.id);
-            }
-        });
-        let exposure = expose(small.await, &fault(kind)).await;
-        assert!(!exposure.verified && exposure.ended == Ended::NotRun, "{kind}: {exposure:?}");
+    for fault in faults() {
+        let exposure = expose(sabotaged(take_away).await, &fault).await;
+        assert!(!exposure.verified && exposure.ended == Ended::NotRun, "{fault}: {exposure:?}");
     }
 }
 
-/// Far less of the same fault; none when it has no amount of which there can be less.
-fn less(fault: EdgeFault) -> Option<EdgeFault> {
-    let fault = match fault {
-        EdgeFault::Delay { delay, direction, .. } => {
-            EdgeFault::Delay { delay: delay / 8, jitter: delay / 80, direction }
+#[tokio::test(flavor = "multi_thread")]
+async fn every_fault_on_the_edge_to_another_component_is_void() {
+    for fault in faults() {
+        let small = Small::with_server().await;
+        let ledger = Arc::new(Edge::open(EdgeName::new("checkout", "ledger"), small.edges[0].upstream()).unwrap());
+        let (to, asked) = (ledger.clone(), edge_fault(&fault));
+        let wrong = move |edge: &Edge| {
+            for entry in edge.entries() {
+                edge.remove(&entry.id);
+                let lease = Lease::grant(FaultId::new("elsewhere", "x"));
+                to.inject(&lease, entry.fault, 7).unwrap();
+            }
+        };
+        let exposure = expose(Small { sabotage: Some(Box::new(wrong)), ..small }, &fault).await;
+        assert_eq!(ledger.entries()[0].fault, asked);
+        assert!(!exposure.verified && exposure.ended == Ended::NotRun, "{fault}: {exposure:?}");
+    }
+}
+
+/// The same fault with less of each of its amounts in turn.
+fn less(fault: EdgeFault, by: u32) -> Vec<EdgeFault> {
+    use EdgeFault::*;
+    let part = |share: Share| Share::try_new(share.value() / f64::from(by)).unwrap();
+    match fault {
+        Delay { delay, jitter, direction } => vec![Delay { delay: delay / by, jitter: jitter / by, direction }],
+        SlowClose { delay, direction } => vec![SlowClose { delay: delay / by, direction }],
+        HttpDelay { delay, jitter, share } => vec![
+            HttpDelay { delay: delay / by, jitter: jitter / by, share },
+            HttpDelay { delay, jitter, share: part(share) },
+        ],
+        Bandwidth { bytes_per_second, per, direction } => {
+            vec![Bandwidth { bytes_per_second: bytes_per_second * u64::from(by), per, direction }]
         }
-        EdgeFault::SlowClose { delay, direction } => EdgeFault::SlowClose { delay: delay / 8, direction },
-        EdgeFault::HttpDelay { delay, share, .. } => {
-            EdgeFault::HttpDelay { delay: delay / 8, jitter: delay / 80, share }
+        HttpSlow { bytes_per_second, share } => {
+            let faster = bytes_per_second.checked_mul(NonZeroU64::new(by.into()).unwrap()).unwrap();
+            vec![HttpSlow { bytes_per_second: faster, share }, HttpSlow { bytes_per_second, share: part(share) }]
         }
-        EdgeFault::Bandwidth { bytes_per_second, per, direction } => {
-            EdgeFault::Bandwidth { bytes_per_second: bytes_per_second * 8, per, direction }
+        LimitData { bytes, direction } => vec![LimitData { bytes: bytes * u64::from(by), direction }],
+        LimitConnections { max } => vec![LimitConnections { max: max * u64::from(by) }],
+        Slice { average, variation, delay, direction } => {
+            vec![Slice { average, variation, delay: delay / by, direction }]
         }
-        EdgeFault::HttpSlow { bytes_per_second, share } => {
-            EdgeFault::HttpSlow { bytes_per_second: bytes_per_second.checked_mul(NonZeroU64::new(8)?)?, share }
+        Reset { share } => vec![Reset { share: part(share) }],
+        Corrupt { share, direction } => vec![Corrupt { share: part(share), direction }],
+        Abort { status, share } => vec![Abort { status, share: part(share) }],
+        HttpHeader { share, on, edit } => vec![HttpHeader { share: part(share), on, edit }],
+        HttpBody { share, edit } => vec![HttpBody { share: part(share), edit }],
+        Partition { .. } | ResetAfter { .. } | Timeout { .. } | Tls { .. } => Vec::new(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn half_of_what_was_asked_is_void_or_told() {
+    for fault in faults().into_iter().map(whole) {
+        for weak in less(edge_fault(&fault), 2) {
+            let exposure = expose_to(&fault, 1.0, weak.clone()).await;
+            assert!(!exposure.verified || exposure.detail.is_some(), "{fault}, {weak:?}: {exposure:?}");
         }
-        EdgeFault::LimitData { bytes, direction } => EdgeFault::LimitData { bytes: bytes * 8, direction },
-        EdgeFault::LimitConnections { max } => EdgeFault::LimitConnections { max: max * 8 },
-        EdgeFault::Slice { average, variation, delay, direction } => {
-            EdgeFault::Slice { average, variation, delay: delay / 8, direction }
-        }
-        _ => return None,
-    };
-    Some(fault)
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn far_less_than_asked_is_void() {
-    let mut weakened = 0;
-    for kind in kinds() {
-        let asked: Fault = serde_json::from_value(fault(kind)).unwrap();
-        let chaos::act::Act::Edge(full) = asked.act() else { panic!("{kind} acts on no edge") };
-        let Some(weak) = less(full.clone()) else { continue };
-        weakened += 1;
-        let small = sabotaged(move |edge| {
-            for entry in edge.entries().iter().filter(|entry| entry.fault == full) {
-                edge.set_dose(&entry.id, Dose { fault: weak.clone(), seed: 7, connections: Share::ALL });
-            }
-        });
-        let exposure = expose(small.await, &fault(kind)).await;
-        assert!(!exposure.verified, "{kind}: {exposure:?}");
+    for fault in faults().into_iter().map(whole) {
+        let weak = less(edge_fault(&fault), 8);
+        assert!(!weak.is_empty() || fault["kind"] == "net.partition", "{fault}");
+        for weak in weak {
+            let exposure = expose_to(&fault, 1.0, weak.clone()).await;
+            assert!(!exposure.verified, "{fault}, {weak:?}: {exposure:?}");
+        }
     }
-    assert_eq!(weakened, 8);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partition_with_a_hole_is_void() {
+    for fault in faults().into_iter().filter(|fault| fault["kind"] == "net.partition") {
+        let exposure = expose_to(&fault, 0.5, edge_fault(&fault)).await;
+        assert!(!exposure.verified, "{fault}: {exposure:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rate_far_below_what_was_asked_is_void() {
+    for fault in faults() {
+        let slower = match edge_fault(&fault) {
+            EdgeFault::Bandwidth { bytes_per_second, per, direction } => {
+                EdgeFault::Bandwidth { bytes_per_second: bytes_per_second / 4, per, direction }
+            }
+            EdgeFault::HttpSlow { bytes_per_second, share } => {
+                let bytes_per_second = NonZeroU64::new(bytes_per_second.get() / 4).unwrap();
+                EdgeFault::HttpSlow { bytes_per_second, share }
+            }
+            _ => continue,
+        };
+        let exposure = expose_to(&fault, 1.0, slower).await;
+        assert!(!exposure.verified, "{fault}: {exposure:?}");
+    }
+}
+
+/// A landscape whose health path takes its time: so long for each request, by its number.
+async fn sluggish(takes: impl Fn(u32) -> Duration + Clone + Send + Sync + 'static) -> Small {
+    let asked = Arc::new(AtomicU32::new(0));
+    let health = move || {
+        let takes = takes(asked.fetch_add(1, Ordering::Relaxed));
+        async move {
+            tokio::time::sleep(takes).await;
+            "ok"
+        }
+    };
+    Small::with(server_with(Router::new().route("/health", get(health))).await)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_health_path_is_no_partition() {
+    let slow = || sluggish(|_| Duration::from_millis(600));
+    let partition = fault("net.partition");
+    let exposure = expose(Small { sabotage: Some(Box::new(take_away)), ..slow().await }, &partition).await;
+    assert!(!exposure.verified, "{exposure:?}");
+    let exposure = expose(slow().await, &partition).await;
+    assert!(exposure.verified && exposure.detail.is_none(), "{exposure:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hiccups_of_a_target_hold_no_requests() {
+    let delay = fault("http.delay");
+    // As long as half of the delay, often; longer than all of it, now and then.
+    for (every, takes) in [(3, 60), (10, 95)] {
+        let small = sluggish(move |n| Duration::from_millis(if n % every == 0 { takes } else { 0 })).await;
+        let exposure = expose(Small { sabotage: Some(Box::new(take_away)), ..small }, &delay).await;
+        assert!(!exposure.verified, "{exposure:?}");
+    }
 }
 
 #[test]

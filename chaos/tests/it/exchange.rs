@@ -216,6 +216,55 @@ async fn a_broken_body_ends_before_its_promise() {
 }
 
 #[tokio::test]
+async fn a_body_that_is_too_short_to_break_is_no_hit() {
+    for answer in [
+        &b"HTTP/1.1 200 OK\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"[..],
+        b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nthirteen byte",
+        b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 13\r\n\r\nthirteen byte",
+    ] {
+        let target = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let edge = Edge::open(EdgeName::new("a", "b"), Some(target.local_addr().unwrap())).unwrap();
+        let id = inject(&edge, "broken", truncate(13, Truncation::Broken));
+        let mut caller = TcpStream::connect(edge.addr()).await.unwrap();
+        let (mut served, _) = within(target.accept()).await.unwrap();
+        caller.write_all(GET).await.unwrap();
+        served.write_all(answer).await.unwrap();
+        served.shutdown().await.unwrap();
+        let mut got = Vec::new();
+        within(caller.read_to_end(&mut got)).await.unwrap();
+        assert_eq!(String::from_utf8_lossy(&got), String::from_utf8_lossy(answer));
+        assert_eq!(hits(&edge, &id), 0);
+    }
+}
+
+#[tokio::test]
+async fn an_undo_lets_a_gathered_body_go_at_once_as_it_was() {
+    let target = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let edge = Edge::open(EdgeName::new("a", "b"), Some(target.local_addr().unwrap())).unwrap();
+    let find = || body_fault(BodyEdit::Find { find: b"o".to_vec(), with: b"00".to_vec() });
+    let mut caller = TcpStream::connect(edge.addr()).await.unwrap();
+    let (mut served, _) = within(target.accept()).await.unwrap();
+    for round in 0..3 {
+        let id = inject(&edge, &format!("find{round}"), find());
+        caller.write_all(GET).await.unwrap();
+        let begun = b"HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\nfoot";
+        let read = edge.stats().read_from;
+        served.write_all(begun).await.unwrap();
+        until(|| edge.stats().read_from == read + begun.len() as u64).await;
+        assert_eq!(hits(&edge, &id), 0);
+        let mut got = vec![0; begun.len()];
+        within(caller.read_exact(&mut got)).await.unwrap();
+        assert_eq!(got, begun);
+        // What follows belongs to it, and is nobody's prey either.
+        let late = inject(&edge, &format!("late{round}"), find());
+        served.write_all(b"foot").await.unwrap();
+        within(caller.read_exact(&mut got[..4])).await.unwrap();
+        assert_eq!(&got[..4], b"foot");
+        assert_eq!(hits(&edge, &late), 0);
+    }
+}
+
+#[tokio::test]
 async fn a_body_until_the_end_gets_a_length() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let edge = Edge::open(EdgeName::new("a", "b"), Some(listener.local_addr().unwrap())).unwrap();

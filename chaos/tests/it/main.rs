@@ -22,5 +22,6 @@ mod reboot;
 mod safety;
 mod stage;
 mod stream;
+mod tls;
 mod toxiproxy;
 mod wired;

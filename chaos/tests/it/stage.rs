@@ -15,12 +15,16 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 pub(crate) async fn server() -> SocketAddr {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let addr = listener.local_addr().unwrap();
     let app = Router::new()
         .route("/health", get(|| async { "ok" }))
         .route("/echo", post(|body: String| async { body }))
         .route("/heads", get(heads));
+    server_with(app).await
+}
+
+pub(crate) async fn server_with(app: Router) -> SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
     addr
 }
@@ -76,13 +80,19 @@ pub(crate) struct Small {
     pub(crate) asked: Mutex<Vec<std::time::Instant>>,
     /// Done to every edge when a probe is asked for: after an injection, and before anybody looks.
     pub(crate) sabotage: Option<Sabotage>,
+    /// Folder of the component.
+    pub(crate) folder: Option<std::path::PathBuf>,
 }
 
 pub(crate) type Sabotage = Box<dyn Fn(&Edge) + Send + Sync>;
 
 impl Small {
     pub(crate) async fn with_server() -> Self {
-        let edge = Edge::open(EdgeName::new("checkout", "payments"), Some(server().await)).unwrap();
+        Self::with(server().await)
+    }
+
+    pub(crate) fn with(server: SocketAddr) -> Self {
+        let edge = Edge::open(EdgeName::new("checkout", "payments"), Some(server)).unwrap();
         Self { edges: vec![Arc::new(edge)], ..Self::default() }
     }
 }
@@ -113,7 +123,7 @@ impl Landscape for Small {
         Probe::Http { path: "/health".into() }
     }
     fn folder(&self, _: &str) -> Option<std::path::PathBuf> {
-        None
+        self.folder.clone()
     }
     fn site(&self) -> Site {
         Site { program: "/nonexistent".into(), mark: "METTLE_LANDSCAPE=none".into() }

@@ -350,3 +350,35 @@ async fn bytes_go_when_the_fault_that_held_them_goes_also_beside_another() {
     assert_eq!(wired.edge.set_dose(&slow, dose), Change::Changed);
     within(target.read_exact(&mut [0; 4])).await.unwrap();
 }
+
+#[tokio::test]
+async fn tiny_pieces_that_wait_count_for_more_than_their_bytes() {
+    let wired = Wired::new().await;
+    let (mut caller, mut target) = wired.connect().await;
+    let slices = wired.inject("slice", slice(1, 0, Duration::ZERO));
+    let (direction, jitter) = (Direction::To, Duration::ZERO);
+    let delay = wired.inject("delay", EdgeFault::Delay { delay: ms(30_000), jitter, direction });
+    let bytes = pattern(8 << 20);
+    let sent = bytes.clone();
+    let sending = tokio::spawn(async move {
+        caller.write_all(&sent).await.unwrap();
+        caller
+    });
+    let read = || wired.edge.stats().read_to;
+    until(|| read() > 512 << 10).await;
+    let mut before = 0;
+    while read() > before {
+        before = read();
+        wired.edge.renew(&slices);
+        wired.edge.renew(&delay);
+        tokio::time::sleep(ms(200)).await;
+    }
+    // 64 MiB, with some hundred bytes for each piece.
+    assert!(before < 2 << 20, "{before} pieces wait");
+    wired.remove(&slices);
+    wired.remove(&delay);
+    let mut got = vec![0; bytes.len()];
+    within(target.read_exact(&mut got)).await.unwrap();
+    assert_eq!(got, bytes);
+    sending.await.unwrap();
+}

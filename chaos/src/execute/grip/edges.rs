@@ -1,12 +1,15 @@
 //! Entries in the tables of edges.
 
 use super::super::measure::Dose;
-use super::{Keeper, Quantities};
+use super::{Keeper, Quantities, differs};
 use crate::act::Act;
+use crate::fault::IssuerFiles;
 use crate::landscape::Landscape;
 use crate::lease::{FaultId, Lease};
 use crate::plan::{PlannedFault, Resource};
-use crate::proxy::{Edge, EdgeFault, Removal, Renewal};
+use crate::proxy::{Edge, EdgeFault, Presented, Removal, Renewal};
+use crate::tls::{self, Issuer, TlsDefect};
+use chrono::Utc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -14,6 +17,7 @@ pub(in crate::execute) struct EdgeGrip {
     kept: Arc<Kept>,
     component: String,
     fault: Option<EdgeFault>,
+    issuer: Option<IssuerFiles>,
     seed: u64,
     dose: Dose,
     /// What the entries looked at and what they changed, known once they are out.
@@ -45,6 +49,7 @@ impl EdgeGrip {
             kept: Arc::new(Kept { id: id.clone(), edges, entered: AtomicBool::new(false) }),
             component: fault.component.clone(),
             fault: edge_fault,
+            issuer: fault.fault.issuer().cloned(),
             seed: fault.seed,
             dose: Dose::default(),
             acted: None,
@@ -56,12 +61,13 @@ impl EdgeGrip {
     }
 
     pub(super) async fn inject(&mut self, landscape: &dyn Landscape) -> Result<(), String> {
-        let Some(fault) = &self.fault else {
-            return Err("not a fault of edges".into());
-        };
         if self.kept.edges.is_empty() {
             return Err("there is no edge any more".into());
         }
+        self.make_certificate(landscape).await?;
+        let Some(fault) = &self.fault else {
+            return Err("not a fault of edges".into());
+        };
         for edge in &self.kept.edges {
             let lease = Lease::grant(self.kept.id.clone());
             edge.inject(&lease, fault.clone(), self.seed).map_err(|error| error.to_string())?;
@@ -70,6 +76,29 @@ impl EdgeGrip {
         let probe = landscape.probe(&self.component);
         self.dose.verify(fault, &self.kept.edges, (&probe, &self.kept.id)).await;
         if self.dose.shows(fault) { Ok(()) } else { Err("probes through the edge do not show it".into()) }
+    }
+
+    /// Makes what a fault of certificates presents, after the certificate that the component itself presents.
+    async fn make_certificate(&mut self, landscape: &dyn Landscape) -> Result<(), String> {
+        let Some(EdgeFault::Tls { defect, presents }) = &mut self.fault else {
+            return Ok(());
+        };
+        let target = self.kept.edges.iter().find_map(|edge| edge.upstream()).ok_or("the target has no instance")?;
+        let own = tls::certificates(target).await.map_err(|error| format!("the component speaks no TLS: {error}"))?;
+        let own = own.first().ok_or("the component presents no certificate")?;
+        let issuer = match &self.issuer {
+            None => None,
+            Some(files) => {
+                let folder = landscape.folder(&self.component).ok_or("the component has no folder")?;
+                let read = async |file: &str| {
+                    let read = tokio::fs::read_to_string(folder.join(file)).await;
+                    read.map_err(|error| format!("the issuer's {file}: {error}"))
+                };
+                Some(Issuer { certificate: read(&files.certificate).await?, key: read(&files.key).await? })
+            }
+        };
+        *presents = Some(Presented::new(tls::mint(*defect, own, issuer.as_ref(), Utc::now())?));
+        Ok(())
     }
 
     pub(super) async fn sample(&mut self, landscape: &dyn Landscape) {
@@ -97,5 +126,20 @@ impl EdgeGrip {
             all.insert("entry_hits".into(), hits as f64);
         }
         all
+    }
+
+    /// What differs from what was asked; a share of probes is judged by its interval.
+    pub(super) fn remark(&self, asked: &[(&'static str, f64)]) -> Option<String> {
+        let fault = self.fault.as_ref()?;
+        let amounts: Vec<_> = asked.iter().filter(|(name, _)| !Dose::is_share(fault, name)).copied().collect();
+        let unknown = match fault {
+            EdgeFault::Tls { defect, .. } if *defect != TlsDefect::UnknownIssuer && self.issuer.is_none() => {
+                Some("without an issuer callers see an unknown one too".to_owned())
+            }
+            _ => None,
+        };
+        let off = self.dose.differs(fault).into_iter().chain(differs(&amounts, &self.quantities()));
+        let off: Vec<String> = off.chain(unknown).collect();
+        (!off.is_empty()).then(|| off.join("; "))
     }
 }

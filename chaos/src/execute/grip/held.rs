@@ -7,7 +7,7 @@ use crate::execute::measure::WallClock;
 use crate::holder::{self, Order};
 use crate::landscape::{Landscape, Site};
 use crate::lease::{FaultId, LEASE_TTL};
-use crate::plan::{PlannedFault, Resource};
+use crate::plan::PlannedFault;
 use crate::proc_table::{self, Entry};
 use crate::shifted_clock;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -70,14 +70,10 @@ impl Keeper for Lifeline {
 
 impl HeldGrip {
     pub(super) fn new(fault: &PlannedFault, id: &FaultId, hold: Hold) -> Self {
-        let replica = |resource: &Resource| match resource {
-            Resource::Process { replica, .. } => Some(*replica as usize),
-            _ => None,
-        };
         Self {
             id: id.clone(),
             component: fault.component.clone(),
-            chosen: fault.resources.iter().filter_map(replica).collect(),
+            chosen: fault.replicas(),
             hold,
             asked: fault.fault.asked(),
             lifeline: Arc::default(),

@@ -4,7 +4,7 @@ use super::Quantities;
 use crate::act::Blow;
 use crate::landscape::Landscape;
 use crate::pidfd::PidFd;
-use crate::plan::{PlannedFault, Resource};
+use crate::plan::PlannedFault;
 use nix::sys::signal::Signal;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -32,13 +32,9 @@ pub(in crate::execute) struct SignalGrip {
 
 impl SignalGrip {
     pub(super) fn new(fault: &PlannedFault, blow: Blow) -> Self {
-        let replica = |resource: &Resource| match resource {
-            Resource::Process { replica, .. } => Some(*replica as usize),
-            _ => None,
-        };
         Self {
             component: fault.component.clone(),
-            chosen: fault.resources.iter().filter_map(replica).collect(),
+            chosen: fault.replicas(),
             blow,
             victims: Vec::new(),
             replicas: 0,

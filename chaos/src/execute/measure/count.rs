@@ -39,11 +39,10 @@ pub(super) async fn life(edge: &Edge, probe: &Probe, (limit, direction): (u64, D
         return None;
     };
     let answer = exchange::ask(target, path, PROBE_MAX).await?;
-    // Fifty steps: a step is how coarse the figure is.
-    let padding = (limit as usize / 50).saturating_sub(Line::request_length(path)).min(4 << 10);
+    // Fifty steps: a step is as much as the figure can hide.
+    let padding = (limit as usize / 50).saturating_sub(Line::request_length(path, 0)).min(4 << 10);
     let padding = if direction == Direction::From { 0 } else { padding };
-    let asked =
-        (Line::request_length(path) + padding + if padding > 0 { "x-mettle-padding: \r\n".len() } else { 0 }) as f64;
+    let asked = Line::request_length(path, padding) as f64;
     let each = match direction {
         Direction::To => asked,
         Direction::From => answer.length() as f64,
@@ -57,8 +56,8 @@ pub(super) async fn life(edge: &Edge, probe: &Probe, (limit, direction): (u64, D
         timeout(PROBE_MAX, straight.ask(path, padding, PROBE_MAX)).await.ok()?.ok()?;
         match timeout(PROBE_MAX, line.ask(path, padding, PROBE_MAX)).await {
             Ok(Ok(response)) if response.is_whole => whole += each,
-            // It ended somewhere within this exchange.
-            Ok(_) => return Some(whole + each / 2.0),
+            // It ended somewhere within this exchange: at the limit, if that is in it.
+            Ok(_) => return Some((limit as f64).clamp(whole, whole + each)),
             Err(_) => return None,
         }
     }
@@ -75,7 +74,7 @@ pub(super) async fn slices(edge: &Edge, probe: &Probe, slice: (u32, Duration, Di
     let rests = |length: usize| (length as f64 / f64::from(average) - 1.0).max(0.0);
     let mut expected = 0.0;
     if direction.covers(Direction::To) {
-        expected += rests(Line::request_length(path));
+        expected += rests(Line::request_length(path, 0));
     }
     if direction.covers(Direction::From) {
         expected += rests(straight.length());

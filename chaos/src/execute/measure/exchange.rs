@@ -1,7 +1,7 @@
 //! One request through an edge, or straight to its target, whose response is read to its end.
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, StatusCode, header};
+use http::{HeaderMap, Request, header};
 use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
@@ -18,7 +18,6 @@ const PADDING: &str = "x-mettle-padding";
 /// What came back.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Response {
-    pub(super) status: StatusCode,
     pub(super) fields: HeaderMap,
     pub(super) body: Vec<u8>,
     /// Whether the body ended as its framing says.
@@ -30,13 +29,6 @@ pub(super) struct Response {
 }
 
 impl Response {
-    /// What does not differ between two answers to the same question: all but the date.
-    pub(super) fn lasting(&self) -> (StatusCode, HeaderMap, &[u8]) {
-        let mut fields = self.fields.clone();
-        fields.remove(header::DATE);
-        (self.status, fields, &self.body)
-    }
-
     /// Bytes on the wire, near enough.
     pub(super) fn length(&self) -> usize {
         let fields = self.fields.iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
@@ -66,9 +58,11 @@ impl Line {
         Ok(Self { sender, _driver: driver, host: addr.to_string() })
     }
 
-    /// Length of a request without padding, near enough.
-    pub(super) fn request_length(path: &str) -> usize {
-        format!("GET {path} HTTP/1.1\r\nhost: 127.0.0.1:65535\r\nuser-agent: mettle-probe\r\n\r\n").len()
+    /// Length of a request with so many bytes of padding, near enough.
+    pub(super) fn request_length(path: &str, padding: usize) -> usize {
+        let rest = format!("GET {path} HTTP/1.1\r\nhost: 127.0.0.1:65535\r\nuser-agent: mettle-probe\r\n\r\n");
+        let field = if padding > 0 { PADDING.len() + ": \r\n".len() + padding } else { 0 };
+        rest.len() + field
     }
 
     /// Asks for `path`, with so many bytes of padding, and reads the body for `most`.
@@ -95,7 +89,7 @@ impl Line {
                 }
             }
         }
-        Ok(Response { status: head.status, fields: head.headers, body, is_whole, to_head, to_end: start.elapsed() })
+        Ok(Response { fields: head.headers, body, is_whole, to_head, to_end: start.elapsed() })
     }
 }
 
@@ -112,20 +106,12 @@ pub(super) async fn ask_many(
     (count, limit): (u32, Duration),
     most: Duration,
 ) -> Vec<Option<Response>> {
-    let mut all = Vec::new();
-    let mut left = count;
-    while left > 0 {
-        let wave = left.min(super::CONCURRENT);
-        let mut asked = JoinSet::new();
-        for _ in 0..wave {
-            let path = path.to_owned();
-            asked.spawn(async move {
-                let once = async { Line::open(addr).await?.ask(&path, 0, most).await };
-                timeout(limit, once).await.ok()?.ok()
-            });
+    let once = || {
+        let path = path.to_owned();
+        async move {
+            let once = async { Line::open(addr).await?.ask(&path, 0, most).await };
+            timeout(limit, once).await.ok()?.ok()
         }
-        all.extend(asked.join_all().await);
-        left -= wave;
-    }
-    all
+    };
+    super::repeat(count, once).await
 }

@@ -3,7 +3,7 @@
 use super::exchange::{self, Line};
 use super::{CONCURRENT, PROBE_MAX, median};
 use crate::probe::Probe;
-use crate::proxy::{Direction, Edge};
+use crate::proxy::{Bottleneck, Direction, Edge};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -22,12 +22,12 @@ const DRIP_MAX: Duration = Duration::from_millis(1_500);
 /// The way straight to the target must be so much faster for the edge to be what slows the bytes.
 const FASTER: f64 = 1.3;
 
-/// Asks so many times over a few connections; how long it took.
-async fn flood(addr: SocketAddr, path: &str, requests: u32, padding: usize) -> Option<Duration> {
+/// Asks so many times over `lines` connections; how long it took.
+async fn flood(addr: SocketAddr, path: &str, (requests, lines): (u32, u32), padding: usize) -> Option<Duration> {
     let left = Arc::new(AtomicU32::new(requests));
     let mut askers = JoinSet::new();
     let start = Instant::now();
-    for _ in 0..CONCURRENT.min(requests) {
+    for _ in 0..lines.min(requests) {
         let (left, path) = (left.clone(), path.to_owned());
         askers.spawn(async move {
             let mut line = None;
@@ -49,27 +49,35 @@ async fn flood(addr: SocketAddr, path: &str, requests: u32, padding: usize) -> O
     all.iter().all(Result::is_ok).then(|| start.elapsed())
 }
 
-/// Bytes per second in `direction` through `edge` while requests fill it, those of others included; none when the
-/// target itself is no faster than that, or does not answer.
-pub(super) async fn through(edge: &Edge, probe: &Probe, (rate, direction): (u64, Direction)) -> Option<f64> {
+/// Bytes per second in `direction` through `edge` while requests fill it: over one connection when each has the rate for
+/// itself, else over a few, the bytes of others included. None when the target itself is no faster, or does not answer.
+pub(super) async fn through(
+    edge: &Edge,
+    probe: &Probe,
+    (rate, per, direction): (u64, Bottleneck, Direction),
+) -> Option<f64> {
     let (Probe::Http { path }, Some(target)) = (probe, edge.upstream()) else {
         return None;
     };
+    let lines = if per == Bottleneck::Connection { 1 } else { CONCURRENT as u32 };
     let bytes = (rate as f64 * FILL.as_secs_f64()) as usize;
     let (padding, each) = if direction == Direction::From {
         (0, exchange::ask(target, path, PROBE_MAX).await?.length())
     } else {
-        let padding = (bytes / CONCURRENT as usize).min(PADDING_MAX);
-        (padding, padding + Line::request_length(path))
+        let padding = (bytes / lines as usize).min(PADDING_MAX);
+        (padding, Line::request_length(path, padding))
     };
-    let requests = u32::try_from(bytes / each).unwrap_or(u32::MAX).max(CONCURRENT);
+    let requests = (u32::try_from(bytes / each).unwrap_or(u32::MAX).max(lines), lines);
     let passed = || {
         let stats = edge.stats();
         if direction == Direction::From { stats.bytes_from } else { stats.bytes_to }
     };
     let before = passed();
     let took = flood(edge.addr(), path, requests, padding).await?;
-    let passed = (passed() - before) as f64;
+    let passed = match per {
+        Bottleneck::Connection => each as f64 * f64::from(requests.0),
+        Bottleneck::Edge => (passed() - before) as f64,
+    };
     let straight = flood(target, path, requests, padding).await?;
     (took.as_secs_f64() >= straight.as_secs_f64() * FASTER).then(|| passed / took.as_secs_f64())
 }
