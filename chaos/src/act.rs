@@ -1,6 +1,7 @@
 //! What a backend has to hold for a fault. Backends differ only in how they hold and undo it.
 
 use crate::proxy::EdgeFault;
+use crate::sandbox::FileFault;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -76,6 +77,8 @@ pub enum Hold {
         /// The content.
         content: String,
     },
+    /// Operations on files of the target go wrong, in its sandbox.
+    Files(FileFault),
 }
 
 /// How far a disk is filled.

@@ -2,11 +2,15 @@
 
 mod config_file;
 mod declaration;
+mod files;
 mod http_abort;
 mod http_body;
 mod http_delay;
 mod http_header;
 mod http_slow;
+mod io_error;
+mod io_latency;
+mod io_torn_write;
 mod net_bandwidth;
 mod net_corrupt;
 mod net_delay;
@@ -35,6 +39,9 @@ pub use http_body::{BodyChange, HttpBody};
 pub use http_delay::HttpDelay;
 pub use http_header::HttpHeader;
 pub use http_slow::HttpSlow;
+pub use io_error::IoError;
+pub use io_latency::IoLatency;
+pub use io_torn_write::IoTornWrite;
 pub use net_bandwidth::NetBandwidth;
 pub use net_corrupt::NetCorrupt;
 pub use net_delay::NetDelay;
@@ -202,6 +209,12 @@ catalogue! {
     StressConnections = "stress.connections",
     /// Change a file of a component.
     ConfigFile = "config.file",
+    /// Let operations on files of a component fail.
+    IoError = "io.error",
+    /// Let operations on files of a component take longer.
+    IoLatency = "io.latency",
+    /// Store only the first part of writes.
+    IoTornWrite = "io.tornWrite",
 }
 
 impl Fault {

@@ -1,6 +1,7 @@
 //! What this host can hold, asked of the kernel and not guessed.
 
 use crate::fault::{CATALOGUE, Declaration, Needs};
+use crate::sandbox;
 use serde::Serialize;
 use std::path::Path;
 
@@ -40,6 +41,7 @@ pub fn abilities() -> Vec<Able> {
 pub fn lack(needs: Needs) -> Option<Lack> {
     match needs {
         Needs::Nothing | Needs::SameUser => None,
+        Needs::OwnFiles => mount_lack(sandbox::can_mount()).or_else(|| fuse_lack(sandbox::can_open_fuse())),
         Needs::Trace => trace_lack(ptrace_scope(), has_capability(CAP_SYS_PTRACE)),
     }
 }
@@ -57,6 +59,20 @@ fn has_capability(number: u32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask >> number & 1 == 1)
+}
+
+fn mount_lack(can: bool) -> Option<Lack> {
+    (!can).then_some(Lack {
+        why: "this user may make no mount namespace: it lacks CAP_SYS_ADMIN, and user namespaces are off or not for it",
+        remedy: "run Mettle with CAP_SYS_ADMIN, or allow user namespaces (sysctl user.max_user_namespaces=10000, kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0 where they exist)",
+    })
+}
+
+fn fuse_lack(can: bool) -> Option<Lack> {
+    (!can).then_some(Lack {
+        why: "/dev/fuse is not there or cannot be opened by this user",
+        remedy: "modprobe fuse, and let this user read and write /dev/fuse (in a container: --device /dev/fuse)",
+    })
 }
 
 fn trace_lack(scope: u8, privileged: bool) -> Option<Lack> {

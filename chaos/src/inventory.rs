@@ -27,12 +27,15 @@ pub struct Inventory {
 pub enum Preparation {
     /// `time.*`: its clock is read through a library that is loaded into it.
     Time,
+    /// `io.*`: its folder is a pass-through file system.
+    Io,
 }
 
 impl fmt::Display for Preparation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Preparation::Time => "time",
+            Preparation::Io => "io",
         })
     }
 }

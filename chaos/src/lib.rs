@@ -27,6 +27,7 @@ pub mod problem;
 pub mod proc_table;
 pub mod proxy;
 pub mod residual;
+pub mod sandbox;
 pub mod shrink;
 pub mod span;
 mod template;

@@ -236,7 +236,7 @@ fn resolve(
         Act::Signal(_) | Act::Held(Hold::Pause | Hold::Fds { .. }) => chosen(),
         Act::Held(Hold::Cpu { .. }) => vec![Resource::Host { part: HostPart::Cpu }],
         Act::Held(Hold::Memory { .. }) => vec![Resource::Host { part: HostPart::Memory }],
-        Act::Held(Hold::Io { .. } | Hold::Disk { .. } | Hold::Inodes { .. } | Hold::File { .. }) => {
+        Act::Held(Hold::Io { .. } | Hold::Disk { .. } | Hold::Inodes { .. } | Hold::File { .. } | Hold::Files(_)) => {
             vec![Resource::Folder { component: component.clone() }]
         }
         Act::Held(Hold::Connections { .. }) => vec![Resource::Port { component: component.clone() }],

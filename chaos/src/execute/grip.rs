@@ -1,8 +1,10 @@
 //! What the executor has in its hands for one fault: entries in edges, signals, or a holder process.
 
 mod edges;
+mod files;
 mod held;
 mod observe;
+mod sandboxed;
 mod signals;
 
 use crate::act::Act;
@@ -65,7 +67,7 @@ impl Grip {
         match self {
             Grip::Edges(grip) => grip.sample(landscape).await,
             Grip::Signals(_) => (),
-            Grip::Held(grip) => grip.sample(),
+            Grip::Held(grip) => grip.sample().await,
         }
     }
 

@@ -39,7 +39,7 @@ pub(super) struct Dose {
     expected: Vec<f64>,
 }
 
-fn probes_for(share: f64) -> u32 {
+pub(super) fn probes_for(share: f64) -> u32 {
     let share = share.max(MIN_SHARE);
     if share >= 1.0 { 3 } else { ((MISS.ln() / (1.0 - share).ln()).ceil() as u32).max(3) }
 }
@@ -245,14 +245,14 @@ fn times(seen: Vec<Seen>) -> impl Iterator<Item = f64> {
     })
 }
 
-fn sorted(values: &[f64]) -> Vec<f64> {
+pub(super) fn sorted(values: &[f64]) -> Vec<f64> {
     let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);
     values
 }
 
 /// Nearest rank in sorted values that are not empty.
-fn quantile(sorted: &[f64], q: f64) -> f64 {
+pub(super) fn quantile(sorted: &[f64], q: f64) -> f64 {
     let rank = (q * sorted.len() as f64).ceil() as usize;
     sorted[rank.clamp(1, sorted.len()) - 1]
 }

@@ -55,4 +55,6 @@ pub enum Needs {
     Trace,
     /// Proportional set sizes, limits or files of the component's own user: the same user as the component.
     SameUser,
+    /// A file system of ours in a mount namespace of the component's own.
+    OwnFiles,
 }

@@ -5,7 +5,7 @@
 //! may come twice, and leaves alone what somebody else has changed since.
 
 use super::fds::{self, Limit};
-use super::{SUBCOMMAND, file};
+use super::{SUBCOMMAND, file, sandboxed};
 use serde::{Deserialize, Serialize};
 use std::io::{self, BufRead, Read, Write};
 use std::os::unix::process::CommandExt;
@@ -28,6 +28,13 @@ pub(super) enum Undo {
     },
     /// A file whose old content is kept beside it.
     Kept(PathBuf),
+    /// Files on which a dose was measured.
+    Probes {
+        /// Where they are.
+        folder: PathBuf,
+        /// Part of their names.
+        key: String,
+    },
 }
 
 impl Undo {
@@ -35,6 +42,7 @@ impl Undo {
         match self {
             Undo::Limits { limits, mark } => fds::restore_all(limits, mark),
             Undo::Kept(path) => file::restore(path),
+            Undo::Probes { folder, key } => sandboxed::remove_probes(folder, key),
         }
     }
 }

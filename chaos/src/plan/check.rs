@@ -62,7 +62,12 @@ fn check_fault(plan: &Plan, inventory: &Inventory, fault: &PlannedFault, all: &m
     let needed = fault.fault.declaration().prepared;
     if let Some(needed) = needed.filter(|needed| !inventory.is_prepared(component, *needed)) {
         let message = format!("{component} was not started for faults of `{needed}`");
-        all.push(objection("not_prepared", id, message, format!("write `prepare: [{needed}]` for it in processes.yaml")));
+        all.push(objection(
+            "not_prepared",
+            id,
+            message,
+            format!("write `prepare: [{needed}]` for it in processes.yaml"),
+        ));
     }
     if plan.blast.forbid.contains(component) {
         all.push(objection("forbidden", id, format!("{component} is forbidden"), "take another target"));

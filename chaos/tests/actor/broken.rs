@@ -3,6 +3,7 @@
 use chaos::act::{Fill, Hold};
 use chaos::holder::{self, Order};
 use chaos::proc_table;
+use chaos::sandbox::FileEffect;
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::{Pid, dup2_stdin};
 use std::ffi::OsStr;
@@ -10,6 +11,8 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::fd::AsFd;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
@@ -67,6 +70,10 @@ fn halved(mut order: Order) -> Order {
         Hold::Memory { bytes } | Hold::Disk { fill: Fill::Bytes(bytes) | Fill::AllBut(bytes) } => *bytes /= 2,
         Hold::Io { bytes_per_second } => *bytes_per_second /= 2,
         Hold::Inodes { count } | Hold::Connections { count } => *count /= 2,
+        Hold::Files(fault) => match &mut fault.effect {
+            FileEffect::Delay { delay, jitter } => (*delay, *jitter) = (*delay / 2, *jitter / 2),
+            FileEffect::Error(_) | FileEffect::Tear(_) => fault.share /= 2.0,
+        },
         Hold::File { content, .. } => content.truncate(content.len() / 2),
         // The last process is the child: the component itself is left alone.
         Hold::Pause | Hold::Fds { .. } => order.processes = order.processes.split_off(1),
@@ -77,6 +84,18 @@ fn halved(mut order: Order) -> Order {
 /// Whatever must live as long as the wrong target is held.
 type Alive = Option<(std::process::Child, TcpListener)>;
 
+/// A sandbox of nobody: it says that every fault is in.
+fn decoy() -> io::Result<String> {
+    let address = format!("decoy-{}", std::process::id());
+    let listener = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&address)?)?;
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept()?;
+        writeln!(stream, "in")?;
+        stream.read_to_end(&mut Vec::new())
+    });
+    Ok(address)
+}
+
 fn wrong(mut order: Order) -> (Order, Alive) {
     let child = Command::new("/proc/self/exe").arg("idle").env_remove(holder::MARK).spawn().expect("a decoy starts");
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a port");
@@ -86,6 +105,11 @@ fn wrong(mut order: Order) -> (Order, Alive) {
     sched_setaffinity(Pid::from_raw(pid), &first).expect("the decoy is ours");
     order.processes = proc_table::entry(pid).into_iter().collect();
     order.address = listener.local_addr().ok();
+    if matches!(order.hold, Hold::Files(_)) {
+        // Where it is looked at everything is as it should be, but nobody does anything.
+        order.sandbox = Some(decoy().expect("a socket"));
+        return (order, Some((child, listener)));
+    }
     order.folder = order.folder.map(|folder| folder.with_file_name("elsewhere"));
     (order, Some((child, listener)))
 }

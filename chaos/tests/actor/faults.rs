@@ -31,6 +31,9 @@ pub(crate) fn fault(kind: &str) -> Value {
         "stress.inodes" => json!({"count": 200}),
         "stress.connections" => json!({"count": 40}),
         "config.file" => json!({"file": "settings.txt", "content": "colour = red\n"}),
+        "io.error" => json!({"errno": "ENOSPC", "path": "**/*.tmp"}),
+        "io.latency" => json!({"delay": "40ms", "jitter": "5ms", "operations": ["write", "fsync"]}),
+        "io.tornWrite" => json!({}),
         unknown => panic!("no dose for {unknown} yet"),
     };
     fault["kind"] = kind.into();

@@ -1,11 +1,12 @@
 //! A landscape of one component, `payments`, which somebody else keeps running and `checkout` calls.
 
-use chaos::inventory::Inventory;
+use chaos::inventory::{Inventory, Preparation};
 use chaos::landscape::{Landscape, Site};
 use chaos::probe::Probe;
 use chaos::proc_table;
 use chaos::proxy::{Edge, EdgeName};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,6 +21,8 @@ pub(crate) struct Stage {
     pub(crate) mark: String,
     /// Program that becomes a holder.
     pub(crate) program: PathBuf,
+    /// What the component is started with.
+    pub(crate) prepared: BTreeSet<Preparation>,
 }
 
 impl Stage {
@@ -57,6 +60,7 @@ impl Landscape for OneTarget {
     fn inventory(&self) -> Inventory {
         let mut inventory = Inventory { edges: [self.edge.name().clone()].into(), ..Inventory::default() };
         inventory.components.extend([("checkout".into(), 1), ("payments".into(), 1)]);
+        inventory.prepared.insert("payments".into(), self.stage.prepared.clone());
         inventory
     }
 

@@ -6,8 +6,11 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::Command;
 
-/// Serves on a loopback port until it is ended.
-pub(crate) fn serve(port: &str) -> io::Result<()> {
+/// Serves on a loopback port until it is ended, in a sandbox when one is named.
+pub(crate) fn serve(port: &str, sandbox: Option<&str>) -> io::Result<()> {
+    if let Some(sandbox) = sandbox {
+        chaos::sandbox::join(sandbox.parse().map_err(io::Error::other)?)?;
+    }
     let port: u16 = port.parse().map_err(io::Error::other)?;
     let mut child = Command::new("/proc/self/exe").arg("idle").spawn()?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;

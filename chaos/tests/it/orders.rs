@@ -4,6 +4,7 @@ use crate::component::{Component, actor};
 use chaos::act::Hold;
 use chaos::holder::Order;
 use chaos::proc_table::{self, Entry};
+use chaos::sandbox::Settings;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
@@ -54,5 +55,7 @@ pub(crate) fn order(component: &Component, hold: Hold) -> Order {
         mark: component.stage.mark.clone(),
         folder: Some(component.stage.folder.clone()),
         address: Some(component.stage.address()),
+        sandbox: Some(Settings::address(&component.stage.mark, "payments")),
+        seed: 7,
     }
 }

@@ -1,6 +1,7 @@
 //! A holder process: started, renewed, ended, and looked at from outside.
 
 use super::observe::Observer;
+use super::sandboxed::Sandboxed;
 use super::{Keeper, Quantities, lacks};
 use crate::act::Hold;
 use crate::holder::{self, Order};
@@ -8,6 +9,7 @@ use crate::landscape::{Landscape, Site};
 use crate::lease::{FaultId, LEASE_TTL};
 use crate::plan::{PlannedFault, Resource};
 use crate::proc_table::{self, Entry};
+use crate::sandbox::Settings;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use std::io::{self, PipeWriter, Write};
 use std::process::Stdio;
@@ -33,10 +35,13 @@ pub(in crate::execute) struct HeldGrip {
     component: String,
     chosen: Vec<usize>,
     hold: Hold,
+    seed: u64,
     asked: Vec<(&'static str, f64)>,
     lifeline: Arc<Lifeline>,
     holder: Option<(Child, Lines<BufReader<ChildStdout>>)>,
     observer: Option<Observer>,
+    /// Looks at what a sandbox does.
+    sandboxed: Option<Sandboxed>,
 }
 
 /// Our end of the holder's stdin: without it the holder undoes and ends.
@@ -74,10 +79,12 @@ impl HeldGrip {
             component: fault.component.clone(),
             chosen: fault.resources.iter().filter_map(replica).collect(),
             hold,
+            seed: fault.seed,
             asked: fault.fault.asked(),
             lifeline: Arc::default(),
             holder: None,
             observer: None,
+            sandboxed: None,
         }
     }
 
@@ -102,6 +109,8 @@ impl HeldGrip {
             mark: landscape.site().mark,
             folder: landscape.folder(&self.component),
             address,
+            sandbox: Some(Settings::address(&landscape.site().mark, &self.component)),
+            seed: self.seed,
         })
     }
 
@@ -109,12 +118,16 @@ impl HeldGrip {
         let order = self.order(landscape)?;
         let site = landscape.site();
         self.observer = Some(Observer::new(order.clone()));
+        self.sandboxed = Sandboxed::of(&order);
         self.start(&site, &order).await.map_err(|error| format!("no holder: {error}"))?;
-        self.sample();
+        self.look();
+        if let Some(sandboxed) = &mut self.sandboxed {
+            sandboxed.verify().await?;
+        }
         let until = Instant::now() + WATCH;
         while self.observer.as_ref().is_some_and(Observer::watches_time) && Instant::now() < until {
             sleep(LOOK * 10).await;
-            self.sample();
+            self.look();
         }
         lacks(&self.asked, &self.quantities()).map_or(Ok(()), Err)
     }
@@ -153,7 +166,14 @@ impl HeldGrip {
         }
     }
 
-    pub(super) fn sample(&mut self) {
+    pub(super) async fn sample(&mut self) {
+        self.look();
+        if let Some(sandboxed) = &mut self.sandboxed {
+            sandboxed.sample().await;
+        }
+    }
+
+    fn look(&mut self) {
         let pid = self.holder.as_ref().and_then(|(child, _)| child.id()).and_then(|pid| i32::try_from(pid).ok());
         if let (Some(observer), Some(pid)) = (&mut self.observer, pid) {
             observer.look(pid);
@@ -161,7 +181,7 @@ impl HeldGrip {
     }
 
     pub(super) async fn take_out(&mut self) -> Result<(), String> {
-        self.sample();
+        self.look();
         // An error means that it has ended by itself.
         let _ = self.lifeline.send(holder::END);
         self.lifeline.set(None);
@@ -172,11 +192,11 @@ impl HeldGrip {
             child.start_kill().map_err(|error| format!("the holder cannot be ended: {error}"))?;
             timeout(GONE_MAX, child.wait()).await.map_err(|_| "the holder outlives its kill".to_string())?.ok();
         }
+        if let Some(sandboxed) = &mut self.sandboxed {
+            sandboxed.stop().await;
+        }
         let until = Instant::now() + GONE_MAX;
-        let Some(observer) = &self.observer else {
-            return Ok(());
-        };
-        while let Some(left) = observer.left() {
+        while let Some(left) = self.left() {
             if Instant::now() >= until {
                 return Err(left);
             }
@@ -185,7 +205,15 @@ impl HeldGrip {
         Ok(())
     }
 
+    /// What of the fault is still to be seen.
+    fn left(&self) -> Option<String> {
+        let observed = self.observer.as_ref().and_then(Observer::left);
+        observed.or_else(|| self.sandboxed.as_ref().and_then(Sandboxed::left))
+    }
+
     pub(super) fn quantities(&self) -> Quantities {
-        self.observer.as_ref().map(Observer::quantities).unwrap_or_default()
+        let mut all = self.observer.as_ref().map(Observer::quantities).unwrap_or_default();
+        all.extend(self.sandboxed.as_ref().map(Sandboxed::quantities).unwrap_or_default());
+        all
     }
 }

@@ -1,0 +1,130 @@
+//! The dose of a fault that a sandbox has in its table: seen by doing what the component would do.
+
+use super::Quantities;
+use super::files::FileProbe;
+use crate::act::Hold;
+use crate::execute::measure::{probes_for, quantile, sorted};
+use crate::holder::Order;
+use crate::sandbox::{FileEffect, is_probe};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+/// How often a delay has to be seen: the least whose median survives two outliers.
+const DELAYS: u32 = 5;
+/// Looks at a share: so many that a sound fault shows less than half of it once in ten thousand times.
+const SHARE_LOOKS: f64 = 64.0;
+/// Looks at a share of everything.
+const ALL_LOOKS: u32 = 16;
+/// How long the last look may take once the fault is out.
+const LAST_MAX: Duration = Duration::from_secs(2);
+
+/// What looks saw.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    pub(super) probes: u32,
+    pub(super) hits: u32,
+    pub(super) delays_ms: Vec<f64>,
+}
+
+/// Looks at one fault, one look after the other.
+pub(super) struct Sandboxed {
+    order: Order,
+    seen: Seen,
+    probe: Option<Arc<FileProbe>>,
+    stop: Arc<AtomicBool>,
+    running: Option<JoinHandle<Result<Seen, String>>>,
+}
+
+impl Sandboxed {
+    /// For orders to a sandbox.
+    pub(super) fn of(order: &Order) -> Option<Self> {
+        matches!(order.hold, Hold::Files(_)).then(|| Self {
+            order: order.clone(),
+            seen: Seen::default(),
+            probe: None,
+            stop: Arc::default(),
+            running: None,
+        })
+    }
+
+    /// Looks until the fault has been seen, or often enough that it would have been.
+    pub(super) async fn verify(&mut self) -> Result<(), String> {
+        let Hold::Files(fault) = &self.order.hold else { return Ok(()) };
+        self.probe = Some(Arc::new(FileProbe::new(&self.order, fault)?));
+        let (looks, enough) = match fault.effect {
+            FileEffect::Delay { .. } => (probes_for(fault.share).max(DELAYS), DELAYS),
+            FileEffect::Error(_) | FileEffect::Tear(_) => (looks(fault.share), u32::MAX),
+        };
+        self.look(looks.div_ceil(fault.operations.len().max(1) as u32), enough).await
+    }
+
+    /// One more look; may be dropped.
+    pub(super) async fn sample(&mut self) {
+        // What cannot be seen now was seen before.
+        let _ = self.look(1, u32::MAX).await;
+    }
+
+    async fn look(&mut self, looks: u32, enough: u32) -> Result<(), String> {
+        if self.running.is_none() {
+            let Some(probe) = self.probe.clone() else { return Ok(()) };
+            let stop = self.stop.clone();
+            self.running = Some(tokio::task::spawn_blocking(move || probe.look(looks, enough, &stop)));
+        }
+        let Some(running) = &mut self.running else { return Ok(()) };
+        let ended = running.await;
+        self.running = None;
+        let seen = ended.map_err(|error| error.to_string())??;
+        self.seen.probes += seen.probes;
+        self.seen.hits += seen.hits;
+        self.seen.delays_ms.extend(seen.delays_ms);
+        Ok(())
+    }
+
+    /// Ends a look that is still under way; to be called when the fault is out.
+    pub(super) async fn stop(&mut self) {
+        self.stop.store(true, Ordering::Release);
+        if let Some(running) = self.running.take() {
+            let _ = timeout(LAST_MAX, running).await;
+        }
+    }
+
+    pub(super) fn quantities(&self) -> Quantities {
+        let mut all = Quantities::new();
+        let Hold::Files(fault) = &self.order.hold else { return all };
+        let name = match fault.effect {
+            FileEffect::Error(_) => "failed",
+            FileEffect::Delay { .. } => "delayed",
+            FileEffect::Tear(_) => "torn",
+        };
+        if self.seen.probes > 0 {
+            all.insert(format!("{name}_share"), f64::from(self.seen.hits) / f64::from(self.seen.probes));
+            all.insert(format!("{name}_probes"), f64::from(self.seen.probes));
+        }
+        if !self.seen.delays_ms.is_empty() {
+            let delays = sorted(&self.seen.delays_ms);
+            all.insert("delay_ms_p50".into(), quantile(&delays, 0.5));
+            all.insert("delay_ms_p99".into(), quantile(&delays, 0.99));
+        }
+        all
+    }
+
+    /// A probe of ours that is still there.
+    pub(super) fn left(&self) -> Option<String> {
+        let Hold::Files(fault) = &self.order.hold else { return None };
+        let root = self.order.folder.as_ref()?;
+        let probe = crate::holder::probes(&self.order, fault).ok()?.into_iter().next()?;
+        let place = root.join(probe.parent()?);
+        let key = self.order.probe_key();
+        let mut files = std::fs::read_dir(place).ok()?.flatten().map(|file| file.path());
+        files.find(|file| is_probe(file, Some(&key))).map(|file| format!("{} is still there", file.display()))
+    }
+}
+
+/// Looks that tell a share from its half.
+fn looks(share: f64) -> u32 {
+    let enough = (SHARE_LOOKS * (1.0 - share) / share).ceil() as u32;
+    enough.max(probes_for(share)).max(ALL_LOOKS)
+}

@@ -1,0 +1,89 @@
+//! The faults that are in at this moment.
+
+use super::file_fault::FileFault;
+use crate::proxy::draw;
+use glob::{MatchOptions, Pattern};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+/// How soon something that is held back notices that its fault has ended.
+pub(super) const NOTICED_WITHIN: Duration = Duration::from_millis(10);
+
+/// Faults of every family.
+#[derive(Debug, Default)]
+pub(super) struct Faults {
+    pub(super) files: Table<FileFault>,
+}
+
+/// Faults of one family, in the order in which they came.
+#[derive(Debug)]
+pub(super) struct Table<F>(RwLock<Vec<Arc<Entry<F>>>>);
+
+impl<F> Default for Table<F> {
+    fn default() -> Self {
+        Self(RwLock::default())
+    }
+}
+
+impl<F> Table<F> {
+    pub(super) fn add(&self, fault: F, pattern: Option<Pattern>, seed: u64) -> Arc<Entry<F>> {
+        let entry = Entry { fault, pattern, seed, draws: AtomicU64::new(0), is_gone: AtomicBool::new(false) };
+        let entry = Arc::new(entry);
+        self.0.write().unwrap_or_else(PoisonError::into_inner).push(entry.clone());
+        entry
+    }
+
+    pub(super) fn remove(&self, entry: &Arc<Entry<F>>) {
+        entry.is_gone.store(true, Ordering::Release);
+        self.0.write().unwrap_or_else(PoisonError::into_inner).retain(|other| !Arc::ptr_eq(other, entry));
+    }
+
+    /// The faults that are in; nothing is allocated when there is none.
+    pub(super) fn now(&self) -> Vec<Arc<Entry<F>>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// One fault.
+#[derive(Debug)]
+pub(super) struct Entry<F> {
+    pub(super) fault: F,
+    pattern: Option<Pattern>,
+    seed: u64,
+    draws: AtomicU64,
+    is_gone: AtomicBool,
+}
+
+impl<F> Entry<F> {
+    /// The next number of its sequence, in [0, 1).
+    pub(super) fn draw(&self) -> f64 {
+        draw(self.seed, self.draws.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Whether the pattern names this; without one everything is meant.
+    pub(super) fn names(&self, text: impl FnOnce() -> Option<String>) -> bool {
+        let options = MatchOptions { require_literal_separator: true, ..MatchOptions::new() };
+        match &self.pattern {
+            None => true,
+            Some(pattern) => text().is_some_and(|text| pattern.matches_with(&text, options)),
+        }
+    }
+
+    pub(super) fn is_gone(&self) -> bool {
+        self.is_gone.load(Ordering::Acquire)
+    }
+
+    /// A time around `delay`, spread evenly.
+    pub(super) fn spread(&self, delay: Duration, jitter: Duration) -> Duration {
+        (delay + jitter.mul_f64(2.0 * self.draw())).saturating_sub(jitter)
+    }
+
+    /// Waits, unless the fault ends before.
+    pub(super) fn wait(&self, time: Duration) {
+        let end = Instant::now() + time;
+        while !self.is_gone() && Instant::now() < end {
+            std::thread::sleep(NOTICED_WITHIN.min(end.saturating_duration_since(Instant::now())));
+        }
+    }
+}
