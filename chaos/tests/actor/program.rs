@@ -23,8 +23,11 @@ fn main() -> ExitCode {
         Some("sandbox") => return chaos::sandbox::main(arguments),
         Some("executor") => executor::run(&first()),
         Some("target") => target::serve(&first(), std::env::args().nth(3).as_deref()),
+        Some("inside") => target::inside(std::env::args_os().skip(2)),
         Some("idle") => target::idle(),
-        _ => Err(std::io::Error::other("usage: actor holder | sandbox | executor JSON | target PORT [SANDBOX] | idle")),
+        _ => Err(std::io::Error::other(
+            "usage: actor holder | sandbox | executor JSON | target PORT [SANDBOX] | inside SANDBOX PROGRAM... | idle",
+        )),
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,

@@ -2,8 +2,10 @@
 
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
+use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 /// Serves on a loopback port until it is ended, in a sandbox when one is named.
@@ -36,6 +38,14 @@ fn answer(stream: TcpStream) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Becomes a program in a sandbox, as a component does. Returns only if that failed.
+pub(crate) fn inside(mut arguments: impl Iterator<Item = OsString>) -> io::Result<()> {
+    let sandbox = arguments.next().and_then(|pid| pid.to_str()?.parse().ok()).ok_or(io::ErrorKind::InvalidInput)?;
+    let program = arguments.next().ok_or(io::ErrorKind::InvalidInput)?;
+    chaos::sandbox::join(sandbox)?;
+    Err(Command::new(program).args(arguments).exec())
 }
 
 /// Does nothing for as long as its parent lives.

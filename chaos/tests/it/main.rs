@@ -20,6 +20,7 @@ mod plan;
 mod proxy;
 mod reboot;
 mod safety;
+mod sandbox;
 mod stage;
 mod stream;
 mod toxiproxy;
