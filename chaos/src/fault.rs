@@ -2,6 +2,9 @@
 
 mod config_file;
 mod declaration;
+mod dns_error;
+mod dns_slow;
+mod dns_wrong;
 mod files;
 mod http_abort;
 mod http_body;
@@ -11,6 +14,7 @@ mod http_slow;
 mod io_error;
 mod io_latency;
 mod io_torn_write;
+mod names;
 mod net_bandwidth;
 mod net_corrupt;
 mod net_delay;
@@ -34,6 +38,9 @@ mod stress_memory;
 
 pub use config_file::ConfigFile;
 pub use declaration::{Declaration, Needs};
+pub use dns_error::DnsError;
+pub use dns_slow::DnsSlow;
+pub use dns_wrong::DnsWrong;
 pub use http_abort::HttpAbort;
 pub use http_body::{BodyChange, HttpBody};
 pub use http_delay::HttpDelay;
@@ -215,6 +222,12 @@ catalogue! {
     IoLatency = "io.latency",
     /// Store only the first part of writes.
     IoTornWrite = "io.tornWrite",
+    /// Answer questions for names with an error.
+    DnsError = "dns.error",
+    /// Answer questions for addresses with another one.
+    DnsWrong = "dns.wrong",
+    /// Pass questions for names on later.
+    DnsSlow = "dns.slow",
 }
 
 impl Fault {

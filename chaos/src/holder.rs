@@ -24,7 +24,7 @@ mod writer;
 pub use fds::{open_files_left, open_files_limit};
 pub(crate) use file::ours_below;
 pub use file::restore_kept;
-pub(crate) use sandboxed::{PROBE_SIZE, probes};
+pub(crate) use sandboxed::{PROBE_SIZE, let_go, probes, seen_by};
 
 use crate::act::Hold;
 use crate::lease::LEASE_TTL;
@@ -186,6 +186,7 @@ fn take(order: &Order, lease: &mut Kept) -> io::Result<Box<dyn Held>> {
             Box::new(connections::Connections::open(address, *count)?)
         }
         Hold::Files(fault) => Box::new(sandboxed::Sandboxed::files(order, fault)?),
+        Hold::Names(_) => Box::new(sandboxed::Sandboxed::names(order)?),
         Hold::File { path, content } => Box::new(file::Changed::change(folder(order)?, path, content)?),
     })
 }

@@ -42,6 +42,7 @@ pub fn lack(needs: Needs) -> Option<Lack> {
     match needs {
         Needs::Nothing | Needs::SameUser => None,
         Needs::OwnFiles => mount_lack(sandbox::can_mount()).or_else(|| fuse_lack(sandbox::can_open_fuse())),
+        Needs::OwnResolver => mount_lack(sandbox::can_mount()).or_else(|| port_lack(sandbox::can_bind_resolver())),
         Needs::Trace => trace_lack(ptrace_scope(), has_capability(CAP_SYS_PTRACE)),
     }
 }
@@ -72,6 +73,13 @@ fn fuse_lack(can: bool) -> Option<Lack> {
     (!can).then_some(Lack {
         why: "/dev/fuse is not there or cannot be opened by this user",
         remedy: "modprobe fuse, and let this user read and write /dev/fuse (in a container: --device /dev/fuse)",
+    })
+}
+
+fn port_lack(can: bool) -> Option<Lack> {
+    (!can).then_some(Lack {
+        why: "this user may not listen at port 53, where every resolver is asked",
+        remedy: "run Mettle with CAP_NET_BIND_SERVICE (setcap cap_net_bind_service+ep on the program), or sysctl net.ipv4.ip_unprivileged_port_start=53",
     })
 }
 

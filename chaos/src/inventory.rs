@@ -29,6 +29,8 @@ pub enum Preparation {
     Time,
     /// `io.*`: its folder is a pass-through file system.
     Io,
+    /// `dns.*`: it asks a resolver of ours.
+    Dns,
 }
 
 impl fmt::Display for Preparation {
@@ -36,6 +38,7 @@ impl fmt::Display for Preparation {
         f.write_str(match self {
             Preparation::Time => "time",
             Preparation::Io => "io",
+            Preparation::Dns => "dns",
         })
     }
 }

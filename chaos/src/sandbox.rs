@@ -13,15 +13,23 @@ mod ask;
 mod crew;
 mod faulty;
 mod file_fault;
+mod forwarder;
+mod message;
+mod name_fault;
 mod namespace;
 mod probe_path;
+mod resolv_conf;
 mod table;
 
 pub(crate) use ask::{Asked, Connection};
 pub use file_fault::{FileEffect, FileError, FileFault, FileOperation, TornEnd};
+pub(crate) use message::{Answer, ask, code as code_of, read};
+pub use name_fault::{NameEffect, NameError, NameFault};
+pub(crate) use name_fault::{name_problem, probe_name};
 pub use namespace::join;
-pub(crate) use namespace::{can_mount, can_open_fuse};
+pub(crate) use namespace::{can_bind_resolver, can_mount, can_open_fuse};
 pub(crate) use probe_path::{KEY_DIGITS, is_probe, probe_path};
+pub(crate) use resolv_conf::ResolvConf;
 
 use crate::proc_table::Entry;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -32,6 +40,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Write};
+use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -56,6 +65,9 @@ pub struct Settings {
     pub component: String,
     /// Folder of the component when its files are to pass through the sandbox; absolute.
     pub folder: Option<PathBuf>,
+    /// Set when its questions for names are to pass through the sandbox: the resolvers that they are passed on to;
+    /// those of the host when it names none.
+    pub resolvers: Option<Vec<SocketAddr>>,
 }
 
 impl Settings {
@@ -134,6 +146,7 @@ fn run(arguments: &[OsString]) -> io::Result<std::convert::Infallible> {
     let listener = ask::listen(&Settings::address(&settings.mark, &settings.component))?;
     let own = namespace::enter()?;
     let folder = settings.folder.as_deref().map(|folder| crew::mount(folder, own)).transpose()?;
+    let resolver = settings.resolvers.as_deref().map(forwarder::bind).transpose()?;
     namespace::drop_rights()?;
     // Last: the kernel forgets the signal whenever rights change.
     prctl::set_pdeathsig(Signal::SIGKILL)?;
@@ -143,6 +156,9 @@ fn run(arguments: &[OsString]) -> io::Result<std::convert::Infallible> {
     let faults = Arc::new(table::Faults::default());
     if let Some(mounted) = folder {
         crew::serve(mounted, faults.clone())?;
+    }
+    if let Some(bound) = resolver {
+        forwarder::serve(bound, faults.clone())?;
     }
     say("ready");
     Err(ask::serve(&listener, &faults, getuid()))

@@ -3,6 +3,7 @@
 mod edges;
 mod files;
 mod held;
+mod names;
 mod observe;
 mod sandboxed;
 mod signals;

@@ -57,4 +57,6 @@ pub enum Needs {
     SameUser,
     /// A file system of ours in a mount namespace of the component's own.
     OwnFiles,
+    /// A resolver of ours at port 53 of loopback, in a mount namespace of the component's own.
+    OwnResolver,
 }

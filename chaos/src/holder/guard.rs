@@ -34,6 +34,8 @@ pub(super) enum Undo {
         folder: PathBuf,
         /// Part of their names.
         key: String,
+        /// The same files as the component sees them.
+        views: Vec<PathBuf>,
     },
 }
 
@@ -42,7 +44,7 @@ impl Undo {
         match self {
             Undo::Limits { limits, mark } => fds::restore_all(limits, mark),
             Undo::Kept(path) => file::restore(path),
-            Undo::Probes { folder, key } => sandboxed::remove_probes(folder, key),
+            Undo::Probes { folder, key, views } => sandboxed::remove_probes(folder, key, views),
         }
     }
 }

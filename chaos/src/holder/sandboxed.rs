@@ -28,12 +28,19 @@ impl Sandboxed {
         if place != beside || !place.is_dir() {
             return Err(io::Error::other(format!("{} leads through a link", beside.display())));
         }
-        let guard = Guard::post(Undo::Probes { folder: place, key: order.probe_key() })?;
+        let views = order.processes.first().map(|main| seen_by(main.pid, &root)).unwrap_or_default();
+        let views = paths.iter().map(|path| views.join(path)).collect();
+        let guard = Guard::post(Undo::Probes { folder: place, key: order.probe_key(), views })?;
         for path in &paths {
             let mut file = fs::File::create(root.join(path))?;
             file.write_all(&[0; PROBE_SIZE])?;
         }
         Ok(Self { connection: Some(ask(order)?), guard: Some(guard) })
+    }
+
+    /// A fault of names.
+    pub(super) fn names(order: &Order) -> io::Result<Self> {
+        Ok(Self { connection: Some(ask(order)?), guard: None })
     }
 }
 
@@ -54,8 +61,20 @@ pub(crate) fn probes(order: &Order, fault: &FileFault) -> Result<Vec<PathBuf>, &
     (0..PROBES).map(path).collect()
 }
 
+/// Where a process sees a folder.
+pub(crate) fn seen_by(pid: i32, folder: &Path) -> PathBuf {
+    Path::new("/proc").join(pid.to_string()).join("root").join(folder.strip_prefix("/").unwrap_or(folder))
+}
+
+/// Lets a sandbox let go of a file that was removed behind its back: until somebody asks for the name it keeps the file
+/// open, and the disk its blocks.
+pub(crate) fn let_go(view: &Path) {
+    // An error is what is expected.
+    let _ = fs::symlink_metadata(view);
+}
+
 /// Removes every probe with this key.
-pub(super) fn remove_probes(folder: &Path, key: &str) -> io::Result<()> {
+pub(super) fn remove_probes(folder: &Path, key: &str, views: &[PathBuf]) -> io::Result<()> {
     for file in fs::read_dir(folder)? {
         let path = file?.path();
         if is_probe(&path, Some(key)) {
@@ -65,6 +84,7 @@ pub(super) fn remove_probes(folder: &Path, key: &str) -> io::Result<()> {
             }
         }
     }
+    views.iter().for_each(|view| let_go(view));
     Ok(())
 }
 

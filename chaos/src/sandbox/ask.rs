@@ -2,6 +2,7 @@
 //! for as long as that lasts.
 
 use super::file_fault::FileFault;
+use super::name_fault::NameFault;
 use super::table::{Entry, Faults};
 use crate::act::Hold;
 use crate::holder::RENEW;
@@ -124,27 +125,35 @@ fn hold(mut stream: &UnixStream, faults: &Faults) -> io::Result<()> {
 /// A fault in a table; dropping it takes it out.
 enum In<'a> {
     Files(&'a Faults, Arc<Entry<FileFault>>),
+    Names(&'a Faults, Arc<Entry<NameFault>>),
 }
 
 impl<'a> In<'a> {
     fn put(faults: &'a Faults, asked: Asked) -> io::Result<Self> {
-        let pattern = |text: &Option<String>| {
-            text.as_deref().map(Pattern::new).transpose().map_err(|error| io::Error::other(error.to_string()))
-        };
+        let by = (asked.id, asked.seed);
         match asked.hold {
             Hold::Files(fault) => {
-                let pattern = pattern(&fault.path)?;
-                Ok(In::Files(faults, faults.files.add(fault, pattern, asked.seed)))
+                let patterns = patterns(fault.path.as_slice())?;
+                Ok(In::Files(faults, faults.files.add(fault, patterns, by)))
+            }
+            Hold::Names(fault) => {
+                let patterns = patterns(&fault.names)?;
+                Ok(In::Names(faults, faults.names.add(fault, patterns, by)))
             }
             _ => Err(io::Error::other("a sandbox does not hold this")),
         }
     }
 }
 
+fn patterns(texts: &[String]) -> io::Result<Vec<Pattern>> {
+    texts.iter().map(|text| Pattern::new(text).map_err(io::Error::other)).collect()
+}
+
 impl Drop for In<'_> {
     fn drop(&mut self) {
         match self {
             In::Files(faults, entry) => faults.files.remove(entry),
+            In::Names(faults, entry) => faults.names.remove(entry),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The mount namespace of a sandbox: made by it, joined by its component.
 
+use crate::fault::Needs;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::prctl;
@@ -44,7 +45,16 @@ pub(super) fn enter() -> io::Result<Owner> {
 }
 
 fn why(what: &str, error: &io::Error) -> io::Error {
-    let lack = crate::host::lack(crate::fault::Needs::OwnFiles);
+    explained(what, error, Needs::OwnFiles)
+}
+
+pub(super) fn why_names(what: &str, error: &io::Error) -> io::Error {
+    explained(what, error, Needs::OwnResolver)
+}
+
+/// What the host lacks, in the words of the list of faults.
+fn explained(what: &str, error: &io::Error, needs: Needs) -> io::Error {
+    let lack = crate::host::lack(needs);
     let remedy = lack.map(|lack| format!("; {}; {}", lack.why, lack.remedy)).unwrap_or_default();
     io::Error::other(format!("{what} cannot be had: {error}{remedy}"))
 }
@@ -112,4 +122,11 @@ fn can_make_user_namespace() -> bool {
 /// Whether this process may serve a file system.
 pub(crate) fn can_open_fuse() -> bool {
     OpenOptions::new().read(true).write(true).open(FUSE).is_ok()
+}
+
+/// Whether this process may listen where every resolver is asked.
+pub(crate) fn can_bind_resolver() -> bool {
+    let free = std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start").unwrap_or_default();
+    let may = capabilities(None).is_ok_and(|now| now.effective.contains(CapabilitySet::NET_BIND_SERVICE));
+    may || free.trim().parse::<u16>().is_ok_and(|first| first <= 53)
 }

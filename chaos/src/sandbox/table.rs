@@ -1,6 +1,7 @@
 //! The faults that are in at this moment.
 
 use super::file_fault::FileFault;
+use super::name_fault::NameFault;
 use crate::proxy::draw;
 use glob::{MatchOptions, Pattern};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -14,6 +15,7 @@ pub(super) const NOTICED_WITHIN: Duration = Duration::from_millis(10);
 #[derive(Debug, Default)]
 pub(super) struct Faults {
     pub(super) files: Table<FileFault>,
+    pub(super) names: Table<NameFault>,
 }
 
 /// Faults of one family, in the order in which they came.
@@ -27,8 +29,9 @@ impl<F> Default for Table<F> {
 }
 
 impl<F> Table<F> {
-    pub(super) fn add(&self, fault: F, pattern: Option<Pattern>, seed: u64) -> Arc<Entry<F>> {
-        let entry = Entry { fault, pattern, seed, draws: AtomicU64::new(0), is_gone: AtomicBool::new(false) };
+    /// `patterns` without any name everything.
+    pub(super) fn add(&self, fault: F, patterns: Vec<Pattern>, (id, seed): (String, u64)) -> Arc<Entry<F>> {
+        let entry = Entry { id, fault, patterns, seed, draws: AtomicU64::new(0), is_gone: AtomicBool::new(false) };
         let entry = Arc::new(entry);
         self.0.write().unwrap_or_else(PoisonError::into_inner).push(entry.clone());
         entry
@@ -48,8 +51,9 @@ impl<F> Table<F> {
 /// One fault.
 #[derive(Debug)]
 pub(super) struct Entry<F> {
+    pub(super) id: String,
     pub(super) fault: F,
-    pattern: Option<Pattern>,
+    patterns: Vec<Pattern>,
     seed: u64,
     draws: AtomicU64,
     is_gone: AtomicBool,
@@ -61,13 +65,11 @@ impl<F> Entry<F> {
         draw(self.seed, self.draws.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Whether the pattern names this; without one everything is meant.
+    /// Whether a pattern names this; without any everything is meant.
     pub(super) fn names(&self, text: impl FnOnce() -> Option<String>) -> bool {
         let options = MatchOptions { require_literal_separator: true, ..MatchOptions::new() };
-        match &self.pattern {
-            None => true,
-            Some(pattern) => text().is_some_and(|text| pattern.matches_with(&text, options)),
-        }
+        let is_named = |text: String| self.patterns.iter().any(|pattern| pattern.matches_with(&text, options));
+        self.patterns.is_empty() || text().is_some_and(is_named)
     }
 
     pub(super) fn is_gone(&self) -> bool {

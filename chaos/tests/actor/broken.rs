@@ -3,7 +3,7 @@
 use chaos::act::{Fill, Hold};
 use chaos::holder::{self, Order};
 use chaos::proc_table;
-use chaos::sandbox::FileEffect;
+use chaos::sandbox::{FileEffect, NameEffect};
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::{Pid, dup2_stdin};
 use std::ffi::OsStr;
@@ -74,6 +74,10 @@ fn halved(mut order: Order) -> Order {
             FileEffect::Delay { delay, jitter } => (*delay, *jitter) = (*delay / 2, *jitter / 2),
             FileEffect::Error(_) | FileEffect::Tear(_) => fault.share /= 2.0,
         },
+        Hold::Names(fault) => match &mut fault.effect {
+            NameEffect::Delay { delay, jitter } => (*delay, *jitter) = (*delay / 2, *jitter / 2),
+            NameEffect::Error(_) | NameEffect::Address(_) => fault.share /= 2.0,
+        },
         Hold::File { content, .. } => content.truncate(content.len() / 2),
         // The last process is the child: the component itself is left alone.
         Hold::Pause | Hold::Fds { .. } => order.processes = order.processes.split_off(1),
@@ -105,7 +109,7 @@ fn wrong(mut order: Order) -> (Order, Alive) {
     sched_setaffinity(Pid::from_raw(pid), &first).expect("the decoy is ours");
     order.processes = proc_table::entry(pid).into_iter().collect();
     order.address = listener.local_addr().ok();
-    if matches!(order.hold, Hold::Files(_)) {
+    if matches!(order.hold, Hold::Files(_) | Hold::Names(_)) {
         // Where it is looked at everything is as it should be, but nobody does anything.
         order.sandbox = Some(decoy().expect("a socket"));
         return (order, Some((child, listener)));

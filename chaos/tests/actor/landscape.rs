@@ -23,6 +23,8 @@ pub(crate) struct Stage {
     pub(crate) program: PathBuf,
     /// What the component is started with.
     pub(crate) prepared: BTreeSet<Preparation>,
+    /// Resolver that its own passes questions on to.
+    pub(crate) resolver: SocketAddr,
 }
 
 impl Stage {

@@ -7,7 +7,7 @@ use chaos::inventory::Preparation;
 use chaos::sandbox::{self, Settings, Started};
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -58,9 +58,11 @@ impl Component {
         let program = dir.path().join(holder);
         std::os::unix::fs::symlink(actor(), &program).expect("a link");
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|l| l.local_addr()).expect("a port").port();
-        let mark = format!("METTLE_LANDSCAPE={}", uuid::Uuid::new_v4());
-        let stage = Stage { pid_file: dir.path().join("pid"), port, folder, mark, program, prepared: preparations() };
         let stop = Arc::new(AtomicBool::new(false));
+        let resolver = resolver(stop.clone());
+        let mark = format!("METTLE_LANDSCAPE={}", uuid::Uuid::new_v4());
+        let stage =
+            Stage { pid_file: dir.path().join("pid"), port, folder, mark, program, prepared: preparations(), resolver };
         let (of, stopped) = (stage.clone(), stop.clone());
         let supervisor = Some(std::thread::spawn(move || supervise(&of, &stopped)));
         let component = Self { stage, _dir: dir, stop, supervisor };
@@ -87,7 +89,7 @@ impl Drop for Component {
 
 /// What this host can prepare a component for; the rest is told, so that nobody takes it for tested.
 fn preparations() -> BTreeSet<Preparation> {
-    let families = [(Preparation::Io, Needs::OwnFiles)];
+    let families = [(Preparation::Io, Needs::OwnFiles), (Preparation::Dns, Needs::OwnResolver)];
     let able = |(family, needs): (Preparation, Needs)| match host::lack(needs) {
         None => Some(family),
         Some(lack) => {
@@ -110,9 +112,29 @@ fn sandbox(stage: &Stage) -> Option<Started> {
         mark: stage.mark.clone(),
         component: "payments".into(),
         folder: stage.prepared.contains(&Preparation::Io).then(|| stage.folder.clone()),
+        resolvers: stage.prepared.contains(&Preparation::Dns).then(|| vec![stage.resolver]),
     };
     let mark = stage.mark.split_once('=').expect("a mark is NAME=value");
     (!stage.prepared.is_empty()).then(|| sandbox::start(&actor(), &settings, &[mark]).expect("the host can hold it"))
+}
+
+/// A resolver that knows one address for every name, and takes datagrams only; it answers until `stop`.
+fn resolver(stop: Arc<AtomicBool>) -> SocketAddr {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a port");
+    socket.set_read_timeout(Some(Duration::from_millis(50))).expect("it is not zero");
+    let address = socket.local_addr().expect("it is bound");
+    std::thread::spawn(move || {
+        let mut question = [0; 512];
+        while !stop.load(Ordering::Acquire) {
+            let Ok((length, from)) = socket.recv_from(&mut question) else { continue };
+            // The question, a response with one answer: its name by reference, A, IN, one second, four bytes.
+            let mut answer = question[..length].to_vec();
+            answer[2..12].copy_from_slice(&[0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0]);
+            answer.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 1, 0, 4, 127, 0, 0, 77]);
+            let _ = socket.send_to(&answer, from);
+        }
+    });
+    address
 }
 
 fn supervise(stage: &Stage, stop: &AtomicBool) {

@@ -21,6 +21,7 @@ mod proxy;
 mod reboot;
 mod safety;
 mod sandbox;
+mod sandbox_faults;
 mod stage;
 mod stream;
 mod toxiproxy;

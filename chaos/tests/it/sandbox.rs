@@ -17,7 +17,7 @@ const FOLDER: &str = "METTLE_EXERCISE_FOLDER";
 const LOG: &str = "METTLE_EXERCISE_LOG";
 
 /// The sandbox of the component, a process beside it; `None` only where this host can hold none.
-fn sandbox_of(component: &Component) -> Option<i32> {
+pub(crate) fn sandbox_of(component: &Component) -> Option<i32> {
     let all = chaos::proc_table::snapshot().unwrap();
     let start = format!(" sandbox {{\"mark\":\"{}", component.stage.mark);
     let is_it = |pid: &i32| chaos::proc_table::command_line(*pid).contains(&start);
@@ -28,7 +28,7 @@ fn sandbox_of(component: &Component) -> Option<i32> {
 }
 
 /// The folder of the component as the component sees it.
-fn through(component: &Component) -> PathBuf {
+pub(crate) fn through(component: &Component) -> PathBuf {
     let main = component.stage.tree()[0];
     let folder = component.stage.folder.canonicalize().unwrap();
     Path::new("/proc").join(main.to_string()).join("root").join(folder.strip_prefix("/").unwrap())

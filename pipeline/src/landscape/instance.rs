@@ -46,10 +46,14 @@ pub(crate) struct Blueprint {
 impl Blueprint {
     /// What its sandbox is for; `None` when it is prepared for nothing that needs one.
     fn sandbox(&self, shared: &Shared) -> Option<Settings> {
-        let folder = self.component.prepare.contains(&Preparation::Io).then(|| self.dir.clone());
-        folder.as_ref()?;
+        let prepare = &self.component.prepare;
+        let folder = prepare.contains(&Preparation::Io).then(|| self.dir.clone());
+        let resolvers = prepare.contains(&Preparation::Dns).then(Vec::new);
+        if folder.is_none() && resolvers.is_none() {
+            return None;
+        }
         let mark = format!("{}={}", residual::MARK, shared.installation);
-        Some(Settings { mark, component: self.component.name.clone(), folder })
+        Some(Settings { mark, component: self.component.name.clone(), folder, resolvers })
     }
 
     fn launch(&self, shared: &Shared, port: u16) -> Launch {

@@ -1,7 +1,7 @@
 //! Operations on files of ours in the component's own view of its folder, against the same past its sandbox.
 
 use super::sandboxed::Seen;
-use crate::holder::{Order, PROBE_SIZE, probes};
+use crate::holder::{Order, PROBE_SIZE, let_go, probes, seen_by};
 use crate::sandbox::{FileEffect, FileFault, FileOperation, TornEnd, is_elsewhere};
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -42,8 +42,7 @@ impl FileProbe {
         }
         let folder = order.folder.as_ref().ok_or("the component has no folder")?;
         let straight = folder.canonicalize().map_err(|error| format!("{}: {error}", folder.display()))?;
-        let below_root = straight.strip_prefix("/").map_err(|error| error.to_string())?;
-        let through = Path::new("/proc").join(main.pid.to_string()).join("root").join(below_root);
+        let through = seen_by(main.pid, &straight);
         let probes = probes(order, fault)?;
         Ok(Self { fault: fault.clone(), through, straight, probes, writes: AtomicU64::new(0) })
     }
@@ -170,8 +169,10 @@ impl FileProbe {
                 timed(&mut || fs::rename(made, Path::new(&old)))
             }
         };
-        let _ = fs::remove_file(&past);
-        let _ = fs::remove_file(own.with_file_name(Path::new(&old).file_name().unwrap_or_default()));
+        for name in [made, Path::new(&old)] {
+            let _ = fs::remove_file(own.with_file_name(name.file_name().unwrap_or_default()));
+            let_go(name);
+        }
         tried
     }
 

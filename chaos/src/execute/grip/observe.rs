@@ -91,7 +91,7 @@ impl Observer {
             Hold::Fds { .. } => self.limited(),
             Hold::Connections { .. } => vec![("connections", self.connections(holder))],
             // Seen by doing what the component would do, elsewhere.
-            Hold::Files(_) => Vec::new(),
+            Hold::Files(_) | Hold::Names(_) => Vec::new(),
             Hold::File { path, content } => {
                 let found = self.order.folder.as_ref().and_then(|folder| fs::read(folder.join(path)).ok());
                 vec![("content_is_ours", truth(found.is_some_and(|found| found == content.as_bytes())))]

@@ -2,10 +2,11 @@
 
 use super::Quantities;
 use super::files::FileProbe;
+use super::names::NameProbe;
 use crate::act::Hold;
 use crate::execute::measure::{probes_for, quantile, sorted};
 use crate::holder::Order;
-use crate::sandbox::{FileEffect, is_probe};
+use crate::sandbox::{FileEffect, NameEffect, is_probe};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -32,33 +33,57 @@ pub(super) struct Seen {
 /// Looks at one fault, one look after the other.
 pub(super) struct Sandboxed {
     order: Order,
+    /// Name of the share that is hit.
+    name: &'static str,
+    share: f64,
     seen: Seen,
-    probe: Option<Arc<FileProbe>>,
+    probe: Option<Probe>,
     stop: Arc<AtomicBool>,
     running: Option<JoinHandle<Result<Seen, String>>>,
 }
 
+#[derive(Clone)]
+enum Probe {
+    Files(Arc<FileProbe>),
+    Names(NameProbe),
+}
+
+/// Name of the share that delays hit.
+const DELAYED: &str = "delayed";
+
 impl Sandboxed {
     /// For orders to a sandbox.
     pub(super) fn of(order: &Order) -> Option<Self> {
-        matches!(order.hold, Hold::Files(_)).then(|| Self {
-            order: order.clone(),
-            seen: Seen::default(),
-            probe: None,
-            stop: Arc::default(),
-            running: None,
-        })
+        let (name, share) = match &order.hold {
+            Hold::Files(fault) => match fault.effect {
+                FileEffect::Error(_) => ("failed", fault.share),
+                FileEffect::Delay { .. } => (DELAYED, fault.share),
+                FileEffect::Tear(_) => ("torn", fault.share),
+            },
+            Hold::Names(fault) => match fault.effect {
+                NameEffect::Error(_) => ("failed", fault.share),
+                NameEffect::Delay { .. } => (DELAYED, fault.share),
+                NameEffect::Address(_) => ("wrong", fault.share),
+            },
+            _ => return None,
+        };
+        let (seen, stop) = (Seen::default(), Arc::default());
+        Some(Self { order: order.clone(), name, share, seen, probe: None, stop, running: None })
     }
 
     /// Looks until the fault has been seen, or often enough that it would have been.
     pub(super) async fn verify(&mut self) -> Result<(), String> {
-        let Hold::Files(fault) = &self.order.hold else { return Ok(()) };
-        self.probe = Some(Arc::new(FileProbe::new(&self.order, fault)?));
-        let (looks, enough) = match fault.effect {
-            FileEffect::Delay { .. } => (probes_for(fault.share).max(DELAYS), DELAYS),
-            FileEffect::Error(_) | FileEffect::Tear(_) => (looks(fault.share), u32::MAX),
+        let (probe, ways) = match &self.order.hold {
+            Hold::Files(fault) => (Probe::Files(Arc::new(FileProbe::new(&self.order, fault)?)), fault.operations.len()),
+            Hold::Names(fault) => (Probe::Names(NameProbe::new(&self.order, fault)?), 1),
+            _ => return Ok(()),
         };
-        self.look(looks.div_ceil(fault.operations.len().max(1) as u32), enough).await
+        self.probe = Some(probe);
+        let (looks, enough) = match self.name {
+            DELAYED => (probes_for(self.share).max(DELAYS), DELAYS),
+            _ => (looks(self.share), u32::MAX),
+        };
+        self.look(looks.div_ceil(ways.max(1) as u32), enough).await
     }
 
     /// One more look; may be dropped.
@@ -71,7 +96,10 @@ impl Sandboxed {
         if self.running.is_none() {
             let Some(probe) = self.probe.clone() else { return Ok(()) };
             let stop = self.stop.clone();
-            self.running = Some(tokio::task::spawn_blocking(move || probe.look(looks, enough, &stop)));
+            self.running = Some(match probe {
+                Probe::Files(files) => tokio::task::spawn_blocking(move || files.look(looks, enough, &stop)),
+                Probe::Names(names) => tokio::spawn(names.look(looks, enough)),
+            });
         }
         let Some(running) = &mut self.running else { return Ok(()) };
         let ended = running.await;
@@ -93,15 +121,9 @@ impl Sandboxed {
 
     pub(super) fn quantities(&self) -> Quantities {
         let mut all = Quantities::new();
-        let Hold::Files(fault) = &self.order.hold else { return all };
-        let name = match fault.effect {
-            FileEffect::Error(_) => "failed",
-            FileEffect::Delay { .. } => "delayed",
-            FileEffect::Tear(_) => "torn",
-        };
         if self.seen.probes > 0 {
-            all.insert(format!("{name}_share"), f64::from(self.seen.hits) / f64::from(self.seen.probes));
-            all.insert(format!("{name}_probes"), f64::from(self.seen.probes));
+            all.insert(format!("{}_share", self.name), f64::from(self.seen.hits) / f64::from(self.seen.probes));
+            all.insert(format!("{}_probes", self.name), f64::from(self.seen.probes));
         }
         if !self.seen.delays_ms.is_empty() {
             let delays = sorted(&self.seen.delays_ms);
