@@ -32,12 +32,12 @@ pub(super) fn requested(
 pub(super) fn problems(key: &str, operations: &BTreeSet<FileOperation>, path: Option<&str>) -> Vec<Problem> {
     let none = operations.is_empty().then(|| {
         let remedy = "name at least one, such as write, or leave the key out";
-        Problem::new(&format!("{key}.operations"), "[]", "names no operation", remedy)
+        Problem::new(format!("{key}.operations"), "[]", "names no operation", remedy)
     });
     let path = path.and_then(|path| {
         let why = probe_path(Some(path), "0").err()?;
         let remedy = "write a pattern below the folder with * in its last part, such as data/*.db or **/*.log";
-        Some(Problem::new(&format!("{key}.path"), path, &why, remedy))
+        Some(Problem::new(format!("{key}.path"), path, why, remedy))
     });
     none.into_iter().chain(path).collect()
 }

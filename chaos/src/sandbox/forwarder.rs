@@ -3,7 +3,7 @@
 use super::message::Question;
 use super::name_fault::{NameEffect, NameFault};
 use super::resolv_conf::ResolvConf;
-use super::table::{Faults, NOTICED_WITHIN};
+use super::table::Faults;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener, UdpSocket as StdSocket};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
 /// The port that every resolver asks: a `resolv.conf` names none.
 const PORT: u16 = 53;
@@ -23,6 +23,8 @@ const UPSTREAM_MAX: Duration = Duration::from_secs(5);
 const IDLE_MAX: Duration = Duration::from_secs(30);
 /// Questions under way; more wait.
 const MAX_QUESTIONS: usize = 1_024;
+/// Pause of a listener that cannot accept.
+const BREATH: Duration = Duration::from_millis(10);
 /// Longest message.
 const MAX_MESSAGE: usize = 65_535;
 
@@ -123,7 +125,7 @@ impl Forwarder {
             let Ok(place) = self.places.clone().acquire_owned().await else { return };
             let Ok((stream, _)) = listener.accept().await else {
                 // Out of descriptors: a connection that ends frees one.
-                sleep(NOTICED_WITHIN).await;
+                sleep(BREATH).await;
                 continue;
             };
             let this = self.clone();
@@ -164,10 +166,7 @@ impl Forwarder {
             }
             match *effect {
                 NameEffect::Delay { delay, jitter } => {
-                    let end = Instant::now() + entry.spread(delay, jitter);
-                    while !entry.is_gone() && Instant::now() < end {
-                        sleep(NOTICED_WITHIN.min(end - Instant::now())).await;
-                    }
+                    entry.pause(entry.spread(delay, jitter)).await;
                 }
                 NameEffect::Error(error) => {
                     return question.failed(error, &entry.id).map_or(Fate::Silence, Fate::Answered);

@@ -4,12 +4,13 @@ use super::file_fault::FileFault;
 use super::name_fault::NameFault;
 use crate::proxy::draw;
 use glob::{MatchOptions, Pattern};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
 
 /// How soon something that is held back notices that its fault has ended.
-pub(super) const NOTICED_WITHIN: Duration = Duration::from_millis(10);
+const NOTICED_WITHIN: Duration = Duration::from_millis(10);
 
 /// Faults of every family.
 #[derive(Debug, Default)]
@@ -31,14 +32,14 @@ impl<F> Default for Table<F> {
 impl<F> Table<F> {
     /// `patterns` without any name everything.
     pub(super) fn add(&self, fault: F, patterns: Vec<Pattern>, (id, seed): (String, u64)) -> Arc<Entry<F>> {
-        let entry = Entry { id, fault, patterns, seed, draws: AtomicU64::new(0), is_gone: AtomicBool::new(false) };
+        let entry = Entry { id, fault, patterns, seed, draws: AtomicU64::new(0), gone: CancellationToken::new() };
         let entry = Arc::new(entry);
         self.0.write().unwrap_or_else(PoisonError::into_inner).push(entry.clone());
         entry
     }
 
     pub(super) fn remove(&self, entry: &Arc<Entry<F>>) {
-        entry.is_gone.store(true, Ordering::Release);
+        entry.gone.cancel();
         self.0.write().unwrap_or_else(PoisonError::into_inner).retain(|other| !Arc::ptr_eq(other, entry));
     }
 
@@ -56,7 +57,7 @@ pub(super) struct Entry<F> {
     patterns: Vec<Pattern>,
     seed: u64,
     draws: AtomicU64,
-    is_gone: AtomicBool,
+    gone: CancellationToken,
 }
 
 impl<F> Entry<F> {
@@ -72,19 +73,23 @@ impl<F> Entry<F> {
         self.patterns.is_empty() || text().is_some_and(is_named)
     }
 
-    pub(super) fn is_gone(&self) -> bool {
-        self.is_gone.load(Ordering::Acquire)
-    }
-
     /// A time around `delay`, spread evenly.
     pub(super) fn spread(&self, delay: Duration, jitter: Duration) -> Duration {
         (delay + jitter.mul_f64(2.0 * self.draw())).saturating_sub(jitter)
     }
 
     /// Waits, unless the fault ends before.
+    pub(super) async fn pause(&self, time: Duration) {
+        tokio::select! {
+            () = tokio::time::sleep(time) => (),
+            () = self.gone.cancelled() => (),
+        }
+    }
+
+    /// The same on a thread that may block.
     pub(super) fn wait(&self, time: Duration) {
         let end = Instant::now() + time;
-        while !self.is_gone() && Instant::now() < end {
+        while !self.gone.is_cancelled() && Instant::now() < end {
             std::thread::sleep(NOTICED_WITHIN.min(end.saturating_duration_since(Instant::now())));
         }
     }

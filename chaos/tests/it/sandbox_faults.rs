@@ -57,29 +57,29 @@ fn only_what_the_pattern_names_fails_and_only_as_asked() {
 #[test]
 fn what_is_delayed_holds_nothing_else_up_and_goes_on_when_the_fault_ends() {
     let component = Component::start("sound");
-    if sandbox_of(&component).is_none() {
-        return;
-    }
+    let Some(sandbox) = sandbox_of(&component) else { return };
     let folder = through(&component);
     let delay = FileEffect::Delay { delay: Duration::from_secs(600), jitter: Duration::ZERO };
-    let holder = held(&component, files(&[FileOperation::Create], Some("slow*"), delay));
-    let writers: Vec<_> = (0..40)
-        .map(|n| {
-            // Each in a folder of its own: the kernel lets one at a time make a file in a folder.
-            let folder = folder.join(format!("folder-{n}"));
-            fs::create_dir(&folder).unwrap();
-            std::thread::spawn(move || fs::write(folder.join("x"), "x"))
-        })
-        .collect();
+    for n in 0..40 {
+        // Each in a folder of its own: the kernel lets one at a time make a file in a folder.
+        fs::create_dir(folder.join(format!("folder-{n}"))).unwrap();
+    }
+    let holder = held(&component, files(&[FileOperation::Create], Some("**/slow*"), delay));
+    let write = |n| {
+        let file = folder.join(format!("folder-{n}/slow"));
+        std::thread::spawn(move || fs::write(file, "x"))
+    };
+    let writers: Vec<_> = (0..40).map(write).collect();
+    // Each is held back on a thread of its own.
+    until("all are held back", || chaos::proc_table::threads(sandbox).len() > 40);
+    for _ in 0..40 {
+        assert_eq!(fs::read_to_string(folder.join("settings.txt")).unwrap(), crate::component::SETTINGS);
+    }
+    assert!(writers.iter().all(|writer| !writer.is_finished()));
+    assert_eq!(holder.end(), "out");
     for writer in writers {
         writer.join().unwrap().unwrap();
     }
-    let slow = folder.join("slow");
-    let writer = std::thread::spawn(move || fs::write(slow, "x"));
-    assert_eq!(fs::read_to_string(folder.join("settings.txt")).unwrap(), crate::component::SETTINGS);
-    assert!(!writer.is_finished());
-    assert_eq!(holder.end(), "out");
-    writer.join().unwrap().unwrap();
 }
 
 #[test]

@@ -89,7 +89,7 @@ impl FileProbe {
             FileEffect::Delay { delay, .. } => {
                 let added = tried.took.saturating_sub(base);
                 let is_late = tried.ended.is_ok() && added * 2 >= delay;
-                seen.delays_ms.extend(is_late.then(|| added.as_secs_f64() * 1_000.0));
+                seen.delays_ms.extend(is_late.then_some(added.as_secs_f64() * 1_000.0));
                 is_late
             }
             FileEffect::Tear(end) => {
@@ -107,73 +107,62 @@ impl FileProbe {
     /// Tries one operation on probe `n`; an error when that is not possible at all.
     fn attempt(&self, root: &Path, op: FileOperation, n: usize) -> Result<Tried, String> {
         let file = root.join(&self.probes[n]);
-        let mut made = file.as_os_str().to_owned();
-        made.push("+");
-        let made = PathBuf::from(made);
-        let plain = |ended: io::Result<()>, took| Ok(Tried { ended, took, block: None });
-        let timed = |what: &mut dyn FnMut() -> io::Result<()>| {
-            let start = Instant::now();
-            let ended = what();
-            plain(ended, start.elapsed())
-        };
-        match op {
-            FileOperation::Open => timed(&mut || File::open(&file).map(drop)),
+        let open = || self.open(&file);
+        Ok(match op {
+            FileOperation::Open => timed(|| File::open(&file).map(drop)),
             FileOperation::Read => {
-                let open = self.open(&file)?;
-                timed(&mut || open.read_exact_at(&mut [0; PROBE_SIZE], 0))
+                let open = open()?;
+                timed(|| open.read_exact_at(&mut [0; PROBE_SIZE], 0))
             }
             FileOperation::Write => {
-                let open = self.open(&file)?;
+                let open = open()?;
                 let number = self.writes.fetch_add(1, Ordering::Relaxed) + 1;
                 let block = number.to_le_bytes().repeat(PROBE_SIZE / 8);
-                Ok(Tried { block: Some(block.clone()), ..timed(&mut || open.write_all_at(&block, 0))? })
+                let tried = timed(|| open.write_all_at(&block, 0));
+                Tried { block: Some(block), ..tried }
             }
             FileOperation::Fsync => {
-                let open = self.open(&file)?;
-                timed(&mut || open.sync_data())
+                let open = open()?;
+                timed(|| open.sync_data())
             }
             FileOperation::Resize => {
-                let open = self.open(&file)?;
-                timed(&mut || open.set_len(PROBE_SIZE as u64))
+                let open = open()?;
+                timed(|| open.set_len(PROBE_SIZE as u64))
             }
             FileOperation::List => {
-                timed(&mut || fs::read_dir(file.parent().unwrap_or(root))?.try_for_each(|e| e.map(drop)))
+                timed(|| fs::read_dir(file.parent().unwrap_or(root))?.try_for_each(|entry| entry.map(drop)))
             }
-            FileOperation::Create | FileOperation::Remove | FileOperation::Rename => self.name(op, n, &timed, &made),
-        }
+            FileOperation::Create | FileOperation::Remove | FileOperation::Rename => self.name(op, n, &file)?,
+        })
     }
 
     /// Tries an operation that makes or takes names; whatever comes of it, only the probe is there afterwards.
-    fn name(
-        &self,
-        op: FileOperation,
-        n: usize,
-        timed: &dyn Fn(&mut dyn FnMut() -> io::Result<()>) -> Result<Tried, String>,
-        made: &Path,
-    ) -> Result<Tried, String> {
+    fn name(&self, op: FileOperation, n: usize, file: &Path) -> Result<Tried, String> {
+        let beside = |file: &Path, end: &str| {
+            let mut path = file.as_os_str().to_owned();
+            path.push(end);
+            PathBuf::from(path)
+        };
+        let (new, other) = (beside(file, "+"), beside(file, "++"));
         let own = self.straight.join(&self.probes[n]);
-        let past = own.with_file_name(made.file_name().unwrap_or_default());
-        let why = |error: io::Error| format!("{}: {error}", past.display());
-        let mut old = made.as_os_str().to_owned();
-        old.push("+");
+        let make = || File::create(beside(&own, "+")).map_err(|error| format!("{}: {error}", own.display()));
         let tried = match op {
-            FileOperation::Create => {
-                timed(&mut || OpenOptions::new().write(true).create_new(true).open(made).map(drop))
-            }
+            FileOperation::Create => timed(|| OpenOptions::new().write(true).create_new(true).open(&new).map(drop)),
             FileOperation::Remove => {
-                File::create(&past).map_err(why)?;
-                timed(&mut || fs::remove_file(made))
+                make()?;
+                timed(|| fs::remove_file(&new))
             }
             _ => {
-                File::create(&past).map_err(why)?;
-                timed(&mut || fs::rename(made, Path::new(&old)))
+                make()?;
+                timed(|| fs::rename(&new, &other))
             }
         };
-        for name in [made, Path::new(&old)] {
-            let _ = fs::remove_file(own.with_file_name(name.file_name().unwrap_or_default()));
-            let_go(name);
+        for (end, seen) in [("+", new), ("++", other)] {
+            // An error is what is expected of one of them.
+            let _ = fs::remove_file(beside(&own, end));
+            let_go(&seen);
         }
-        tried
+        Ok(tried)
     }
 
     /// Opens a probe, however often that fails by the fault itself.
@@ -188,4 +177,10 @@ impl FileProbe {
         }
         tried.map_err(|error| format!("{}: {error}", file.display()))
     }
+}
+
+fn timed(what: impl FnOnce() -> io::Result<()>) -> Tried {
+    let start = Instant::now();
+    let ended = what();
+    Tried { ended, took: start.elapsed(), block: None }
 }

@@ -99,7 +99,7 @@ impl NameProbe {
             (NameEffect::Delay { delay, .. }, Some((_, took))) => {
                 let added = took.saturating_sub(base);
                 let is_late = added * 2 >= delay;
-                seen.delays_ms.extend(is_late.then(|| added.as_secs_f64() * 1_000.0));
+                seen.delays_ms.extend(is_late.then_some(added.as_secs_f64() * 1_000.0));
                 is_late
             }
             (NameEffect::Address(_) | NameEffect::Delay { .. }, None) => false,
