@@ -143,10 +143,16 @@ fn run(arguments: &[OsString]) -> io::Result<std::convert::Infallible> {
     let [settings, parent] = arguments else { return Err(usage()) };
     let settings: Settings = settings.to_str().and_then(|json| serde_json::from_str(json).ok()).ok_or_else(usage)?;
     let parent: i32 = parent.to_str().and_then(|pid| pid.parse().ok()).ok_or_else(usage)?;
+    // Half a file system is worse than none: without its sandbox the component starts again.
+    std::panic::set_hook(Box::new(|panic| {
+        eprintln!("mettle sandbox: {panic}");
+        std::process::exit(1);
+    }));
     let listener = ask::listen(&Settings::address(&settings.mark, &settings.component))?;
+    let resolver = settings.resolvers.as_deref().map(forwarder::bind).transpose()?;
     let own = namespace::enter()?;
     let folder = settings.folder.as_deref().map(|folder| crew::mount(folder, own)).transpose()?;
-    let resolver = settings.resolvers.as_deref().map(forwarder::bind).transpose()?;
+    resolver.as_ref().map_or(Ok(()), forwarder::Bound::put_in_place)?;
     namespace::drop_rights()?;
     // Last: the kernel forgets the signal whenever rights change.
     prctl::set_pdeathsig(Signal::SIGKILL)?;

@@ -5,7 +5,7 @@ use super::name_fault::{NameEffect, NameFault};
 use super::resolv_conf::ResolvConf;
 use super::table::Faults;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener, UdpSocket as StdSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener as StdListener, UdpSocket as StdSocket};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -33,9 +33,18 @@ pub(super) struct Bound {
     udp: StdSocket,
     tcp: StdListener,
     upstreams: Vec<SocketAddr>,
+    address: IpAddr,
+    host: ResolvConf,
 }
 
-/// Binds an address of this host that nobody uses, and gives the namespace a `resolv.conf` that names it.
+impl Bound {
+    /// Gives the namespace a `resolv.conf` that names it.
+    pub(super) fn put_in_place(&self) -> io::Result<()> {
+        self.host.replace(self.address, &self.upstreams)
+    }
+}
+
+/// Binds an address of this host that nobody uses; to be called with all rights that there are.
 pub(super) fn bind(upstreams: &[SocketAddr]) -> io::Result<Bound> {
     let host = ResolvConf::of_host()?;
     let upstreams = if upstreams.is_empty() { host.servers.clone() } else { upstreams.to_vec() };
@@ -51,8 +60,7 @@ pub(super) fn bind(upstreams: &[SocketAddr]) -> io::Result<Bound> {
             Ok((udp, tcp)) => {
                 udp.set_nonblocking(true)?;
                 tcp.set_nonblocking(true)?;
-                host.replace(address.ip(), &upstreams)?;
-                return Ok(Bound { udp, tcp, upstreams });
+                return Ok(Bound { udp, tcp, upstreams, address: address.ip(), host });
             }
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => last = error,
             Err(error) => return Err(super::namespace::why_names("port 53 of loopback", &error)),
