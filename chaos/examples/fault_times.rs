@@ -111,6 +111,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("| fault | needs | inject to verified | end to undone | guard to undone | asked | achieved |");
     println!("|---|---|---|---|---|---|---|");
     for declaration in CATALOGUE {
+        if !component::is_prepared(&component.stage, declaration.kind) {
+            continue;
+        }
         let fault = faults::fault(declaration.kind);
         let (mut verified, mut undone, mut guarded, mut last) = (Vec::new(), Vec::new(), Vec::new(), None);
         for _ in 0..TIMES {

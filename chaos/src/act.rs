@@ -1,6 +1,7 @@
 //! What a backend has to hold for a fault. Backends differ only in how they hold and undo it.
 
 use crate::proxy::EdgeFault;
+use crate::sandbox::{FileFault, NameFault};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -83,6 +84,10 @@ pub enum Hold {
         /// The content.
         content: String,
     },
+    /// Operations on files of the target go wrong, in its sandbox.
+    Files(FileFault),
+    /// Questions of the target for names go wrong, in its sandbox.
+    Names(NameFault),
 }
 
 /// How far a disk is filled.

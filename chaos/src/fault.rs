@@ -2,12 +2,20 @@
 
 mod config_file;
 mod declaration;
+mod dns_error;
+mod dns_slow;
+mod dns_wrong;
+mod files;
 mod http_abort;
 mod http_body;
 mod http_delay;
 mod http_header;
 mod http_slow;
+mod io_error;
+mod io_latency;
+mod io_torn_write;
 mod issuer_files;
+mod names;
 mod net_bandwidth;
 mod net_corrupt;
 mod net_delay;
@@ -36,11 +44,17 @@ mod tls_wrong_host;
 
 pub use config_file::ConfigFile;
 pub use declaration::{Declaration, Needs};
+pub use dns_error::DnsError;
+pub use dns_slow::DnsSlow;
+pub use dns_wrong::DnsWrong;
 pub use http_abort::HttpAbort;
 pub use http_body::{BodyChange, HttpBody};
 pub use http_delay::HttpDelay;
 pub use http_header::HttpHeader;
 pub use http_slow::HttpSlow;
+pub use io_error::IoError;
+pub use io_latency::IoLatency;
+pub use io_torn_write::IoTornWrite;
 pub use issuer_files::IssuerFiles;
 pub use net_bandwidth::NetBandwidth;
 pub use net_corrupt::NetCorrupt;
@@ -236,6 +250,18 @@ catalogue! {
     TimeOffset = "time.offset",
     /// Let the wall clock of a component go too fast or too slow.
     TimeDrift = "time.drift",
+    /// Let operations on files of a component fail.
+    IoError = "io.error",
+    /// Let operations on files of a component take longer.
+    IoLatency = "io.latency",
+    /// Store only the first part of writes.
+    IoTornWrite = "io.tornWrite",
+    /// Answer questions for names with an error.
+    DnsError = "dns.error",
+    /// Answer questions for addresses with another one.
+    DnsWrong = "dns.wrong",
+    /// Pass questions for names on later.
+    DnsSlow = "dns.slow",
 }
 
 impl Fault {

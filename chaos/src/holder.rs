@@ -18,6 +18,7 @@ mod nameless;
 mod pause;
 mod privileges;
 mod refuse;
+mod sandboxed;
 mod space;
 mod timer;
 mod writer;
@@ -25,12 +26,15 @@ mod writer;
 pub use fds::{open_files_left, open_files_limit};
 pub(crate) use file::ours_below;
 pub use file::restore_kept;
+pub(crate) use sandboxed::{PROBE_SIZE, let_go, probes, seen_by};
 
 use crate::act::Hold;
 use crate::lease::LEASE_TTL;
 use crate::proc_table::Entry;
+use crate::sandbox::KEY_DIGITS;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
@@ -75,6 +79,21 @@ pub struct Order {
     pub address: Option<SocketAddr>,
     /// Page of the component's wall clock.
     pub clock: Option<PathBuf>,
+    /// Where the component's sandbox is asked for faults.
+    #[serde(default)]
+    pub sandbox: Option<String>,
+    /// Seed of the draws of the fault.
+    #[serde(default)]
+    pub seed: u64,
+}
+
+impl Order {
+    /// Part of the names of the files on which the dose is measured: equal for all who have the order.
+    pub(crate) fn probe_key(&self) -> String {
+        let digest = Sha256::digest(format!("{}\n{}", self.mark, self.seed));
+        let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        hex[..KEY_DIGITS].to_owned()
+    }
 }
 
 /// Something that is held.
@@ -174,6 +193,8 @@ fn take(order: &Order, lease: &mut Kept) -> io::Result<Box<dyn Held>> {
             let page = order.clock.clone().ok_or_else(|| io::Error::other("the component has no clock of its own"))?;
             Box::new(clock::Shifted::shift(page, *offset_ms, *gain_ms_per_s)?)
         }
+        Hold::Files(fault) => Box::new(sandboxed::Sandboxed::files(order, fault)?),
+        Hold::Names(_) => Box::new(sandboxed::Sandboxed::names(order)?),
         Hold::File { path, content } => Box::new(file::Changed::change(folder(order)?, path, content)?),
     })
 }

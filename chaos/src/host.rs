@@ -1,6 +1,7 @@
 //! What this host can hold, asked of the kernel and not guessed.
 
 use crate::fault::{CATALOGUE, Declaration, Needs};
+use crate::sandbox;
 use crate::shifted_clock::LIBRARY;
 use serde::Serialize;
 use std::path::Path;
@@ -45,6 +46,8 @@ pub fn lack(needs: Needs) -> Option<Lack> {
             why: "there is no clock library for this processor",
             remedy: "run Mettle on Linux on x86_64 or aarch64",
         }),
+        Needs::OwnFiles => mount_lack(sandbox::can_mount()).or_else(|| fuse_lack(sandbox::can_open_fuse())),
+        Needs::OwnResolver => mount_lack(sandbox::can_mount()).or_else(|| port_lack(sandbox::can_bind_resolver())),
         Needs::Trace => trace_lack(ptrace_scope(), has_capability(CAP_SYS_PTRACE)),
     }
 }
@@ -62,6 +65,27 @@ fn has_capability(number: u32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask >> number & 1 == 1)
+}
+
+fn mount_lack(can: bool) -> Option<Lack> {
+    (!can).then_some(Lack {
+        why: "this user may make no mount namespace: it lacks CAP_SYS_ADMIN, and user namespaces are off or not for it",
+        remedy: "run Mettle with CAP_SYS_ADMIN, or allow user namespaces (sysctl user.max_user_namespaces=10000, kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0 where they exist)",
+    })
+}
+
+fn fuse_lack(can: bool) -> Option<Lack> {
+    (!can).then_some(Lack {
+        why: "/dev/fuse is not there or cannot be opened by this user",
+        remedy: "modprobe fuse, and let this user read and write /dev/fuse (in a container: --device /dev/fuse)",
+    })
+}
+
+fn port_lack(can: bool) -> Option<Lack> {
+    (!can).then_some(Lack {
+        why: "this user may not listen at port 53, where every resolver is asked",
+        remedy: "run Mettle with CAP_NET_BIND_SERVICE (setcap cap_net_bind_service+ep on the program), or sysctl net.ipv4.ip_unprivileged_port_start=53",
+    })
 }
 
 fn trace_lack(scope: u8, privileged: bool) -> Option<Lack> {

@@ -27,12 +27,18 @@ pub struct Inventory {
 pub enum Preparation {
     /// `time.*`: its clock is read through a library that is loaded into it.
     Time,
+    /// `io.*`: its folder is a pass-through file system.
+    Io,
+    /// `dns.*`: it asks a resolver of ours.
+    Dns,
 }
 
 impl fmt::Display for Preparation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Preparation::Time => "time",
+            Preparation::Io => "io",
+            Preparation::Dns => "dns",
         })
     }
 }

@@ -28,6 +28,7 @@ pub mod problem;
 pub mod proc_table;
 pub mod proxy;
 pub mod residual;
+pub mod sandbox;
 pub mod shifted_clock;
 pub mod shrink;
 pub mod span;

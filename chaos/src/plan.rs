@@ -56,6 +56,11 @@ pub enum Resource {
         /// Component.
         component: String,
     },
+    /// The resolver that a component asks.
+    Resolver {
+        /// Component.
+        component: String,
+    },
     /// Something of the host that all components share.
     Host {
         /// Which.
@@ -79,6 +84,7 @@ impl fmt::Display for Resource {
             Resource::Edge(edge) => write!(f, "{edge}"),
             Resource::Process { component, replica } => write!(f, "{component}[{replica}]"),
             Resource::Folder { component } => write!(f, "the folder of {component}"),
+            Resource::Resolver { component } => write!(f, "the resolver of {component}"),
             Resource::Port { component } => write!(f, "the port of {component}"),
             Resource::Clock { component } => write!(f, "the clock of {component}"),
             Resource::Host { part: HostPart::Cpu } => write!(f, "the processors of the host"),
@@ -253,10 +259,11 @@ fn resolve(
         Act::Signal(_) | Act::Held(Hold::Pause | Hold::Fds { .. }) => chosen(),
         Act::Held(Hold::Cpu { .. }) => vec![Resource::Host { part: HostPart::Cpu }],
         Act::Held(Hold::Memory { .. }) => vec![Resource::Host { part: HostPart::Memory }],
-        Act::Held(Hold::Io { .. } | Hold::Disk { .. } | Hold::Inodes { .. } | Hold::File { .. }) => {
+        Act::Held(Hold::Io { .. } | Hold::Disk { .. } | Hold::Inodes { .. } | Hold::File { .. } | Hold::Files(_)) => {
             vec![Resource::Folder { component: component.clone() }]
         }
         Act::Held(Hold::Clock { .. }) => vec![Resource::Clock { component: component.clone() }],
+        Act::Held(Hold::Names(_)) => vec![Resource::Resolver { component: component.clone() }],
         Act::Held(Hold::Connections { .. }) => vec![Resource::Port { component: component.clone() }],
     };
     let undo = fault.declaration().undo.to_string();

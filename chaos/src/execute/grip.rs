@@ -1,8 +1,11 @@
 //! What the executor has in its hands for one fault: entries in edges, signals, or a holder process.
 
 mod edges;
+mod files;
 mod held;
+mod names;
 mod observe;
+mod sandboxed;
 mod signals;
 
 use crate::act::Act;

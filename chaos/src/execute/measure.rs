@@ -13,7 +13,8 @@ use crate::lease::FaultId;
 use crate::probe::{Probe, Seen, look};
 use crate::proxy::{Edge, EdgeFault, Message, PartitionMode};
 use crate::tls::TlsDefect;
-use hits::{Hits, probes_for};
+use hits::Hits;
+pub(super) use hits::probes_for;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -286,14 +287,14 @@ fn times(seen: Vec<Seen>) -> impl Iterator<Item = f64> {
     })
 }
 
-fn sorted(values: &[f64]) -> Vec<f64> {
+pub(super) fn sorted(values: &[f64]) -> Vec<f64> {
     let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);
     values
 }
 
 /// Nearest rank in sorted values that are not empty.
-fn quantile(sorted: &[f64], q: f64) -> f64 {
+pub(super) fn quantile(sorted: &[f64], q: f64) -> f64 {
     let rank = (q * sorted.len() as f64).ceil() as usize;
     sorted[rank.clamp(1, sorted.len()) - 1]
 }

@@ -57,4 +57,8 @@ pub enum Needs {
     Clock,
     /// Proportional set sizes, limits or files of the component's own user: the same user as the component.
     SameUser,
+    /// A file system of ours in a mount namespace of the component's own.
+    OwnFiles,
+    /// A resolver of ours at port 53 of loopback, in a mount namespace of the component's own.
+    OwnResolver,
 }

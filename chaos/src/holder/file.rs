@@ -2,6 +2,7 @@
 
 use super::Held;
 use super::guard::{Guard, Undo};
+use crate::sandbox::is_probe;
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::io::{self, Write};
@@ -156,5 +157,5 @@ pub(crate) fn ours_below(folder: &Path, depth: usize) -> Vec<PathBuf> {
 fn is_name_of_ours(name: &str) -> bool {
     let digits = |end: &str| end.len() == DIGITS && end.bytes().all(|byte| byte.is_ascii_hexdigit());
     let with_digest = [KEPT, NEW].iter().any(|mark| name.rsplit_once(mark).is_some_and(|(_, end)| digits(end)));
-    with_digest || name.starts_with(super::nameless::PREFIX)
+    with_digest || is_probe(Path::new(name), None) || name.starts_with(super::nameless::PREFIX)
 }

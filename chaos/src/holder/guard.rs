@@ -5,7 +5,7 @@
 //! may come twice, and leaves alone what somebody else has changed since.
 
 use super::fds::{self, Limit};
-use super::{SUBCOMMAND, file};
+use super::{SUBCOMMAND, file, sandboxed};
 use crate::shifted_clock::Clock;
 use serde::{Deserialize, Serialize};
 use std::io::{self, BufRead, Read, Write};
@@ -36,6 +36,15 @@ pub(super) enum Undo {
         /// Of the shift.
         token: u64,
     },
+    /// Files on which a dose was measured.
+    Probes {
+        /// Where they are.
+        folder: PathBuf,
+        /// Part of their names.
+        key: String,
+        /// The same files as the component sees them.
+        views: Vec<PathBuf>,
+    },
 }
 
 impl Undo {
@@ -44,6 +53,7 @@ impl Undo {
             Undo::Limits { limits, mark } => fds::restore_all(limits, mark),
             Undo::Kept(path) => file::restore(path),
             Undo::Clock { page, token } => Clock::open(page)?.clear(*token),
+            Undo::Probes { folder, key, views } => sandboxed::remove_probes(folder, key, views),
         }
     }
 }

@@ -12,6 +12,9 @@ pub(super) fn needed(hold: &Hold) -> CapabilitySet {
         Hold::Fds { .. } => CapabilitySet::SYS_RESOURCE | CapabilitySet::SYS_PTRACE,
         // Files of a component that runs as somebody else.
         Hold::File { .. } => CapabilitySet::DAC_OVERRIDE | CapabilitySet::FOWNER | CapabilitySet::CHOWN,
+        // Probes in the component's folder; the mark of its sandbox is read as by a tracer.
+        Hold::Files(_) => CapabilitySet::DAC_OVERRIDE | CapabilitySet::FOWNER | CapabilitySet::SYS_PTRACE,
+        Hold::Names(_) => CapabilitySet::SYS_PTRACE,
         Hold::Io { .. } | Hold::Disk { .. } | Hold::Inodes { .. } | Hold::Clock { .. } => CapabilitySet::DAC_OVERRIDE,
         // Affinity of processes that hold rights which we have given up; sizes need nothing.
         Hold::Cpu { .. } | Hold::Memory { .. } | Hold::Connections { .. } => CapabilitySet::empty(),

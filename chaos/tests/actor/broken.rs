@@ -3,6 +3,7 @@
 use chaos::act::{Fill, Hold};
 use chaos::holder::{self, Order};
 use chaos::proc_table;
+use chaos::sandbox::{FileEffect, NameEffect};
 use chaos::shifted_clock;
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::{Pid, dup2_stdin};
@@ -11,6 +12,8 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::fd::AsFd;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
@@ -69,6 +72,14 @@ fn halved(mut order: Order) -> Order {
         Hold::Io { bytes_per_second } => *bytes_per_second /= 2,
         Hold::Inodes { count } | Hold::Connections { count } => *count /= 2,
         Hold::Clock { offset_ms, gain_ms_per_s } => (*offset_ms, *gain_ms_per_s) = (*offset_ms / 2, *gain_ms_per_s / 2),
+        Hold::Files(fault) => match &mut fault.effect {
+            FileEffect::Delay { delay, jitter } => (*delay, *jitter) = (*delay / 2, *jitter / 2),
+            FileEffect::Error(_) | FileEffect::Tear(_) => fault.share /= 2.0,
+        },
+        Hold::Names(fault) => match &mut fault.effect {
+            NameEffect::Delay { delay, jitter } => (*delay, *jitter) = (*delay / 2, *jitter / 2),
+            NameEffect::Error(_) | NameEffect::Address(_) => fault.share /= 2.0,
+        },
         Hold::File { content, .. } => content.truncate(content.len() / 2),
         // The last process is the child: the component itself is left alone.
         Hold::Pause | Hold::Fds { .. } => order.processes = order.processes.split_off(1),
@@ -86,6 +97,18 @@ fn somebody_elses_clock(folder: &Path) -> Option<PathBuf> {
 /// Whatever must live as long as the wrong target is held.
 type Alive = Option<(std::process::Child, TcpListener)>;
 
+/// A sandbox of nobody: it says that every fault is in.
+fn decoy() -> io::Result<String> {
+    let address = format!("decoy-{}", std::process::id());
+    let listener = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&address)?)?;
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept()?;
+        writeln!(stream, "in")?;
+        stream.read_to_end(&mut Vec::new())
+    });
+    Ok(address)
+}
+
 fn wrong(mut order: Order) -> (Order, Alive) {
     let child = Command::new("/proc/self/exe").arg("idle").env_remove(holder::MARK).spawn().expect("a decoy starts");
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a port");
@@ -96,6 +119,11 @@ fn wrong(mut order: Order) -> (Order, Alive) {
     order.processes = proc_table::entry(pid).into_iter().collect();
     order.address = listener.local_addr().ok();
     order.clock = order.folder.as_ref().and_then(|folder| somebody_elses_clock(folder.parent()?));
+    if matches!(order.hold, Hold::Files(_) | Hold::Names(_)) {
+        // Where it is looked at everything is as it should be, but nobody does anything.
+        order.sandbox = Some(decoy().expect("a socket"));
+        return (order, Some((child, listener)));
+    }
     order.folder = order.folder.map(|folder| folder.with_file_name("elsewhere"));
     (order, Some((child, listener)))
 }

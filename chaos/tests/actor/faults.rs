@@ -34,6 +34,12 @@ pub(crate) fn fault(kind: &str) -> Value {
         "config.file" => json!({"file": "settings.txt", "content": "colour = red\n"}),
         "time.offset" => json!({"behind": "1h"}),
         "time.drift" => json!({"speed": 2.0}),
+        "io.error" => json!({"errno": "ENOSPC", "path": "**/*.tmp"}),
+        "io.latency" => json!({"delay": "40ms", "jitter": "5ms", "operations": ["write", "fsync"]}),
+        "io.tornWrite" => json!({}),
+        "dns.error" => json!({"rcode": "NXDOMAIN", "names": ["*.example.com"]}),
+        "dns.wrong" => json!({"address": "127.0.0.9"}),
+        "dns.slow" => json!({"delay": "60ms", "jitter": "5ms"}),
         unknown => panic!("no dose for {unknown} yet"),
     };
     fault["kind"] = kind.into();

@@ -7,6 +7,7 @@ use chaos::proc_table;
 use chaos::proxy::{Edge, EdgeName};
 use chaos::shifted_clock;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,6 +24,10 @@ pub(crate) struct Stage {
     pub(crate) clocks: PathBuf,
     /// Program that becomes a holder.
     pub(crate) program: PathBuf,
+    /// What the component is started with.
+    pub(crate) prepared: BTreeSet<Preparation>,
+    /// Resolver that its own passes questions on to.
+    pub(crate) resolver: SocketAddr,
 }
 
 impl Stage {
@@ -59,8 +64,8 @@ impl OneTarget {
 impl Landscape for OneTarget {
     fn inventory(&self) -> Inventory {
         let mut inventory = Inventory { edges: [self.edge.name().clone()].into(), ..Inventory::default() };
-        inventory.prepared.insert("payments".into(), [Preparation::Time].into());
         inventory.components.extend([("checkout".into(), 1), ("payments".into(), 1)]);
+        inventory.prepared.insert("payments".into(), self.stage.prepared.clone());
         inventory
     }
 

@@ -1,5 +1,5 @@
-//! The processes that tests of this crate start: a component, an executor that may be killed, and the holder, sound or
-//! broken.
+//! The processes that tests of this crate start: a component and its sandbox, an executor that may be killed, and the
+//! holder, sound or broken.
 
 mod broken;
 mod executor;
@@ -21,10 +21,14 @@ fn main() -> ExitCode {
             Some(broken) if arguments.len() == 0 => return broken.hold(),
             _ => return chaos::holder::main(arguments),
         },
+        Some("sandbox") => return chaos::sandbox::main(arguments),
         Some("executor") => executor::run(&first()),
-        Some("target") => target::serve(&first()),
+        Some("target") => target::serve(&first(), std::env::args().nth(3).as_deref()),
+        Some("inside") => target::inside(std::env::args_os().skip(2)),
         Some("idle") => target::idle(),
-        _ => Err(std::io::Error::other("usage: actor holder | executor JSON | target PORT | idle")),
+        _ => Err(std::io::Error::other(
+            "usage: actor holder | sandbox | executor JSON | target PORT [SANDBOX] | inside SANDBOX PROGRAM... | idle",
+        )),
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,

@@ -6,14 +6,19 @@ use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use std::error::Error;
+use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-/// Serves on a loopback port until it is ended.
-pub(crate) fn serve(port: &str) -> io::Result<()> {
+/// Serves on a loopback port until it is ended, in a sandbox when one is named.
+pub(crate) fn serve(port: &str, sandbox: Option<&str>) -> io::Result<()> {
+    if let Some(sandbox) = sandbox {
+        chaos::sandbox::join(sandbox.parse().map_err(io::Error::other)?)?;
+    }
     let port: u16 = port.parse().map_err(io::Error::other)?;
     let mut child = Command::new("/proc/self/exe").arg("idle").spawn()?;
     let tls = Arc::new(tls().map_err(io::Error::other)?);
@@ -66,6 +71,14 @@ fn answer(stream: impl Read + Write) -> io::Result<()> {
         line.clear();
     }
     Ok(())
+}
+
+/// Becomes a program in a sandbox, as a component does. Returns only if that failed.
+pub(crate) fn inside(mut arguments: impl Iterator<Item = OsString>) -> io::Result<()> {
+    let sandbox = arguments.next().and_then(|pid| pid.to_str()?.parse().ok()).ok_or(io::ErrorKind::InvalidInput)?;
+    let program = arguments.next().ok_or(io::ErrorKind::InvalidInput)?;
+    chaos::sandbox::join(sandbox)?;
+    Err(Command::new(program).args(arguments).exec())
 }
 
 /// Does nothing for as long as its parent lives.

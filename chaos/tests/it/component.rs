@@ -1,8 +1,13 @@
 //! Keeps the component of the tests running, as a supervisor does.
 
 use crate::landscape::Stage;
+use chaos::fault::Needs;
+use chaos::host;
+use chaos::inventory::Preparation;
+use chaos::sandbox::{self, Settings, Started};
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -53,10 +58,11 @@ impl Component {
         let program = dir.path().join(holder);
         std::os::unix::fs::symlink(actor(), &program).expect("a link");
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|l| l.local_addr()).expect("a port").port();
-        let mark = format!("METTLE_LANDSCAPE={}", uuid::Uuid::new_v4());
-        let clocks = dir.path().join("clocks");
-        let stage = Stage { pid_file: dir.path().join("pid"), port, folder, mark, clocks, program };
         let stop = Arc::new(AtomicBool::new(false));
+        let resolver = resolver(stop.clone());
+        let mark = format!("METTLE_LANDSCAPE={}", uuid::Uuid::new_v4());
+        let (clocks, prepared) = (dir.path().join("clocks"), preparations());
+        let stage = Stage { pid_file: dir.path().join("pid"), port, folder, mark, clocks, program, prepared, resolver };
         let (of, stopped) = (stage.clone(), stop.clone());
         let supervisor = Some(std::thread::spawn(move || supervise(&of, &stopped)));
         let component = Self { stage, _dir: dir, stop, supervisor };
@@ -81,29 +87,87 @@ impl Drop for Component {
     }
 }
 
+/// What this host can prepare a component for; the rest is told, so that nobody takes it for tested.
+fn preparations() -> BTreeSet<Preparation> {
+    let families =
+        [(Preparation::Time, Needs::Clock), (Preparation::Io, Needs::OwnFiles), (Preparation::Dns, Needs::OwnResolver)];
+    let able = |(family, needs): (Preparation, Needs)| match host::lack(needs) {
+        None => Some(family),
+        Some(lack) => {
+            eprintln!("SKIPPED: faults of `{family}` cannot be held here: {}; {}", lack.why, lack.remedy);
+            None
+        }
+    };
+    families.into_iter().filter_map(able).collect()
+}
+
+/// Whether the component is started for faults of this kind.
+pub(crate) fn is_prepared(stage: &Stage, kind: &str) -> bool {
+    let declared = chaos::fault::CATALOGUE.iter().find(|declaration| declaration.kind == kind);
+    declared.and_then(|declaration| declaration.prepared).is_none_or(|family| stage.prepared.contains(&family))
+}
+
+/// Sandbox of the component, as its supervisor starts it.
+fn sandbox(stage: &Stage) -> Option<Started> {
+    let settings = Settings {
+        mark: stage.mark.clone(),
+        component: "payments".into(),
+        folder: stage.prepared.contains(&Preparation::Io).then(|| stage.folder.clone()),
+        resolvers: stage.prepared.contains(&Preparation::Dns).then(|| vec![stage.resolver]),
+    };
+    let mark = stage.mark.split_once('=').expect("a mark is NAME=value");
+    let needed = settings.folder.is_some() || settings.resolvers.is_some();
+    needed.then(|| sandbox::start(&actor(), &settings, &[mark]).expect("the host can hold it"))
+}
+
+/// A resolver that knows one address for every name, and takes datagrams only; it answers until `stop`.
+fn resolver(stop: Arc<AtomicBool>) -> SocketAddr {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a port");
+    socket.set_read_timeout(Some(Duration::from_millis(50))).expect("it is not zero");
+    let address = socket.local_addr().expect("it is bound");
+    std::thread::spawn(move || {
+        let mut question = [0; 512];
+        while !stop.load(Ordering::Acquire) {
+            let Ok((length, from)) = socket.recv_from(&mut question) else { continue };
+            // The question, a response with one answer: its name by reference, A, IN, one second, four bytes.
+            let mut answer = question[..length].to_vec();
+            answer[2..12].copy_from_slice(&[0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0]);
+            answer.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 1, 0, 4, 127, 0, 0, 77]);
+            let _ = socket.send_to(&answer, from);
+        }
+    });
+    address
+}
+
 fn supervise(stage: &Stage, stop: &AtomicBool) {
     while !stop.load(Ordering::Acquire) {
-        let mut child = spawn(stage);
+        let mut sandbox = sandbox(stage);
+        let mut child = spawn(stage, sandbox.as_ref());
         let lines = BufReader::new(child.stdout.take().expect("it has a stdout")).lines().next();
         if lines.is_some() {
             write_pid(&stage.pid_file, &child);
         }
         while child.try_wait().expect("it is our child").is_none() {
-            if stop.load(Ordering::Acquire) {
+            let is_alone = sandbox.as_mut().is_some_and(|s| !matches!(s.child.try_wait(), Ok(None)));
+            if stop.load(Ordering::Acquire) || is_alone {
                 child.kill().expect("it is our child");
             }
             std::thread::sleep(Duration::from_millis(5));
         }
         let _ = std::fs::remove_file(&stage.pid_file);
+        if let Some(mut sandbox) = sandbox {
+            sandbox.child.kill().and_then(|()| sandbox.child.wait()).expect("it is our child");
+        }
     }
 }
 
-fn spawn(stage: &Stage) -> Child {
+fn spawn(stage: &Stage, sandbox: Option<&Started>) -> Child {
     let (name, value) = stage.mark.split_once('=').expect("a mark is NAME=value");
     let clock = chaos::shifted_clock::prepare(&stage.clocks, "payments").expect("the folder can be written");
     Command::new(actor())
         .envs(clock)
         .args(["target", &stage.port.to_string()])
+        .args(sandbox.map(|sandbox| sandbox.child.id().to_string()))
         .env(name, value)
         .current_dir(&stage.folder)
         .stdout(Stdio::piped())

@@ -283,6 +283,12 @@ fn parameters_out_of_range_are_told_all_at_once() {
         (r#"{"kind": "http.slow", "target": "p", "rate": "0B/s"}"#, 1),
         (r#"{"kind": "http.header", "target": "p"}"#, 1),
         (r#"{"kind": "http.header", "target": "p", "set": {"content-length": "1", "a b": "x"}, "remove": ["te"]}"#, 3),
+        (r#"{"kind": "io.error", "target": "p", "operations": [], "path": "../*", "share": 0}"#, 3),
+        (r#"{"kind": "io.latency", "target": "p", "delay": "1ms", "jitter": "2ms", "path": "a.db"}"#, 3),
+        (r#"{"kind": "io.tornWrite", "target": "p", "path": "/etc/*"}"#, 1),
+        (r#"{"kind": "dns.error", "target": "p", "names": ["a b", "*.example.com", ""], "share": 2}"#, 3),
+        (r#"{"kind": "dns.wrong", "target": "p", "address": "127.0.0.1", "names": ["a/b"]}"#, 1),
+        (r#"{"kind": "dns.slow", "target": "p", "delay": "1m", "jitter": "2m"}"#, 2),
         (r#"{"kind": "http.body", "target": "p", "change": {"find": {"text": "", "with": "x"}}}"#, 1),
     ];
     for (document, problems) in wrong {

@@ -1,6 +1,6 @@
 //! Faults that a holder keeps in place: their dose, their end, and holders that do not do what they say.
 
-use crate::component::{Component, SETTINGS};
+use crate::component::{Component, SETTINGS, is_prepared};
 use crate::experiment::experiment;
 use crate::faults;
 use crate::landscape::OneTarget;
@@ -16,13 +16,13 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
 /// Kinds that a holder keeps in place.
-fn held() -> Vec<(&'static str, Value)> {
+fn held(component: &Component) -> Vec<(&'static str, Value)> {
     let all = CATALOGUE.iter().map(|declaration| (declaration.kind, faults::fault(declaration.kind)));
     let is_held = |fault: &Value| {
         let fault: Fault = serde_json::from_value(fault.clone()).unwrap();
         matches!(fault.act(), Act::Held(_))
     };
-    all.filter(|(_, fault)| is_held(fault)).collect()
+    all.filter(|(kind, fault)| is_held(fault) && is_prepared(&component.stage, kind)).collect()
 }
 
 async fn report(component: &Component, fault: &Value) -> Report {
@@ -53,7 +53,7 @@ async fn exposure(component: &Component, fault: &Value) -> ExposureRecord {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_held_fault_arrives_as_asked_and_leaves_nothing() {
     let component = Component::start("sound");
-    for (kind, fault) in held() {
+    for (kind, fault) in held(&component) {
         let exposure = exposure(&component, &fault).await;
         assert!(exposure.verified && exposure.ended == Ended::Completed, "{kind}: {exposure:?}");
         let asked = serde_json::from_value::<Fault>(fault).unwrap().asked();
@@ -71,7 +71,9 @@ async fn a_holder_that_does_nothing_or_hits_somebody_else_is_void() {
     for broken in ["nothing", "wrong"] {
         let component = Component::start(broken);
         // Memory has no place: whoever takes it takes the host's.
-        for (kind, fault) in held().into_iter().filter(|(kind, _)| broken == "nothing" || *kind != "stress.memory") {
+        for (kind, fault) in
+            held(&component).into_iter().filter(|(kind, _)| broken == "nothing" || *kind != "stress.memory")
+        {
             let exposure = exposure(&component, &fault).await;
             let void = !exposure.verified && exposure.ended == Ended::NotRun;
             assert!(void, "{kind}, {broken}: {exposure:?}");
@@ -82,7 +84,7 @@ async fn a_holder_that_does_nothing_or_hits_somebody_else_is_void() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_holder_that_does_half_is_void_or_told() {
     let component = Component::start("half");
-    for (kind, fault) in held() {
+    for (kind, fault) in held(&component) {
         let exposure = exposure(&component, &fault).await;
         let detail = exposure.detail.clone().unwrap_or_default();
         assert!(!exposure.verified || detail.contains("asked"), "{kind}: {exposure:?}");

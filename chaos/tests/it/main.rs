@@ -20,6 +20,8 @@ mod plan;
 mod proxy;
 mod reboot;
 mod safety;
+mod sandbox;
+mod sandbox_faults;
 mod stage;
 mod stream;
 mod tls;

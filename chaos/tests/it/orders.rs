@@ -4,6 +4,7 @@ use crate::component::{Component, actor};
 use chaos::act::Hold;
 use chaos::holder::Order;
 use chaos::proc_table::{self, Entry};
+use chaos::sandbox::Settings;
 use chaos::shifted_clock;
 use rustix::process::{Resource, Rlimit};
 use std::io::{BufRead, BufReader, Write};
@@ -57,6 +58,8 @@ pub(crate) fn order(component: &Component, hold: Hold) -> Order {
         folder: Some(component.stage.folder.clone()),
         address: Some(component.stage.address()),
         clock: Some(shifted_clock::page(&component.stage.clocks, "payments")),
+        sandbox: Some(Settings::address(&component.stage.mark, "payments")),
+        seed: 7,
     }
 }
 

@@ -21,6 +21,8 @@ pub(crate) struct Before {
     namespaces: Vec<String>,
     limits: String,
     files: BTreeMap<String, Vec<u8>>,
+    /// Processes that the component is allowed to have beside it.
+    sandboxes: usize,
 }
 
 impl Before {
@@ -33,6 +35,7 @@ impl Before {
             namespaces: names(Path::new("/run/netns")),
             limits: open_files(main),
             files: files(&component.stage.folder),
+            sandboxes: usize::from(!component.stage.prepared.is_empty()),
         }
     }
 
@@ -56,7 +59,14 @@ impl Before {
             let ours = environment.split(|b| *b == 0).any(|v| v.starts_with(wanted.as_bytes()));
             unless(!ours || state(&format!("/proc/{pid}")) == 'Z', format!("process {pid}"));
         }
+        let sandboxes = sandboxes(&component.stage.mark);
+        unless(sandboxes.len() == self.sandboxes, format!("sandboxes {sandboxes:?}"));
         let tree = component.stage.tree();
+        let inside: Vec<String> = tree.iter().map(ToString::to_string).chain(sandboxes).collect();
+        for pid in pids().into_iter().filter(|pid| !inside.contains(pid)) {
+            let ours = text(&format!("/proc/{pid}/mounts")).contains(component.stage.folder.to_string_lossy().as_ref());
+            unless(!ours, format!("process {pid} sees a mount of the sandbox"));
+        }
         unless(tree.len() == 2, format!("the component has the processes {tree:?}"));
         for pid in tree {
             for task in names(Path::new(&format!("/proc/{pid}/task"))) {
@@ -96,6 +106,16 @@ fn scanned(component: &Component, run: &str) -> Vec<String> {
         let landscape = OneTarget::open(component.stage.clone());
         chaos::residual::scan(&landscape, run).iter().map(|residue| format!("{residue:?}")).collect()
     })
+}
+
+/// Processes of sandboxes of the landscape with this mark.
+pub(crate) fn sandboxes(mark: &str) -> Vec<String> {
+    let is_one = |pid: &String| {
+        let command = text(&format!("/proc/{pid}/cmdline"));
+        let of_ours = command.split('\0').nth(1) == Some("sandbox");
+        of_ours && text(&format!("/proc/{pid}/environ")).split('\0').any(|variable| variable == mark)
+    };
+    pids().into_iter().filter(is_one).collect()
 }
 
 fn text(path: &str) -> String {

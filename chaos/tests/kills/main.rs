@@ -42,6 +42,8 @@ enum Victim {
     Holder,
     /// Executor and holder in one instant.
     Both,
+    /// The sandbox of the component: its files are gone, and it is started again.
+    Sandbox,
     /// The executor is stopped, not killed: it holds every pipe and connection open and does nothing.
     Stopped,
 }
@@ -52,6 +54,7 @@ impl Victim {
         let held = is_held(kind);
         match share {
             s if s < 0.35 => Victim::Executor,
+            s if s < 0.5 && is_sandboxed(kind) => Victim::Sandbox,
             s if s < 0.7 && held => Victim::Holder,
             s if s < 0.95 && held => Victim::Both,
             s if s < 0.95 => Victim::Executor,
@@ -66,6 +69,11 @@ fn is_held(kind: &str) -> bool {
     matches!(fault.act(), Act::Held(_))
 }
 
+/// Whether faults of this kind live in the sandbox of the component.
+fn is_sandboxed(kind: &str) -> bool {
+    CATALOGUE.iter().any(|declaration| declaration.kind == kind && declaration.prepared.is_some())
+}
+
 fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
@@ -74,6 +82,8 @@ fn number(name: &str, default: u64) -> u64 {
 fn nothing_is_left_by_whoever_is_killed() {
     let (kills, seed) = (number("METTLE_KILLS", 200), number("METTLE_SEED", 7));
     let component = Component::start("sound");
+    let all = CATALOGUE.iter().map(|declaration| declaration.kind);
+    let able: Vec<_> = all.filter(|kind| component::is_prepared(&component.stage, kind)).collect();
     let before = Before::look(&component);
     let mut counts: BTreeMap<Victim, u64> = BTreeMap::new();
     let mut kinds: BTreeMap<&str, u64> = BTreeMap::new();
@@ -81,7 +91,7 @@ fn nothing_is_left_by_whoever_is_killed() {
     for kill in 0..kills {
         let choose = |n: u64| draw(seed, kill * 3 + n);
         // Every kind in turn, so that no kind is left out by chance.
-        let kind = CATALOGUE[kill as usize % CATALOGUE.len()].kind;
+        let kind = able[kill as usize % able.len()];
         let victim = Victim::drawn(choose(0), kind);
         let run = format!("k{seed}-{kill}");
         component.is_up();
@@ -103,6 +113,10 @@ fn nothing_is_left_by_whoever_is_killed() {
         "faults: {kills} kills, seed {seed}, {in_at_kill} with the fault in, {} leftovers; {counts:?}; {kinds:?}",
         failures.len()
     );
+    let mark = component.stage.mark.clone();
+    drop(component);
+    let sandboxes = clean::sandboxes(&mark);
+    assert!(sandboxes.is_empty(), "sandboxes {sandboxes:?} outlive their component");
     assert!(failures.is_empty(), "{}", failures.join("\n"));
     // Kills that meet no fault prove nothing; the earliest moments are before it.
     assert!(in_at_kill * 3 >= kills, "only {in_at_kill} of {kills} kills met a fault");
@@ -133,6 +147,10 @@ fn strike(component: &Component, (kind, run): (&str, &str), victim: Victim, afte
     match victim {
         Victim::Executor => signal(&executor, Signal::SIGKILL),
         Victim::Holder => holders().into_iter().for_each(kill),
+        Victim::Sandbox => {
+            let of_ours = clean::sandboxes(&component.stage.mark);
+            of_ours.iter().filter_map(|pid| pid.parse().ok()).for_each(kill);
+        }
         Victim::Both => {
             let holders = holders();
             signal(&executor, Signal::SIGKILL);
@@ -147,7 +165,7 @@ fn strike(component: &Component, (kind, run): (&str, &str), victim: Victim, afte
             assert!(left.is_empty(), "{kind}: holders {left:?} outlive the lease of a stopped executor");
         }
     }
-    if victim == Victim::Holder && is_in {
+    if matches!(victim, Victim::Holder | Victim::Sandbox) && is_in {
         // It sees the loss at the next renewal, at the latest, and undoes; then it is of no more use.
         component::until("the executor undid", || {
             said.lock().unwrap_or_else(PoisonError::into_inner).as_str() != "injected"

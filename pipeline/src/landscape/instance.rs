@@ -5,8 +5,11 @@ use super::events::Events;
 use super::health::{self, Look};
 use super::logs::LogFiles;
 use super::ports;
-use super::process::{self, Exit, Launch, Process};
+use super::process::{Exit, Family, Launch, Process};
 use super::processes::{Check, Component, RestartPolicy};
+use super::residual;
+use chaos::inventory::Preparation;
+use chaos::sandbox::Settings;
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -43,6 +46,18 @@ pub(crate) struct Blueprint {
 }
 
 impl Blueprint {
+    /// What its sandbox is for; `None` when it is prepared for nothing that needs one.
+    fn sandbox(&self, shared: &Shared) -> Option<Settings> {
+        let prepare = &self.component.prepare;
+        let folder = prepare.contains(&Preparation::Io).then(|| self.dir.clone());
+        let resolvers = prepare.contains(&Preparation::Dns).then(Vec::new);
+        if folder.is_none() && resolvers.is_none() {
+            return None;
+        }
+        let mark = format!("{}={}", residual::MARK, shared.installation);
+        Some(Settings { mark, component: self.component.name.clone(), folder, resolvers })
+    }
+
     fn launch(&self, shared: &Shared, port: u16) -> Launch {
         let fill = |text: &str| {
             text.replace("{version}", &self.version)
@@ -72,6 +87,7 @@ impl Blueprint {
             arguments: self.component.command.iter().skip(1).map(|text| fill(text)).collect(),
             env,
             dir: self.dir.clone(),
+            sandbox: self.sandbox(shared),
             grace: shared.grace,
             logs: self.logs.clone(),
         }
@@ -89,8 +105,7 @@ pub(crate) struct StartFailure {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Live {
     pub(crate) port: u16,
-    pub(crate) reaper_pid: i32,
-    pub(crate) main_pid: i32,
+    pub(crate) family: Family,
     pub(crate) ready: bool,
     pub(crate) restarts: u64,
     pub(crate) given_up: bool,
@@ -128,8 +143,7 @@ impl Instance {
 
     /// Process ids, the component itself first.
     pub(crate) fn pids(&self) -> Vec<i32> {
-        let live = self.live();
-        if live.reaper_pid == 0 { Vec::new() } else { process::tree(live.reaper_pid, live.main_pid) }
+        self.live().family.tree()
     }
 
     /// Stops it; nothing of it is left when this returns.
@@ -164,12 +178,12 @@ impl Watch {
     }
 
     fn is_up(&mut self, process: &Process) {
-        let (port, reaper_pid, main_pid) = (self.port, process.reaper_pid(), process.main_pid());
-        self.change(|live| *live = Live { port, reaper_pid, main_pid, ready: true, ..live.clone() });
+        let (port, family) = (self.port, process.family());
+        self.change(|live| *live = Live { port, family, ready: true, ..live.clone() });
     }
 
     fn is_down(&self) {
-        self.change(|live| *live = Live { reaper_pid: 0, main_pid: 0, ready: false, ..live.clone() });
+        self.change(|live| *live = Live { family: Family::default(), ready: false, ..live.clone() });
     }
 
     fn tell(&self, kind: &str, detail: String) {
@@ -289,7 +303,7 @@ async fn try_port(
     let deadline = health.deadline.duration();
     let check = health.check();
     let waited = {
-        let ready = await_ready(shared, &check, port, (process.reaper_pid(), process.main_pid()));
+        let ready = await_ready(shared, &check, port, process.family());
         tokio::pin!(ready);
         tokio::select! {
             biased;
@@ -307,7 +321,7 @@ async fn try_port(
         Waited::Stopped => "stopped before it was ready".to_owned(),
         Waited::TooLate => {
             // The reason is what a last look says; it may even have come up now, which is too late.
-            let pids = process.pids();
+            let pids = process.family().tree();
             match health::look(&shared.client, &check, port, &pids).await {
                 Look::NotYet(why) => format!("not ready within {}: {why}", health.deadline),
                 Look::Ready => format!("not ready within {}", health.deadline),
@@ -335,11 +349,11 @@ async fn timed(ready: impl Future<Output = ()>, deadline: Duration, check: &Chec
     }
 }
 
-async fn await_ready(shared: &Shared, check: &Check, port: u16, (reaper_pid, main_pid): (i32, i32)) {
+async fn await_ready(shared: &Shared, check: &Check, port: u16, family: Family) {
     if let Check::Alive(span) = check {
         return sleep(*span).await;
     }
-    while health::look(&shared.client, check, port, &process::tree(reaper_pid, main_pid)).await != Look::Ready {
+    while health::look(&shared.client, check, port, &family.tree()).await != Look::Ready {
         sleep(LOOK_EVERY).await;
     }
 }

@@ -5,6 +5,7 @@ use super::logs::{self, LogFiles, Tail};
 use super::reaper;
 use super::residual;
 use chaos::proc_table;
+use chaos::sandbox::Settings;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::collections::BTreeMap;
@@ -41,6 +42,8 @@ pub(crate) struct Launch {
     pub(crate) env: BTreeMap<String, String>,
     /// Working directory.
     pub(crate) dir: PathBuf,
+    /// What a sandbox has to be for, when it needs one.
+    pub(crate) sandbox: Option<Settings>,
     /// From the request to stop until the kill.
     pub(crate) grace: Duration,
     /// Log files.
@@ -75,8 +78,7 @@ impl fmt::Display for Exit {
 pub(crate) struct Process {
     launch: Launch,
     reaper: Child,
-    reaper_pid: i32,
-    main_pid: i32,
+    family: Family,
     lifeline: Option<PipeWriter>,
     status: Lines<BufReader<ChildStdout>>,
     exit: Option<Exit>,
@@ -90,9 +92,12 @@ impl Process {
         let (lifeline_end, lifeline) = io::pipe()?;
         let (log_reader, log_writer) = io::pipe()?;
         let tail = Tail::default();
+        let sandbox = launch.sandbox.as_ref().map(serde_json::to_string).transpose().map_err(io::Error::other)?;
         let mut command = Command::new(&launch.mettle);
         command
-            .args([reaper::SUBCOMMAND, "--grace-ms", &launch.grace.as_millis().to_string(), "--"])
+            .args([reaper::SUBCOMMAND, "--grace-ms", &launch.grace.as_millis().to_string()])
+            .args(sandbox.map(|json| ["--sandbox".to_owned(), json]).into_iter().flatten())
+            .arg("--")
             .arg(&launch.program)
             .args(&launch.arguments)
             .current_dir(&launch.dir)
@@ -106,36 +111,39 @@ impl Process {
             .stderr(Stdio::from(log_writer))
             // Ctrl-C in the terminal is for Mettle, which stops its components in order.
             .process_group(0);
-        let mut reaper = command.spawn()?;
+        let mut child = command.spawn()?;
         // The command still holds our copies of the child's pipe ends: with them the log would never end.
         drop(command);
-        let reaper_pid = reaper
+        let reaper = child
             .id()
             .and_then(|id| i32::try_from(id).ok())
             .ok_or_else(|| io::Error::other("the reaper has no process id"))?;
-        let status = reaper.stdout.take().ok_or_else(|| io::Error::other("the reaper has no status pipe"))?;
+        let status = child.stdout.take().ok_or_else(|| io::Error::other("the reaper has no status pipe"))?;
         let log = logs::follow(log_reader, launch.logs.clone(), tail.clone(), events.clone())?;
         let mut process = Self {
             launch,
-            reaper,
-            reaper_pid,
-            main_pid: 0,
+            reaper: child,
+            family: Family { reaper, main: 0, sandbox: None },
             lifeline: Some(lifeline),
             status: BufReader::new(status).lines(),
             exit: None,
             tail,
             log: Some(log),
         };
-        process.main_pid = timeout(START_DEADLINE, process.started()).await.map_err(|_| {
+        process.family = timeout(START_DEADLINE, process.started()).await.map_err(|_| {
             io::Error::new(io::ErrorKind::TimedOut, format!("the reaper did not start within {START_DEADLINE:?}"))
         })??;
         Ok(process)
     }
 
-    async fn started(&mut self) -> io::Result<i32> {
-        let line = self.status.next_line().await?.unwrap_or_default();
+    async fn started(&mut self) -> io::Result<Family> {
+        let mut line = self.status.next_line().await?.unwrap_or_default();
+        let sandbox = line.strip_prefix("sandbox ").and_then(|pid| pid.parse().ok());
+        if sandbox.is_some() {
+            line = self.status.next_line().await?.unwrap_or_default();
+        }
         match line.strip_prefix("started ").and_then(|pid| pid.parse().ok()) {
-            Some(pid) => Ok(pid),
+            Some(main) => Ok(Family { main, sandbox, ..self.family }),
             None => {
                 self.finish_log().await;
                 Err(io::Error::other(format!("the reaper did not start it: {}", self.tail.lines().join(" "))))
@@ -168,7 +176,7 @@ impl Process {
     pub(crate) async fn stop(mut self) -> Exit {
         if self.reaper.id().is_some() {
             // Not yet reaped by us, so the number is the reaper's own.
-            let _ = kill(Pid::from_raw(self.reaper_pid), Signal::SIGTERM);
+            let _ = kill(Pid::from_raw(self.family.reaper), Signal::SIGTERM);
         }
         let patience = self.launch.grace + END_MARGIN;
         if let Ok(exit) = timeout(patience, self.ended()).await {
@@ -201,19 +209,9 @@ impl Process {
         }
     }
 
-    /// Process ids of the component, itself first, then its descendants.
-    pub(crate) fn pids(&self) -> Vec<i32> {
-        tree(self.reaper_pid, self.main_pid)
-    }
-
-    /// Process id of the reaper.
-    pub(crate) fn reaper_pid(&self) -> i32 {
-        self.reaper_pid
-    }
-
-    /// Process id of the component itself.
-    pub(crate) fn main_pid(&self) -> i32 {
-        self.main_pid
+    /// The component, its reaper and its sandbox.
+    pub(crate) fn family(&self) -> Family {
+        self.family
     }
 
     /// The last lines that it wrote.
@@ -222,14 +220,30 @@ impl Process {
     }
 }
 
-/// What runs below a reaper: the component first, then the rest, nearest first. Empty when nothing runs.
-pub(crate) fn tree(reaper_pid: i32, main_pid: i32) -> Vec<i32> {
-    let table = proc_table::snapshot().unwrap_or_default();
-    let mut pids: Vec<i32> = proc_table::descendants(&table, reaper_pid)
-        .iter()
-        .filter(|entry| !entry.zombie)
-        .map(|entry| entry.pid)
-        .collect();
-    pids.sort_by_key(|pid| *pid != main_pid);
-    pids
+/// The processes of one component that we know by their numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Family {
+    /// The reaper; 0 when nothing runs.
+    pub(crate) reaper: i32,
+    /// The component itself.
+    pub(crate) main: i32,
+    /// Its sandbox, which is no part of the component.
+    pub(crate) sandbox: Option<i32>,
+}
+
+impl Family {
+    /// What of the component runs: itself first, then what it started, nearest first. Empty when nothing runs.
+    pub(crate) fn tree(self) -> Vec<i32> {
+        if self.reaper == 0 {
+            return Vec::new();
+        }
+        let table = proc_table::snapshot().unwrap_or_default();
+        let mut pids: Vec<i32> = proc_table::descendants(&table, self.reaper)
+            .iter()
+            .filter(|entry| !entry.zombie && Some(entry.pid) != self.sandbox)
+            .map(|entry| entry.pid)
+            .collect();
+        pids.sort_by_key(|pid| *pid != self.main);
+        pids
+    }
 }

@@ -18,4 +18,5 @@ mod git_ledger;
 mod git_support;
 mod golden;
 mod landscape;
+mod sandbox;
 mod tidy;

@@ -1,6 +1,7 @@
 //! A holder process: started, renewed, ended, and looked at from outside.
 
 use super::observe::Observer;
+use super::sandboxed::Sandboxed;
 use super::{Keeper, Quantities, lacks};
 use crate::act::Hold;
 use crate::execute::measure::WallClock;
@@ -9,6 +10,7 @@ use crate::landscape::{Landscape, Site};
 use crate::lease::{FaultId, LEASE_TTL};
 use crate::plan::PlannedFault;
 use crate::proc_table::{self, Entry};
+use crate::sandbox::Settings;
 use crate::shifted_clock;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use std::io::{self, PipeWriter, Write};
@@ -37,11 +39,14 @@ pub(in crate::execute) struct HeldGrip {
     component: String,
     chosen: Vec<usize>,
     hold: Hold,
+    seed: u64,
     asked: Vec<(&'static str, f64)>,
     lifeline: Arc<Lifeline>,
     holder: Option<(Child, Lines<BufReader<ChildStdout>>)>,
     observer: Option<Observer>,
     wall: Option<WallClock>,
+    /// Looks at what a sandbox does.
+    sandboxed: Option<Sandboxed>,
 }
 
 /// Our end of the holder's stdin: without it the holder undoes and ends.
@@ -75,11 +80,13 @@ impl HeldGrip {
             component: fault.component.clone(),
             chosen: fault.replicas(),
             hold,
+            seed: fault.seed,
             asked: fault.fault.asked(),
             lifeline: Arc::default(),
             holder: None,
             observer: None,
             wall: None,
+            sandboxed: None,
         }
     }
 
@@ -105,6 +112,8 @@ impl HeldGrip {
             folder: landscape.folder(&self.component),
             address,
             clock: landscape.clock(&self.component),
+            sandbox: Some(Settings::address(&landscape.site().mark, &self.component)),
+            seed: self.seed,
         })
     }
 
@@ -113,13 +122,18 @@ impl HeldGrip {
         let site = landscape.site();
         self.wall = self.wall_clock(&order, landscape).await?;
         self.observer = Some(Observer::new(order.clone()));
+        self.sandboxed = Sandboxed::of(&order);
         self.start(&site, &order).await.map_err(|error| format!("no holder: {error}"))?;
         self.wall.iter_mut().for_each(WallClock::is_in);
-        self.sample().await;
+        self.look();
+        if let Some(sandboxed) = &mut self.sandboxed {
+            sandboxed.verify().await?;
+        }
         let until = Instant::now() + self.watch();
         while Instant::now() < until {
             sleep(LOOK * 10).await;
-            self.sample().await;
+            self.look();
+            self.look_at_wall().await;
         }
         lacks(&self.asked, &self.quantities()).map_or(Ok(()), Err)
     }
@@ -182,6 +196,13 @@ impl HeldGrip {
 
     pub(super) async fn sample(&mut self) {
         self.look();
+        self.look_at_wall().await;
+        if let Some(sandboxed) = &mut self.sandboxed {
+            sandboxed.sample().await;
+        }
+    }
+
+    async fn look_at_wall(&mut self) {
         if let Some(wall) = &mut self.wall {
             wall.look().await;
         }
@@ -206,17 +227,23 @@ impl HeldGrip {
             child.start_kill().map_err(|error| format!("the holder cannot be ended: {error}"))?;
             timeout(GONE_MAX, child.wait()).await.map_err(|_| "the holder outlives its kill".to_string())?.ok();
         }
+        if let Some(sandboxed) = &mut self.sandboxed {
+            sandboxed.stop().await;
+        }
         let until = Instant::now() + GONE_MAX;
-        let Some(observer) = &self.observer else {
-            return Ok(());
-        };
-        while let Some(left) = observer.left() {
+        while let Some(left) = self.left() {
             if Instant::now() >= until {
                 return Err(left);
             }
             sleep(LOOK).await;
         }
         Ok(())
+    }
+
+    /// What of the fault is still to be seen.
+    fn left(&self) -> Option<String> {
+        let observed = self.observer.as_ref().and_then(Observer::left);
+        observed.or_else(|| self.sandboxed.as_ref().and_then(Sandboxed::left))
     }
 
     pub(super) fn quantities(&self) -> Quantities {
@@ -229,6 +256,7 @@ impl HeldGrip {
             all.extend(value.map(|value| (name.to_owned(), value)));
             all.insert("date_probes".into(), wall.looks() as f64);
         }
+        all.extend(self.sandboxed.as_ref().map(Sandboxed::quantities).unwrap_or_default());
         all
     }
 }

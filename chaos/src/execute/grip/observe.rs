@@ -86,8 +86,8 @@ impl Observer {
             Hold::Inodes { .. } => vec![("inodes", self.nameless(holder).len() as f64)],
             Hold::Fds { .. } => self.limited(),
             Hold::Connections { .. } => vec![("connections", self.connections(holder))],
-            // Seen in the answers of the component.
-            Hold::Clock { .. } => Vec::new(),
+            // Seen in the answers of the component, or by doing what it would do, elsewhere.
+            Hold::Clock { .. } | Hold::Files(_) | Hold::Names(_) => Vec::new(),
             Hold::File { path, content } => {
                 let found = self.order.folder.as_ref().and_then(|folder| fs::read(folder.join(path)).ok());
                 vec![("content_is_ours", truth(found.is_some_and(|found| found == content.as_bytes())))]

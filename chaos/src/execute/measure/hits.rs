@@ -60,7 +60,7 @@ impl Hits {
 /// From 11 probes (of 1) to 757 (of 0.02). Half of a share of 1 is told apart from it in 99.95 % of the verifications,
 /// half of 0.5 in 16 %, an eighth of 0.5 in 97 %: a little less needs more probes than a landscape should bear, and the
 /// samples of the hold add to them.
-pub(super) fn probes_for(share: f64) -> u32 {
+pub(in crate::execute) fn probes_for(share: f64) -> u32 {
     let miss = 1.0 - share.clamp(MIN_SHARE, 1.0) * LEAST;
     ((FALSE_ALARM / 2.0).ln() / miss.ln()).ceil() as u32
 }
