@@ -98,8 +98,8 @@ impl Order {
 
 /// Something that is held.
 trait Held {
-    /// Looks after it: called every turn. An error ends the fault.
-    fn turn(&mut self) -> io::Result<()> {
+    /// Looks after it: called every turn, with what is left of the lease. An error ends the fault.
+    fn turn(&mut self, _left: Duration) -> io::Result<()> {
         Ok(())
     }
 
@@ -137,7 +137,7 @@ fn hold() -> io::Result<()> {
     let mut held = take(&order, &mut lease)?;
     say("in");
     while lease.goes_on(TURN)? {
-        if let Err(error) = held.turn() {
+        if let Err(error) = held.turn(lease.left()) {
             say(&format!("lost {error}"));
             break;
         }
@@ -163,6 +163,10 @@ impl Kept {
     fn renew(&mut self) -> io::Result<()> {
         self.deadline = Instant::now() + self.ttl;
         self.timer.renew(self.ttl + TIMER_MARGIN)
+    }
+
+    fn left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
     }
 
     /// Waits at most `wait` for a renewal; false when the fault is to end.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
+use std::path::Path;
 
 /// One process at the moment of reading. Number and start time together name it for good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -156,7 +157,7 @@ pub fn below(root: i32) -> Vec<Entry> {
                     found.extend(fresh);
                 }
                 // A thread that has just ended has no list; one that is there and has none lives in another kernel.
-                Err(_) if process(tid).is_none() => (),
+                Err(_) if !Path::new(&format!("/proc/{parent}/task/{tid}")).exists() => (),
                 Err(_) => return descendants(&snapshot().unwrap_or_default(), root),
             }
         }

@@ -63,9 +63,12 @@ pub fn prepare(folder: &Path, component: &str) -> io::Result<[(&'static str, Str
     if std::fs::read(&library).ok().as_deref() != Some(LIBRARY) {
         replace(&library, LIBRARY)?;
     }
-    let mut blank = vec![0; PAGE_BYTES];
-    blank[..MAGIC.len()].copy_from_slice(MAGIC);
-    replace(&page, &blank)?;
+    // A component may run with the page that is there.
+    if !is_shifted(&page).is_ok_and(|shifted| !shifted) {
+        let mut blank = vec![0; PAGE_BYTES];
+        blank[..MAGIC.len()].copy_from_slice(MAGIC);
+        replace(&page, &blank)?;
+    }
     Ok([(PRELOAD, loadable(&library)?), (PAGE, loadable(&page)?)])
 }
 

@@ -6,7 +6,6 @@ use crate::amount::{Bytes, BytesPerSecond};
 use crate::fault::Fault;
 use crate::problem::Problem;
 use crate::span::Span;
-use crate::threshold::Interval;
 use serde_json::Value;
 
 /// Doses between the first and the last of a ramp. A strength of 1 is the first; the last has the largest.
@@ -113,18 +112,19 @@ impl Scale {
         if self.last > self.first { self.first * strength } else { self.first / strength }
     }
 
-    /// The dose of a strength as the document writes it: `354ms`.
+    /// The dose of a strength as the document writes it: `354ms`; what lies beyond an end is that end.
     pub fn written(&self, strength: f64) -> String {
-        match self.unit.write(self.dose(strength)) {
+        match self.unit.write(self.dose(strength.clamp(1.0, self.strongest()))) {
             Value::String(text) => text,
             number => number.to_string(),
         }
     }
 
-    /// An interval of strengths as doses: `354ms (298ms to 446ms)`.
-    pub fn interval(&self, interval: Interval) -> String {
-        let [low, middle, high] = [interval.low, interval.median, interval.high].map(|strength| self.written(strength));
-        format!("{middle} ({low} to {high})")
+    /// The strength that a dose really has once it is written in whole units; never beyond the ends.
+    pub fn settled(&self, strength: f64) -> f64 {
+        let written = self.unit.write(self.dose(strength));
+        let dose = Unit::read(&written).map_or(self.first, |(_, dose)| dose.max(f64::MIN_POSITIVE));
+        (dose / self.first).max(self.first / dose).clamp(1.0, self.strongest())
     }
 
     /// `delay of net.delay`.
@@ -173,15 +173,13 @@ mod tests {
         let at = scale.at(35.4).unwrap();
         assert!(at.method[0].ramp.is_empty());
         assert_eq!(at.method[0].fault.as_ref().unwrap().requested()["delay"], "354ms");
-        let interval = Interval { low: 1.0, median: 2.0, high: 3.0 };
-        assert_eq!(
-            (scale.interval(interval).as_str(), scale.name().as_str()),
-            ("20ms (10ms to 30ms)", "delay of net.delay")
-        );
+        assert_eq!((scale.written(300.0).as_str(), scale.name().as_str()), ("2s", "delay of net.delay"));
+        assert_eq!((scale.settled(35.44), scale.settled(300.0)), (35.4, 200.0));
 
         let rate = json!({"kind": "net.bandwidth", "target": "b", "rate": "1MiB/s"});
         let scale = Scale::of(&experiment(rate, json!({"rate": ["1MiB/s", "1KiB/s"]}))).unwrap();
         assert_eq!((scale.strongest(), scale.written(1_024.0)), (1_024.0, "1KiB/s".into()));
+        assert_eq!(scale.settled(1_024.0), 1_024.0);
 
         let share = json!({"kind": "http.abort", "target": "b", "status": 503, "share": 1.0});
         let scale = Scale::of(&experiment(share, json!({"share": [0.05, 1]}))).unwrap();

@@ -31,12 +31,16 @@ struct Live<'a> {
     void: Option<String>,
     /// Ended by itself: what was hit is back.
     over: bool,
+    /// When it was out.
+    out_ms: i64,
 }
 
 impl Live<'_> {
     /// What is left of it.
-    async fn take_out(&mut self) -> Option<Residue> {
-        let left = self.grip.take_out().await.err()?;
+    async fn take_out(&mut self, executor: &Executor<'_>) -> Option<Residue> {
+        let taken = self.grip.take_out().await;
+        self.out_ms = executor.now_ms();
+        let left = taken.err()?;
         warn!(left, "{} is not undone", self.id);
         Some(Residue { id: self.id.clone(), place: left })
     }
@@ -97,7 +101,7 @@ impl Executor<'_> {
     fn prepare<'f>(&self, repetition: u32, fault: &'f PlannedFault, id: FaultId) -> Live<'f> {
         let grip = Grip::new(fault, &id, self.ctx.landscape.as_ref());
         let record = self.blank(repetition, fault, Some("not_injected".into()));
-        Live { fault, id, grip, record, void: None, over: false }
+        Live { fault, id, grip, record, void: None, over: false, out_ms: 0 }
     }
 
     async fn expose(&self, repetition: u32, step: &PlannedStep, lives: &mut [Live<'_>]) -> End {
@@ -176,11 +180,16 @@ impl Executor<'_> {
     }
 
     async fn undo(&mut self, repetition: u32, lives: &mut [Live<'_>], end: &End) {
-        let all: Vec<_> = lives.iter_mut().map(|live| live.take_out().boxed()).collect();
+        let mut all = Vec::new();
+        for live in lives.iter_mut() {
+            all.push(live.take_out(self).boxed());
+        }
         let residue: Vec<Option<Residue>> = stream::iter(all).buffer_unordered(AT_ONCE).collect().await;
         self.report.residue.extend(residue.into_iter().flatten());
+        // The recovery of the step begins when all of it is out.
+        let all_out_ms = lives.iter().map(|live| live.out_ms).max().unwrap_or_else(|| self.now_ms());
         for live in lives.iter_mut() {
-            let at_ms = self.now_ms();
+            let at_ms = live.out_ms;
             if live.record.verified && !live.over {
                 live.record.end_ms = at_ms;
             } else if !live.record.verified {
@@ -208,7 +217,7 @@ impl Executor<'_> {
             if let Err(error) = self.journal(move |journal| journal.undone(&id, at_ms)).await {
                 warn!(error, "the journal lacks an undo; the next start scans again");
             }
-            self.tell(Progress::Undone { id: live.id.clone(), repetition, at_ms }).await;
+            self.tell(Progress::Undone { id: live.id.clone(), repetition, at_ms: all_out_ms }).await;
         }
     }
 

@@ -23,7 +23,7 @@ const DECLARATION: Declaration = Declaration {
     prepared: Some(Preparation::Time),
     held_by: "the holder process, its guard, and a moment at which the clock library itself goes back to the true time",
     undo: "the page of the clock is cleared if the shift is still ours",
-    dose: "the field Date of the component's own answers, beside the host's clock: gained_ms_per_s, once 0.8 s are gained",
+    dose: "the field Date of the component's own answers, beside the host's clock: gained_ms_per_s, once 1.2 s are gained or lost",
     never_with: &["process.*"],
 };
 

@@ -6,6 +6,7 @@ use crate::lease::LEASE_TTL;
 use crate::shifted_clock::{Clock, Shift};
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 const NS_PER_MS: i64 = 1_000_000;
 
@@ -27,9 +28,9 @@ impl Shifted {
 }
 
 impl Held for Shifted {
-    fn turn(&mut self) -> io::Result<()> {
+    fn turn(&mut self, left: Duration) -> io::Result<()> {
         self.guard.stands()?;
-        self.clock.renew(LEASE_TTL)
+        self.clock.renew(left)
     }
 
     fn out(&mut self) -> io::Result<()> {

@@ -7,6 +7,7 @@ use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::io;
+use std::time::Duration;
 
 /// A limit before and during the fault.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -33,7 +34,7 @@ impl Lowered {
 }
 
 impl Held for Lowered {
-    fn turn(&mut self) -> io::Result<()> {
+    fn turn(&mut self, _: Duration) -> io::Result<()> {
         self.guard.stands()
     }
 

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Part of the name of a kept file, between its own name and the digest of our content.
 pub const KEPT: &str = ".mettle-kept-";
@@ -42,7 +43,7 @@ impl Changed {
 }
 
 impl Held for Changed {
-    fn turn(&mut self) -> io::Result<()> {
+    fn turn(&mut self, _: Duration) -> io::Result<()> {
         self.guard.stands()
     }
 

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 const STOP_MAX: Duration = Duration::from_millis(1_500);
 /// Pause between two looks at a thread that has not stopped yet.
 const LOOK: Duration = Duration::from_millis(1);
-/// Passes over the process table; each finds only what was started during the one before.
+/// Passes over the tree; each finds only what was started during the one before.
 const PASSES: usize = 50;
 
 /// Stopped threads, each with the number of a signal that was on its way to it and is to arrive in the end, or 0.
@@ -100,7 +100,7 @@ impl Paused {
 
 impl Held for Paused {
     /// A traced process that was killed is not reaped by its parent before its tracer has seen it.
-    fn turn(&mut self) -> io::Result<()> {
+    fn turn(&mut self, _: Duration) -> io::Result<()> {
         while let Ok(Some((pid, status))) = news(None) {
             if status.exited() || status.signaled() {
                 self.0.remove(&pid);

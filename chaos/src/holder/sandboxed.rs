@@ -6,6 +6,7 @@ use crate::sandbox::{Asked, Connection, FileFault, is_probe, probe_path};
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Files of ours that are looked at: so many operations can be delayed at once.
 pub(crate) const PROBES: u32 = 8;
@@ -89,7 +90,7 @@ pub(super) fn remove_probes(folder: &Path, key: &str, views: &[PathBuf]) -> io::
 }
 
 impl Held for Sandboxed {
-    fn turn(&mut self) -> io::Result<()> {
+    fn turn(&mut self, _: Duration) -> io::Result<()> {
         if let Some(guard) = &mut self.guard {
             guard.stands()?;
         }

@@ -43,7 +43,7 @@ impl Writer {
 }
 
 impl Held for Writer {
-    fn turn(&mut self) -> io::Result<()> {
+    fn turn(&mut self, _: Duration) -> io::Result<()> {
         if self.thread.as_ref().is_some_and(JoinHandle::is_finished) { self.out() } else { Ok(()) }
     }
 

@@ -5,7 +5,7 @@ use super::chaos::read_experiment;
 use super::chaos_trials::{Tried, ended, told};
 use super::output::{Output, tell};
 use super::run::on_interrupt;
-use crate::worker::dose::{LEVEL, Response, respond};
+use crate::worker::dose::{LEVEL, Response, Searched, respond};
 use crate::worker::laboratory::TrialError;
 use ::chaos::document::Scale;
 use clap::Args;
@@ -73,24 +73,49 @@ pub(super) async fn run(args: DoseArgs) -> anyhow::Result<u8> {
     let of = async |tag: Option<&str>| of_tag(&args, tag, (&scale, signals, seed), &stop).await;
     let both = async {
         let against = match args.against.as_deref() {
-            Some(against) => of(Some(against)).await?,
+            Some(against) => Some(of(Some(against)).await?.ok_or(SaysNothing(against.to_owned()))),
             None => None,
         };
-        Ok((of(None).await?, against))
+        Ok(match against {
+            Some(Err(nothing)) => Err(nothing),
+            against => {
+                let tag = of(None).await?;
+                let name = args.tried.tag.clone().unwrap_or_else(|| "the tag".to_owned());
+                tag.ok_or(SaysNothing(name)).map(|tag| (tag, against.and_then(Result::ok)))
+            }
+        })
     };
     let (tag, against) = match both.await {
-        Ok((Some(tag), against)) if against.is_some() || args.against.is_none() => (tag, against),
-        Ok(_) => {
-            tell!("the strongest dose could not be tried: its fault was void");
+        Ok(Ok(both)) => both,
+        Ok(Err(SaysNothing(tag))) => {
+            tell!("nothing can be said of {tag}: a trial of the strongest dose was void");
             return Ok(Exit::Insufficient as u8);
         }
         Err(error) => return ended(error),
     };
     let breaks_earlier = against.as_ref().map(|against| tag.threshold.below(&against.threshold));
-    let worse = breaks_earlier.map_or(tag.breaks_at.is_some(), |probability| probability >= SURE);
+    let exit = judged(&tag, against.as_ref());
     let answer = Answer { dose: scale.name(), seed, tag, against, breaks_earlier };
     args.output.print(&answer, || text(&answer))?;
-    Ok(if worse { Exit::Deny } else { Exit::Ok } as u8)
+    Ok(exit as u8)
+}
+
+/// Of this tag no trial of the strongest dose says anything.
+struct SaysNothing(String);
+
+/// Whether the tag is worse: breaks, or surely earlier than the older one. A search that was cut short cannot say no.
+fn judged(tag: &Response, against: Option<&Response>) -> Exit {
+    let worse = match against {
+        None => tag.breaks_at.is_some(),
+        Some(against) if against.breaks_at.is_none() => tag.breaks_at.is_some(),
+        Some(against) => tag.threshold.below(&against.threshold) >= SURE,
+    };
+    let whole = [Some(tag), against].into_iter().flatten().all(|response| response.searched == Searched::Whole);
+    match (worse, whole) {
+        (true, _) => Exit::Deny,
+        (false, true) => Exit::Ok,
+        (false, false) => Exit::Insufficient,
+    }
 }
 
 async fn of_tag(
@@ -120,12 +145,49 @@ fn text(answer: &Answer) -> String {
                 at.weaker,
                 at.stronger
             ),
-            None => writeln!(text, "{tag} bears a {} of {strongest}", answer.dose),
+            None => writeln!(text, "{tag} bears a {} of {strongest} ({count} trials)", answer.dose),
         };
+        if response.searched == Searched::CutShort {
+            let _ = writeln!(text, "a trial of {tag} was void: its interval is as wide as that left it");
+        }
     }
     if let (Some(probability), Some(against)) = (answer.breaks_earlier, &answer.against) {
         let (tag, against) = (&answer.tag.tag, &against.tag);
         let _ = writeln!(text, "{tag} breaks at a weaker dose than {against} with a probability of {probability:.3}");
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::worker::dose::Written;
+    use ::chaos::threshold::Threshold;
+
+    fn response(breaks_at: Option<f64>, searched: Searched) -> Response {
+        let mut threshold = Threshold::between(1.0, 200.0);
+        for dose in [200.0, 100.0, 50.0, 30.0, 25.0, 15.0] {
+            threshold.observe(dose, breaks_at.is_some_and(|at| dose >= at));
+        }
+        let written = Written { weaker: String::new(), median: String::new(), stronger: String::new() };
+        let breaks_at = breaks_at.map(|_| written);
+        Response { tag: "v1".into(), searched, trials: Vec::new(), breaks_at, threshold }
+    }
+
+    #[test]
+    fn a_tag_is_worse_where_the_older_one_bears_everything_and_never_better_by_a_void_trial() {
+        let exit = |tag: &Response, against: Option<&Response>| judged(tag, against) as u8;
+        let bears = response(None, Searched::Whole);
+        for at in [20.0, 60.0, 150.0] {
+            let breaks = response(Some(at), Searched::Whole);
+            assert_eq!(exit(&breaks, Some(&bears)), Exit::Deny as u8, "{at}");
+            assert_eq!(exit(&bears, Some(&breaks)), Exit::Ok as u8, "{at}");
+            assert_eq!(exit(&breaks, Some(&breaks)), Exit::Ok as u8, "{at}");
+        }
+        let (early, late) = (response(Some(20.0), Searched::Whole), response(Some(90.0), Searched::Whole));
+        assert_eq!(exit(&early, Some(&late)), Exit::Deny as u8);
+        let cut = response(Some(20.0), Searched::CutShort);
+        assert_eq!(exit(&cut, Some(&cut)), Exit::Insufficient as u8);
+        assert_eq!((exit(&cut, None), exit(&bears, None)), (Exit::Deny as u8, Exit::Ok as u8));
+    }
 }

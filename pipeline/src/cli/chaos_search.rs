@@ -6,7 +6,7 @@ use super::output::{Output, tell};
 use super::run::on_interrupt;
 use crate::worker::dose::LEVEL;
 use crate::worker::laboratory::{Trial, TrialError};
-use crate::worker::search::{Finding, Search, Settings, describe};
+use crate::worker::search::{Finding, Interactions, Search, Settings, describe};
 use ::chaos::candidates::Candidate;
 use ::chaos::fault::Fault;
 use ::chaos::span::Span;
@@ -22,7 +22,8 @@ pub(super) const EXAMPLES: &str = "Examples:
 Every dependency is delayed, made to answer 503, reset, frozen and killed, the nearest to the
 user first. Of what breaks an objective, the smallest dose and the shortest time are looked for,
 and printed as an experiment. The shop of the demo takes eight minutes.
-Exit: 0 nothing breaks it, 10 something does, 13 ended early, everything undone.";
+Exit: 0 nothing breaks it, 10 something does, 11 nothing that could be tried does, 13 ended early,
+everything undone.";
 
 /// Seed of trials that nobody gave one.
 pub(super) const SEED: u64 = 7;
@@ -57,27 +58,33 @@ pub(super) struct SearchArgs {
 pub(super) async fn run(args: SearchArgs) -> anyhow::Result<u8> {
     let stop = on_interrupt()?;
     match search(&args, &stop).await {
-        Ok(findings) => {
-            args.output.print(&findings, || text(&findings))?;
-            Ok(if findings.is_empty() { Exit::Ok } else { Exit::Deny } as u8)
+        Ok((findings, void)) => {
+            args.output.print(&findings, || text(&findings, void.len()))?;
+            void.iter().for_each(|what| tell!("nothing can be said of {what}: its trials were void"));
+            Ok(match (findings.is_empty(), void.is_empty()) {
+                (false, _) => Exit::Deny,
+                (true, true) => Exit::Ok,
+                (true, false) => Exit::Insufficient,
+            } as u8)
         }
         Err(error) => ended(error),
     }
 }
 
-async fn search(args: &SearchArgs, stop: &CancellationToken) -> Result<Vec<Finding>, TrialError> {
+/// Findings, and in words what was tried and says nothing.
+async fn search(args: &SearchArgs, stop: &CancellationToken) -> Result<(Vec<Finding>, Vec<String>), TrialError> {
     let settings = Settings { hold: args.hold, rest: args.rest, seed: args.seed };
     let mut laboratory = args.tried.open(None, &[], stop).await?;
     let screened = screen(args.pairs, &mut Search::on(&mut laboratory, settings, &told)).await;
     let tag = laboratory.tag().to_owned();
     laboratory.close().await;
-    let mut found = screened?;
+    let (mut found, void) = screened?;
     if let (Some(against), false) = (args.against.as_deref(), found.0.is_empty() && found.1.is_empty()) {
         found = borne(args, (against, stop), settings, found).await?;
     }
     let (breaking, mut findings) = found;
     if breaking.is_empty() {
-        return Ok(findings);
+        return Ok((findings, void));
     }
     let mut laboratory = args.tried.open(Some(&tag), &[], stop).await?;
     let (mut failed, mut single) = (None, 0);
@@ -100,16 +107,19 @@ async fn search(args: &SearchArgs, stop: &CancellationToken) -> Result<Vec<Findi
         }
     }
     laboratory.close().await;
-    failed.map_or(Ok(findings), Err)
+    failed.map_or(Ok((findings, void)), Err)
 }
 
 /// What breaks the tag alone, with the signal that broke, and what does so only together.
 type Found = (Vec<(Candidate, String)>, Vec<Finding>);
 
-async fn screen(in_pairs: bool, search: &mut Search<'_>) -> Result<Found, TrialError> {
+/// What was found, and in words what says nothing.
+async fn screen(in_pairs: bool, search: &mut Search<'_>) -> Result<(Found, Vec<String>), TrialError> {
     let screened = search.screen().await?;
-    let together = if in_pairs { search.interactions(&screened.borne).await? } else { Vec::new() };
-    Ok((screened.breaking, together))
+    let together = if in_pairs { search.interactions(&screened.borne).await? } else { Interactions::default() };
+    let alone = screened.void.iter().map(|candidate| describe(&candidate.most()));
+    let void = alone.chain(together.void.iter().map(|faults| all(faults))).collect();
+    Ok(((screened.breaking, together.findings), void))
 }
 
 /// Of what was found, what the other tag bears.
@@ -140,14 +150,17 @@ async fn borne(
     left
 }
 
-/// Whether a trial of the older tag says that it bears the faults; says what is left out.
+/// Whether a trial of the older tag leaves the faults a finding; says what is left out.
 fn is_borne(trial: Trial, faults: &[Fault], tag: &str) -> bool {
     let faults = all(faults);
     match trial {
         Trial::Held => return true,
         Trial::Broke(_) => tell!("{faults} breaks {tag}, too: left out"),
-        // Nobody knows whether the older tag bears it.
-        Trial::Void(_) | Trial::Stopped => tell!("{faults} is left out"),
+        // Nobody knows whether the older tag bears it: better told once too often.
+        Trial::Void(_) | Trial::Stopped => {
+            tell!("nobody can say whether {tag} bears {faults}");
+            return true;
+        }
     }
     false
 }
@@ -156,9 +169,10 @@ fn all(faults: &[Fault]) -> String {
     faults.iter().map(describe).collect::<Vec<_>>().join(" with ")
 }
 
-fn text(findings: &[Finding]) -> String {
+fn text(findings: &[Finding], void: usize) -> String {
     if findings.is_empty() {
-        return "nothing that was tried breaks it\n".to_owned();
+        let but = if void == 0 { String::new() } else { format!(", but {void} trials say nothing") };
+        return format!("nothing that was tried breaks it{but}\n");
     }
     let mut text = String::new();
     for finding in findings {

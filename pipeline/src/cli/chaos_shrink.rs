@@ -5,7 +5,7 @@ use super::chaos::read_experiment;
 use super::chaos_trials::{Tried, ended, told};
 use super::output::{tell, write_out, yaml_text};
 use super::run::on_interrupt;
-use crate::worker::shrunk::smallest;
+use crate::worker::shrunk::{Shrunk, smallest};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -14,8 +14,8 @@ pub(super) const EXAMPLES: &str = "Example:
 
 Faults are left out by delta debugging, then holds are halved, as long as what is left breaks an
 objective in two of three trials. The answer is an experiment with its seed.
-Exit: 0 the experiment does not break the tag, 10 it does, and the smallest part is printed, 13 ended
-early, everything undone.";
+Exit: 0 the experiment does not break the tag, 10 it does, and the smallest part is printed, 11 its
+trials say nothing, 13 ended early, everything undone.";
 
 /// `mettle chaos shrink`.
 #[derive(Debug, Args)]
@@ -40,14 +40,18 @@ pub(super) async fn run(args: ShrinkArgs) -> anyhow::Result<u8> {
         found
     };
     match found.await {
-        Ok(Some(smallest)) => {
+        Ok(Shrunk::To(smallest)) => {
             write_out(&format!(
                 "# The smallest part that was found; run it: mettle chaos run FILE\n{}\n",
                 yaml_text(&smallest)?.trim_end()
             ))?;
             Ok(Exit::Deny as u8)
         }
-        Ok(None) => {
+        Ok(Shrunk::SaysNothing) => {
+            tell!("nothing can be said of {}: a trial of the whole was void", experiment.metadata.name);
+            Ok(Exit::Insufficient as u8)
+        }
+        Ok(Shrunk::Holds) => {
             tell!("{} does not break it: there is nothing to shrink", experiment.metadata.name);
             Ok(Exit::Ok as u8)
         }

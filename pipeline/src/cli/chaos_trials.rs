@@ -5,7 +5,7 @@ use super::run::myself;
 use super::{Dir, Exit};
 use crate::worker::Installation;
 use crate::worker::experiment::{Ground, NoSuchTag};
-use crate::worker::laboratory::{Laboratory, TrialError, success_signals};
+use crate::worker::laboratory::{Laboratory, TrialError, Watched, success_signals};
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
@@ -36,9 +36,12 @@ impl Tried {
     ) -> Result<Laboratory, TrialError> {
         let installation = Installation::open(&self.dir.dir).map_err(anyhow::Error::from)?;
         let ground = Ground::take(installation, tag.or(self.tag.as_deref()), &myself()?).await?;
-        let watched = [self.signals.as_slice(), signals].into_iter().find(|names| !names.is_empty());
-        let watched = watched.map_or_else(|| success_signals(&ground), <[String]>::to_vec);
-        tell!("deploying {}; watched: {}", ground.tag(), watched.join(", "));
+        let named = [self.signals.as_slice(), signals].into_iter().find(|names| !names.is_empty());
+        let watched = match named {
+            Some(names) => Watched::Named(names.to_vec()),
+            None => Watched::Usual(success_signals(&ground)),
+        };
+        tell!("deploying {}; watched: {}", ground.tag(), watched.names().join(", "));
         Laboratory::open(ground, watched, stop.clone()).await?.ok_or(TrialError::Stopped)
     }
 }

@@ -61,10 +61,14 @@ impl Side {
         (broken, broken + self.held)
     }
 
-    /// Whether it breaks in most of its trials.
-    pub fn breaks(&self) -> bool {
-        let (broken, of) = self.broken();
-        broken * 2 > of
+    /// Whether this signal breaks in most of its trials.
+    fn breaks(&self, signal: &str) -> bool {
+        self.broke.get(signal).is_some_and(|times| times * 2 > self.broken().1)
+    }
+
+    /// Whether most of its trials say something.
+    fn tells(&self) -> bool {
+        self.broken().1 > self.void
     }
 }
 
@@ -95,14 +99,14 @@ impl Compared {
         Self { seed, against: Side::of(against.0, against.1), tag: Side::of(tag.0, tag.1), later_p }
     }
 
-    /// Whether the tag breaks where the older one holds.
+    /// Whether a signal of the tag breaks that holds on the older one.
     pub fn is_worse(&self) -> bool {
-        self.tag.breaks() && !self.against.breaks()
+        self.tag.broke.keys().any(|signal| self.tag.breaks(signal) && !self.against.breaks(signal))
     }
 
-    /// Whether each side has a trial that says something.
+    /// Whether most trials of each side say something.
     pub fn tells(&self) -> bool {
-        [&self.against, &self.tag].iter().all(|side| side.broken().1 > 0)
+        self.against.tells() && self.tag.tells()
     }
 }
 
@@ -145,5 +149,7 @@ mod tests {
         assert_eq!((compared.against.broken(), compared.against.recovered_median_s), ((0, 5), Some(0.0)));
         assert!(!Compared::of(7, ("v2", &new), ("v2", &new)).is_worse());
         assert!(!Compared::of(7, ("v1", &old), ("v3", &[])).tells());
+        let other: Vec<Tried> = (0..3).map(|_| tried(Trial::Broke("latency".into()), 6.0, true)).collect();
+        assert!(Compared::of(7, ("v2", &new), ("v4", &other)).is_worse(), "it breaks another signal");
     }
 }

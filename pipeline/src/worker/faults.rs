@@ -18,8 +18,8 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-/// Progress events that may wait; a step makes a handful.
-const PROGRESS_WAITING: usize = 64;
+/// Progress events of one fault.
+const EVENTS_OF_A_FAULT: usize = 4;
 /// How often guards are read and processes followed.
 const TURN: Duration = Duration::from_millis(250);
 /// State of a fault of which nothing is left.
@@ -119,7 +119,10 @@ pub async fn run(
 pub async fn run_told(session: &mut Session, plan: &Plan, around: Around<'_>) -> Experimented {
     let Around { guards, journal, stop, told } = around;
     let (abort, aborted) = watch::channel(None);
-    let (events, mut progress) = mpsc::channel(PROGRESS_WAITING);
+    let steps = plan.repetitions.iter().flat_map(|repetition| &repetition.steps);
+    let most = steps.map(|step| step.faults.len()).max().unwrap_or(0);
+    // A step may make all of its events at once.
+    let (events, mut progress) = mpsc::channel(EVENTS_OF_A_FAULT * (most + 1));
     let run = format!("{}-{}-{}", session_name(session), plan.experiment, plan.seed);
     let landscape: Arc<dyn Landscape> = session.local.clone();
     let context = Context { run, landscape, journal, clock: Arc::new(Shared(session.clock)) };
@@ -182,7 +185,10 @@ fn session_name(session: &Session) -> String {
 
 fn mark(session: &mut Session, experiment: &str, event: Progress) {
     let last = session.phases().last().map(|p| p.label);
+    let is_void = session.phases().last().is_some_and(|p| p.label == PhaseLabel::Excluded && p.end_ms <= p.start_ms);
     match event {
+        // A step with a void fault is void, whichever of its faults was heard of first.
+        Progress::Injected { .. } if is_void => {}
         Progress::Injected { repetition, at_ms, verified, .. } => {
             // A void injection disturbed the product all the same: its window counts for nothing.
             let label = if verified { PhaseLabel::Fault } else { PhaseLabel::Excluded };

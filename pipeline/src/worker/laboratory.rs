@@ -77,11 +77,28 @@ pub enum TrialError {
     Trial(#[from] anyhow::Error),
 }
 
+/// Signals that must hold.
+#[derive(Clone, Debug)]
+pub enum Watched {
+    /// Somebody named them: they count, whoever is hit.
+    Named(Vec<String>),
+    /// Nobody did: that the one who is hit fails itself is no finding, and its own signals are left out.
+    Usual(Vec<String>),
+}
+
+impl Watched {
+    /// Their names.
+    pub fn names(&self) -> &[String] {
+        match self {
+            Watched::Named(names) | Watched::Usual(names) => names,
+        }
+    }
+}
+
 /// A deployed tag under trial.
 pub struct Laboratory {
     ground: Ground,
-    /// Names of the signals that are watched.
-    watched: Vec<String>,
+    watched: Watched,
     stop: CancellationToken,
     trials: u32,
     /// Whether the last trial broke the tag.
@@ -100,9 +117,9 @@ impl Laboratory {
     ///
     /// # Errors
     /// The tag cannot be deployed, or a watched signal has no objective.
-    pub async fn open(ground: Ground, watched: Vec<String>, stop: CancellationToken) -> anyhow::Result<Option<Self>> {
+    pub async fn open(ground: Ground, watched: Watched, stop: CancellationToken) -> anyhow::Result<Option<Self>> {
         anyhow::ensure!(
-            !watched.is_empty(),
+            !watched.names().is_empty(),
             "no gate signal of kind ratio has an objective; name signals that have one with --signals"
         );
         let laboratory = Self { ground, watched, stop, trials: 0, broken: false };
@@ -129,13 +146,15 @@ impl Laboratory {
         self.ground.shutdown().await;
     }
 
-    /// The objectives as guards. That the one who is hit fails itself is no finding: its own signals are left out.
+    /// The objectives as guards, while this experiment hits somebody.
     fn watches(&self, hit: Option<&Experiment>) -> anyhow::Result<Vec<Watch>> {
         let signals = self.ground.signals();
-        let components: Vec<&str> =
-            hit.into_iter().flat_map(|e| e.targets.values()).map(|target| target.component.as_str()).collect();
+        let components = match &self.watched {
+            Watched::Named(_) => Vec::new(),
+            Watched::Usual(_) => hit.map(components_hit).unwrap_or_default(),
+        };
         let mut guards = Vec::new();
-        for name in &self.watched {
+        for name in self.watched.names() {
             let signal = signals.iter().find(|signal| signal.name == *name);
             let signal = signal.with_context(|| format!("signal `{name}` is not declared"))?;
             let objective = signal.objective.with_context(|| format!("signal `{name}` has no objective"))?;
@@ -193,6 +212,11 @@ impl Laboratory {
             return Ok(Trial::Stopped.into());
         };
         let watches = self.watches(Some(experiment))?;
+        if watches.is_empty() {
+            session.end().await;
+            let why = "every signal that is watched is one of a component that is hit: name others with --signals";
+            return Ok(Trial::Void(why.to_owned()).into());
+        }
         let undone_ms = AtomicI64::new(NOT_UNDONE);
         let told = |progress: &Progress| {
             if let Progress::Undone { at_ms, .. } = progress {
@@ -211,6 +235,8 @@ impl Laboratory {
             Experimented::Over => (),
         }
         let tripped = evidence.exposures.iter().find(|exposure| exposure.ended == Ended::GuardTripped);
+        // Without a fault that was in, a broken signal is nobody's answer.
+        let late = late.filter(|_| evidence.exposures.iter().any(|exposure| exposure.verified));
         let of = |detail: &str| detail.strip_prefix("guard on ").unwrap_or(detail).to_owned();
         let signal = tripped.map(|exposure| of(exposure.detail.as_deref().unwrap_or_default())).or(late);
         self.broken = signal.is_some();
@@ -246,6 +272,12 @@ impl Laboratory {
         }
         anyhow::bail!("{} does not meet the objectives of {} without any fault", self.tag(), self.watched.join(", "))
     }
+}
+
+/// The components that the faults of an experiment act on.
+fn components_hit(experiment: &Experiment) -> Vec<&str> {
+    let faults = experiment.method.iter().flat_map(|step| step.faults(""));
+    faults.filter_map(|(_, fault)| Some(experiment.targets.get(fault.target())?.component.as_str())).collect()
 }
 
 /// When every objective was met again after this moment; censored when one still was not at the end of the rest.

@@ -2,6 +2,7 @@
 
 use super::dose::{LEVEL, estimate};
 use super::laboratory::{Laboratory, Trial, TrialError};
+use super::shrunk::SHORTEST;
 use chaos::candidates::{Candidate, candidates};
 use chaos::covering::pairs;
 use chaos::document::Experiment;
@@ -13,16 +14,28 @@ use serde::Serialize;
 use serde_json::json;
 use std::collections::BTreeMap;
 
-/// Shortest hold that is tried: a few samples of the recorder.
-const SHORTEST: Span = Span::from_ms(2_000);
+/// What trials of faults together came to.
+#[derive(Debug, Default)]
+pub struct Interactions {
+    /// Those that break the tag only together.
+    pub findings: Vec<Finding>,
+    /// Pairs of which nothing can be said.
+    pub void: Vec<Vec<Fault>>,
+}
 
-/// What one trial of each candidate came to; void trials are in neither.
+fn without(faults: &[Fault], part: &Fault) -> Vec<Fault> {
+    faults.iter().filter(|fault| *fault != part).cloned().collect()
+}
+
+/// What one trial of each candidate came to.
 #[derive(Debug, Default)]
 pub struct Screened {
     /// Those that break the tag, with the signal that broke.
     pub breaking: Vec<(Candidate, String)>,
     /// Those that it bears.
     pub borne: Vec<Candidate>,
+    /// Those of which nothing can be said.
+    pub void: Vec<Candidate>,
 }
 
 /// Time under fault and after it, and where chance comes from.
@@ -73,7 +86,7 @@ impl<'a> Search<'a> {
             match self.try_once(&candidate).await? {
                 Trial::Broke(signal) => screened.breaking.push((candidate, signal)),
                 Trial::Held => screened.borne.push(candidate),
-                Trial::Void(_) | Trial::Stopped => (),
+                Trial::Void(_) | Trial::Stopped => screened.void.push(candidate),
             }
         }
         Ok(screened)
@@ -84,31 +97,54 @@ impl<'a> Search<'a> {
     ///
     /// # Errors
     /// Stopped, or a trial could not be run.
-    pub async fn interactions(&mut self, borne: &[Candidate]) -> Result<Vec<Finding>, TrialError> {
+    pub async fn interactions(&mut self, borne: &[Candidate]) -> Result<Interactions, TrialError> {
         let mut levels: BTreeMap<&str, Vec<&Candidate>> = BTreeMap::new();
         for candidate in borne {
             levels.entry(&candidate.target).or_default().push(candidate);
         }
         let levels: Vec<Vec<&Candidate>> = levels.into_values().collect();
         let counts: Vec<usize> = levels.iter().map(Vec::len).collect();
-        let mut findings: Vec<Finding> = Vec::new();
+        let mut found = Interactions::default();
         for row in pairs(&counts) {
             let chosen = row.iter().zip(&levels).filter_map(|(level, of)| Some(of[(*level)?].most()));
-            let faults: Vec<Fault> = chosen.collect();
-            // Rows overlap: what is known already would hide what is not.
-            if findings.iter().any(|known| known.faults.iter().all(|fault| faults.contains(fault))) {
-                continue;
-            }
-            let Trial::Broke(signal) = self.once(&self.experiment(&faults, self.settings.hold)).await? else {
-                continue;
-            };
-            if mostly(self, &faults).await? {
-                let faults = shrink(faults, self).await?;
-                let reproducer = self.experiment(&faults, self.settings.hold);
-                findings.push(Finding { faults, signal, threshold: None, reproducer });
+            let mut open = vec![chosen.collect::<Vec<Fault>>()];
+            while let Some(faults) = open.pop() {
+                // What is known already would hide what is not: the rest is tried without each part of it.
+                let known = found.findings.iter().find(|known| known.faults.iter().all(|fault| faults.contains(fault)));
+                if let Some(known) = known {
+                    open.extend(known.faults.iter().map(|part| without(&faults, part)).filter(|rest| rest.len() > 1));
+                    continue;
+                }
+                self.together(faults, &mut open, &mut found).await?;
             }
         }
-        Ok(findings)
+        Ok(found)
+    }
+
+    /// Tries these faults at once; what cannot be said of all of them is tried two by two.
+    async fn together(
+        &mut self,
+        faults: Vec<Fault>,
+        open: &mut Vec<Vec<Fault>>,
+        found: &mut Interactions,
+    ) -> Result<(), TrialError> {
+        match self.once(&self.experiment(&faults, self.settings.hold)).await? {
+            Trial::Broke(signal) if mostly(self, &faults).await? => {
+                let least = shrink(faults.clone(), self).await?;
+                let reproducer = self.experiment(&least, self.settings.hold);
+                found.findings.push(Finding { faults: least, signal, threshold: None, reproducer });
+                // The others of the row are looked at without what was found.
+                open.push(faults);
+            }
+            Trial::Void(_) if faults.len() > 2 => {
+                for (n, one) in faults.iter().enumerate() {
+                    open.extend(faults[n + 1..].iter().map(|other| vec![one.clone(), other.clone()]));
+                }
+            }
+            Trial::Void(_) => found.void.push(faults),
+            Trial::Broke(_) | Trial::Held | Trial::Stopped => (),
+        }
+        Ok(())
     }
 
     /// What one trial of a candidate at its largest dose comes to.
@@ -139,9 +175,10 @@ impl<'a> Search<'a> {
         // Known from the screening.
         threshold.observe(high, true);
         let hold = self.settings.hold;
+        // Cut short or not, what is known is in the interval.
         estimate(&mut threshold, async |dose| {
             let trial = self.once(&self.experiment(&[candidate.at(dose)], hold)).await?;
-            Ok(trial.broke())
+            Ok(trial.broke().map(|broke| (dose, broke)))
         })
         .await?;
         Ok(Some(threshold))

@@ -26,6 +26,28 @@ impl Parts<'_> {
     fn of(&self, places: &[Place]) -> Experiment {
         part(self.experiment, places, self.hold)
     }
+
+    /// Whether these break the tag in one trial; `None` when it says nothing.
+    async fn broke(&mut self, places: &[Place]) -> Result<Option<bool>, TrialError> {
+        let part = self.of(places);
+        let kinds: Vec<&str> =
+            part.method.iter().flat_map(|step| step.faults("")).map(|(_, fault)| fault.kind()).collect();
+        let what = format!("{} for at most {}", kinds.join(", "), self.hold);
+        Ok(self.laboratory.told(&part, self.seed, (&what, self.told)).await?.trial.broke())
+    }
+
+    /// Whether the whole breaks the tag in two of three trials; `None` when one of them says nothing.
+    async fn whole(&mut self, places: &[Place]) -> Result<Option<bool>, TrialError> {
+        let (mut broke, mut held) = (0, 0);
+        while broke < 2 && held < 2 {
+            match self.broke(places).await? {
+                Some(true) => broke += 1,
+                Some(false) => held += 1,
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(broke > held))
+    }
 }
 
 /// Only these faults, each step at most so long under fault. A step that loses all of its faults is left out.
@@ -51,17 +73,24 @@ impl Trials<Place> for Parts<'_> {
     type Error = TrialError;
 
     async fn breaks(&mut self, places: &[Place]) -> Result<bool, TrialError> {
-        let part = self.of(places);
-        let kinds: Vec<&str> =
-            part.method.iter().flat_map(|step| step.faults("")).map(|(_, fault)| fault.kind()).collect();
-        let what = format!("{} for at most {}", kinds.join(", "), self.hold);
         // A part that says nothing is no part that breaks.
-        Ok(self.laboratory.told(&part, self.seed, (&what, self.told)).await?.trial.broke() == Some(true))
+        Ok(self.broke(places).await? == Some(true))
     }
 }
 
-/// The smallest part that breaks the tag in most of three trials: no fault of it can be left out, and none of its holds
-/// can be halved; `None` when the whole does not break it.
+/// What became of an experiment that was to be shrunk.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Shrunk {
+    /// The smallest part that breaks the tag in most of three trials: no fault of it can be left out, and none of its
+    /// holds can be halved.
+    To(Box<Experiment>),
+    /// The whole does not break the tag.
+    Holds,
+    /// A trial of the whole says nothing.
+    SaysNothing,
+}
+
+/// Shrinks an experiment as long as it breaks the tag.
 ///
 /// # Errors
 /// Stopped, or a trial could not be run.
@@ -69,13 +98,15 @@ pub async fn smallest(
     laboratory: &mut Laboratory,
     (experiment, seed): (&Experiment, u64),
     told: &dyn Fn(&str),
-) -> Result<Option<Experiment>, TrialError> {
+) -> Result<Shrunk, TrialError> {
     let faults = |(s, step): (usize, &chaos::document::Step)| (0..step.faults("").len()).map(move |n| (s, n));
     let whole: Vec<Place> = experiment.method.iter().enumerate().flat_map(faults).collect();
     let hold = experiment.method.iter().map(|step| step.hold).max().unwrap_or_default();
     let mut parts = Parts { laboratory, experiment, seed, hold, told };
-    if !mostly(&mut parts, &whole).await? {
-        return Ok(None);
+    match parts.whole(&whole).await? {
+        Some(true) => (),
+        Some(false) => return Ok(Shrunk::Holds),
+        None => return Ok(Shrunk::SaysNothing),
     }
     let least = shrink(whole, &mut parts).await?;
     parts.hold = parts.of(&least).method.iter().map(|step| step.hold).max().unwrap_or_default();
@@ -89,7 +120,7 @@ pub async fn smallest(
     }
     let mut smallest = parts.of(&least);
     smallest.seed = Some(seed);
-    Ok(Some(smallest))
+    Ok(Shrunk::To(Box::new(smallest)))
 }
 
 #[cfg(test)]

@@ -26,8 +26,9 @@ pub(in crate::execute) struct WallClock {
 /// One answer: the clock was ahead by something between these.
 #[derive(Clone, Copy, Debug)]
 struct Look {
-    /// Since the fault is in.
-    seconds: f64,
+    /// Since the fault is in: when it was asked, and when the answer was there. The answer tells of a moment in between.
+    asked_s: f64,
+    answered_s: f64,
     low_ms: f64,
     high_ms: f64,
 }
@@ -63,12 +64,13 @@ impl WallClock {
     }
 
     async fn ask(&self) -> Option<Look> {
-        let (sent, seconds) = (now_ms()?, self.since.map_or(0.0, |since| since.elapsed().as_secs_f64()));
+        let seconds = || self.since.map_or(0.0, |since| since.elapsed().as_secs_f64());
+        let (sent, asked_s) = (now_ms()?, seconds());
         let response = ask(self.address, &self.path, PATIENCE).await?;
-        let received = now_ms()?;
+        let (received, answered_s) = (now_ms()?, seconds());
         let date = response.fields.get(header::DATE)?.to_str().ok()?;
         let told = httpdate::parse_http_date(date).ok()?.duration_since(UNIX_EPOCH).ok()?.as_secs_f64() * SECOND_MS;
-        Some(Look { seconds, low_ms: told - received, high_ms: told + SECOND_MS - sent })
+        Some(Look { asked_s, answered_s, low_ms: told - received, high_ms: told + SECOND_MS - sent })
     }
 
     /// Milliseconds ahead of the true time, where every answer allows it.
@@ -78,8 +80,13 @@ impl WallClock {
 
     /// Milliseconds gained in each second.
     pub(in crate::execute) fn gained_ms_per_s(&self) -> Option<f64> {
-        let later = self.looks.iter().filter(|look| look.seconds > 0.0);
-        middle(later.map(|look| (look.low_ms / look.seconds, look.high_ms / look.seconds)))
+        let later = self.looks.iter().filter(|look| look.asked_s > 0.0);
+        middle(later.map(|look| {
+            let by = [look.asked_s, look.answered_s];
+            let low = by.map(|seconds| look.low_ms / seconds).into_iter().fold(f64::INFINITY, f64::min);
+            let high = by.map(|seconds| look.high_ms / seconds).into_iter().fold(f64::NEG_INFINITY, f64::max);
+            (low, high)
+        }))
     }
 
     /// How often it has answered since the fault is in.
@@ -88,10 +95,11 @@ impl WallClock {
     }
 }
 
-/// The middle of what all these intervals have in common.
+/// The middle of what all these intervals have in common; `None` when the answers contradict each other by more than a
+/// second, which a server that looks at its clock once a second explains.
 fn middle(bounds: impl Iterator<Item = (f64, f64)>) -> Option<f64> {
-    let common = bounds.reduce(|(low, high), (l, h)| (low.max(l), high.min(h)));
-    common.map(|(low, high)| f64::midpoint(low, high))
+    let (low, high) = bounds.reduce(|(low, high), (l, h)| (low.max(l), high.min(h)))?;
+    (low - high <= SECOND_MS).then(|| f64::midpoint(low, high))
 }
 
 fn now_ms() -> Option<f64> {
@@ -110,7 +118,12 @@ mod tests {
                 // Any phase of the host's clock.
                 let now = 123_456_789.0 + seconds * SECOND_MS;
                 let date = ((now + ahead + gain * seconds) / SECOND_MS).floor() * SECOND_MS;
-                Look { seconds, low_ms: date - now - 2.0, high_ms: date + SECOND_MS - now }
+                Look {
+                    asked_s: seconds,
+                    answered_s: seconds + 0.002,
+                    low_ms: date - now - 2.0,
+                    high_ms: date + SECOND_MS - now,
+                }
             };
             let address = SocketAddr::from(([127, 0, 0, 1], 1));
             WallClock { address, path: "/".into(), since: None, looks: (0..48).map(look).collect() }
@@ -119,5 +132,12 @@ mod tests {
         assert!((told(0.0, 1_000.0).gained_ms_per_s().unwrap() - 1_000.0).abs() < 60.0);
         assert!((told(0.0, -500.0).gained_ms_per_s().unwrap() + 500.0).abs() < 60.0);
         assert!(told(0.0, 0.0).gained_ms_per_s().unwrap().abs() < 60.0);
+    }
+
+    #[test]
+    fn answers_that_contradict_each_other_tell_nothing() {
+        assert_eq!(middle([(0.0, 1_000.0), (500.0, 1_500.0)].into_iter()), Some(750.0));
+        assert_eq!(middle([(-3_600_000.0, -3_599_000.0), (0.0, 1_000.0)].into_iter()), None);
+        assert_eq!(middle(std::iter::empty()), None);
     }
 }

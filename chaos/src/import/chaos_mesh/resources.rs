@@ -4,6 +4,10 @@ use super::super::node::Node;
 use super::super::units;
 use super::super::wish::Wish;
 use super::{Work, selector};
+use nix::errno::Errno;
+
+/// An address that is kept for documents (RFC 5737).
+const NOBODY: &str = "192.0.2.1";
 
 pub(super) fn stress<'a>(spec: &Node<'a>, work: &mut Work) -> Vec<Wish<'a>> {
     let aim = selector::read(spec);
@@ -69,7 +73,7 @@ pub(super) fn io<'a>(spec: &Node<'a>, work: &mut Work) -> Vec<Wish<'a>> {
             let mut wish = aim.process("io.error", &action, &mut work.draft);
             match spec.some("errno").map(|node| (node.number(), node)) {
                 Some((Some(errno), node)) if (1.0..4096.0).contains(&errno) => {
-                    wish.set(&node, "errno", errno as u32, None);
+                    wish.set(&node, "errno", format!("{:?}", Errno::from_raw(errno as i32)), None);
                 }
                 _ => wish.refuse("`errno` is not the number of an error"),
             }
@@ -107,8 +111,8 @@ pub(super) fn time<'a>(spec: &Node<'a>, work: &mut Work) -> Vec<Wish<'a>> {
         Some(ms) => {
             let rounded = ms.round();
             let caveat = (rounded != ms).then(|| format!("rounded to {rounded} ms"));
-            let text = format!("{}ms", rounded as i64);
-            wish.with("offset", text);
+            let side = if rounded < 0.0 { "behind" } else { "ahead" };
+            wish.with(side, format!("{}ms", rounded.abs() as i64));
             if let Some(caveat) = caveat {
                 wish.but(caveat);
             }
@@ -130,8 +134,17 @@ pub(super) fn dns<'a>(spec: &Node<'a>, work: &mut Work) -> Vec<Wish<'a>> {
         _ => return Vec::new(),
     };
     let mut wish = aim.process(kind, &action, &mut work.draft);
+    if kind == "dns.wrong" {
+        wish.with("address", NOBODY);
+        wish.but(format!("the wrong address is always {NOBODY}, which nobody has"));
+    }
     if let Some(patterns) = spec.some("patterns") {
-        wish.note(&patterns, "every name that the component asks for is meant, not only these");
+        let names: Vec<String> = patterns.children().iter().filter_map(|name| name.text().map(str::to_owned)).collect();
+        let single = names.iter().any(|name| name.contains('?'));
+        let caveat = single.then(|| "`?` is read as `*`: more names may be meant".to_owned());
+        let names: Vec<String> = names.iter().map(|name| name.replace('?', "*")).collect();
+        patterns.children().iter().for_each(|name| wish.same(name));
+        wish.set(&patterns, "names", names, caveat);
     }
     vec![wish]
 }

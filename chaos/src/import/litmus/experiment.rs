@@ -98,6 +98,9 @@ fn wish<'a>(
         "pod-dns-error" | "pod-dns-spoof" => {
             let kind = if name == "pod-dns-error" { "dns.error" } else { "dns.wrong" };
             let mut wish = aim.process(kind, asks, &mut work.draft);
+            if kind == "dns.wrong" {
+                wish.refuse("names are spoofed by other names; `dns.wrong` takes an address");
+            }
             for name in ["TARGET_HOSTNAMES", "MATCH_SCHEME", "SPOOF_MAP"] {
                 if let Some(node) = env.get(name) {
                     wish.note(&node, "every name that the component asks for is meant, not only these");
