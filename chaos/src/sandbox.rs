@@ -167,7 +167,7 @@ fn run(arguments: &[OsString]) -> io::Result<std::convert::Infallible> {
         forwarder::serve(bound, faults.clone())?;
     }
     say("ready");
-    Err(ask::serve(&listener, &faults, getuid()))
+    ask::serve(&listener, &faults, getuid())
 }
 
 /// Whether a process lives in another mount namespace than we do.
