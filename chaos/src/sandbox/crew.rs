@@ -110,7 +110,12 @@ impl Crew {
         }
         self.idle.fetch_add(1, Ordering::AcqRel);
         let crew = self.clone();
-        std::thread::Builder::new().name("files".into()).spawn(move || crew.work()).map(drop)
+        let hired = std::thread::Builder::new().name("files".into()).spawn(move || crew.work());
+        if hired.is_err() {
+            self.idle.fetch_sub(1, Ordering::AcqRel);
+            self.all.fetch_sub(1, Ordering::AcqRel);
+        }
+        hired.map(drop)
     }
 
     /// Answers for good: a file system that the kernel has given up is the end of the sandbox.
