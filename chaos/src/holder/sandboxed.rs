@@ -32,7 +32,7 @@ impl Sandboxed {
         let views = paths.iter().map(|path| views.join(path)).collect();
         let guard = Guard::post(Undo::Probes { folder: place, key: order.probe_key(), views })?;
         for path in &paths {
-            let mut file = fs::File::create(root.join(path))?;
+            let mut file = make_anew(&root.join(path))?;
             file.write_all(&[0; PROBE_SIZE])?;
         }
         Ok(Self { connection: Some(ask(order)?), guard: Some(guard) })
@@ -64,6 +64,14 @@ pub(crate) fn probes(order: &Order, fault: &FileFault) -> Result<Vec<PathBuf>, &
 /// Where a process sees a folder.
 pub(crate) fn seen_by(pid: i32, folder: &Path) -> PathBuf {
     Path::new("/proc").join(pid.to_string()).join("root").join(folder.strip_prefix("/").unwrap_or(folder))
+}
+
+/// Makes a file in a folder of the component, and never follows a link that the component may have put there.
+pub(crate) fn make_anew(path: &Path) -> io::Result<fs::File> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => fs::OpenOptions::new().write(true).create_new(true).open(path),
+    }
 }
 
 /// Lets a sandbox let go of a file that was removed behind its back: until somebody asks for the name it keeps the file

@@ -1,11 +1,11 @@
 //! Operations on files of ours in the component's own view of its folder, against the same past its sandbox.
 
 use super::sandboxed::Seen;
-use crate::holder::{Order, PROBE_SIZE, let_go, probes, seen_by};
+use crate::holder::{Order, PROBE_SIZE, let_go, make_anew, probes, seen_by};
 use crate::sandbox::{FileEffect, FileFault, FileOperation, TornEnd, is_elsewhere};
 use std::fs::{self, File, OpenOptions};
-use std::io;
-use std::os::unix::fs::FileExt;
+use std::io::{self, Read};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -97,7 +97,10 @@ impl FileProbe {
                     TornEnd::Error => errno == Some(nix::libc::EIO),
                     TornEnd::Success => errno.is_none(),
                 };
-                let stored = fs::read(self.straight.join(&self.probes[n])).unwrap_or_default();
+                let mut stored = Vec::new();
+                let file = no_link().read(true).open(self.straight.join(&self.probes[n]));
+                // What cannot be read is no block.
+                let _ = file.and_then(|mut file| file.read_to_end(&mut stored));
                 said && tried.block.is_some_and(|block| !stored.starts_with(&block))
             }
         };
@@ -109,7 +112,7 @@ impl FileProbe {
         let file = root.join(&self.probes[n]);
         let open = || self.open(&file);
         Ok(match op {
-            FileOperation::Open => timed(|| File::open(&file).map(drop)),
+            FileOperation::Open => timed(|| no_link().read(true).open(&file).map(drop)),
             FileOperation::Read => {
                 let open = open()?;
                 timed(|| open.read_exact_at(&mut [0; PROBE_SIZE], 0))
@@ -145,7 +148,7 @@ impl FileProbe {
         };
         let (new, other) = (beside(file, "+"), beside(file, "++"));
         let own = self.straight.join(&self.probes[n]);
-        let make = || File::create(beside(&own, "+")).map_err(|error| format!("{}: {error}", own.display()));
+        let make = || make_anew(&beside(&own, "+")).map_err(|error| format!("{}: {error}", own.display()));
         let tried = match op {
             FileOperation::Create => timed(|| OpenOptions::new().write(true).create_new(true).open(&new).map(drop)),
             FileOperation::Remove => {
@@ -167,7 +170,7 @@ impl FileProbe {
 
     /// Opens a probe, however often that fails by the fault itself.
     fn open(&self, file: &Path) -> Result<File, String> {
-        let open = || OpenOptions::new().read(true).write(true).open(file);
+        let open = || no_link().read(true).write(true).open(file);
         let mut tried = open();
         for _ in 0..OPENS {
             if tried.is_ok() {
@@ -177,6 +180,13 @@ impl FileProbe {
         }
         tried.map_err(|error| format!("{}: {error}", file.display()))
     }
+}
+
+/// The component may have put a link in place of a probe.
+fn no_link() -> OpenOptions {
+    let mut open = OpenOptions::new();
+    open.custom_flags(nix::libc::O_NOFOLLOW);
+    open
 }
 
 fn timed(what: impl FnOnce() -> io::Result<()>) -> Tried {
