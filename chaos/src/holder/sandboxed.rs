@@ -2,7 +2,7 @@
 
 use super::guard::{Guard, Undo};
 use super::{Held, MARK, Order, folder};
-use crate::sandbox::{Asked, Connection, FileFault, is_probe, probe_path};
+use crate::sandbox::{Asked, Connection, FileFault, NOTICED_WITHIN, is_probe, probe_path};
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -83,6 +83,15 @@ pub(crate) fn let_go(view: &Path) {
 
 /// Removes every probe with this key.
 pub(super) fn remove_probes(folder: &Path, key: &str, views: &[PathBuf]) -> io::Result<()> {
+    remove_all(folder, key)?;
+    // One more may be made by an operation that was held back until now.
+    std::thread::sleep(NOTICED_WITHIN * 2);
+    remove_all(folder, key)?;
+    views.iter().for_each(|view| let_go(view));
+    Ok(())
+}
+
+fn remove_all(folder: &Path, key: &str) -> io::Result<()> {
     for file in fs::read_dir(folder)? {
         let path = file?.path();
         if is_probe(&path, Some(key)) {
@@ -92,7 +101,6 @@ pub(super) fn remove_probes(folder: &Path, key: &str, views: &[PathBuf]) -> io::
             }
         }
     }
-    views.iter().for_each(|view| let_go(view));
     Ok(())
 }
 
