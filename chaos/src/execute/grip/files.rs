@@ -1,6 +1,6 @@
 //! Operations on files of ours in the component's own view of its folder, against the same past its sandbox.
 
-use super::sandboxed::Seen;
+use super::sandboxed::{AllSeen, Looks, Seen};
 use crate::holder::{Order, PROBE_SIZE, let_go, make_anew, probes, seen_by};
 use crate::sandbox::{FileEffect, FileFault, FileOperation, TornEnd, is_elsewhere};
 use std::fs::{self, File, OpenOptions};
@@ -47,26 +47,35 @@ impl FileProbe {
         Ok(Self { fault: fault.clone(), through, straight, probes, writes: AtomicU64::new(0) })
     }
 
-    /// Tries every operation of the fault so often, on all probes at once. Blocks.
-    pub(super) fn look(&self, looks: u32, enough: u32, stop: &AtomicBool) -> Result<Seen, String> {
+    /// Tries every operation of the fault so often. Blocks.
+    pub(super) fn look(&self, looks: Looks, stop: &AtomicBool) -> Result<AllSeen, String> {
+        let look = |op: &FileOperation| Ok((Some(*op), self.look_at(*op, looks, stop)?));
+        self.fault.operations.iter().map(look).collect()
+    }
+
+    fn look_at(&self, op: FileOperation, looks: Looks, stop: &AtomicBool) -> Result<Seen, String> {
+        let base = self.base(op)?;
         let mut seen = Seen::default();
-        for op in &self.fault.operations {
-            let base = self.base(*op)?;
-            let mut left = looks;
-            while left > 0 && seen.hits < enough && !stop.load(Ordering::Acquire) {
-                let wave = left.min(self.probes.len() as u32);
-                left -= wave;
-                let tried: Vec<_> = std::thread::scope(|scope| {
-                    let start = |n| scope.spawn(move || self.attempt(&self.through, *op, n));
-                    let threads: Vec<_> = (0..wave as usize).map(start).collect();
-                    threads.into_iter().filter_map(|thread| thread.join().ok()).collect()
-                });
-                for (n, tried) in tried.into_iter().enumerate() {
-                    self.count(&mut seen, (n, tried?), base);
-                }
+        while !stop.load(Ordering::Acquire) {
+            let wave = looks.left(seen.hits).min(self.at_once(op));
+            if wave == 0 {
+                break;
+            }
+            let tried: Vec<_> = std::thread::scope(|scope| {
+                let start = |n| scope.spawn(move || self.attempt(&self.through, op, n));
+                let threads: Vec<_> = (0..wave as usize).map(start).collect();
+                threads.into_iter().filter_map(|thread| thread.join().ok()).collect()
+            });
+            for (n, tried) in tried.into_iter().enumerate() {
+                self.count(&mut seen, (n, tried?), base);
             }
         }
         Ok(seen)
+    }
+
+    /// How many do not wait for each other.
+    fn at_once(&self, _: FileOperation) -> u32 {
+        self.probes.len() as u32
     }
 
     /// How long the operation takes past the sandbox, where it must not fail.
@@ -82,7 +91,7 @@ impl FileProbe {
     }
 
     fn count(&self, seen: &mut Seen, (n, tried): (usize, Tried), base: Duration) {
-        seen.probes += 1;
+        seen.hits.probes += 1;
         let errno = tried.ended.as_ref().err().and_then(io::Error::raw_os_error);
         let is_hit = match self.fault.effect {
             FileEffect::Error(error) => errno == Some(error.number()),
@@ -104,7 +113,7 @@ impl FileProbe {
                 said && tried.block.is_some_and(|block| !stored.starts_with(&block))
             }
         };
-        seen.hits += u32::from(is_hit);
+        seen.hits.hits += u32::from(is_hit);
     }
 
     /// Tries one operation on probe `n`; an error when that is not possible at all.

@@ -1,6 +1,6 @@
 //! Questions to the resolver of a component, against the same straight to those that it passes them on to.
 
-use super::sandboxed::Seen;
+use super::sandboxed::{AllSeen, Looks, Seen};
 use crate::holder::Order;
 use crate::sandbox::{
     Answer, NameEffect, NameError, NameFault, ResolvConf, ask, code_of, is_elsewhere, probe_name, read,
@@ -45,22 +45,20 @@ impl NameProbe {
     }
 
     /// Asks so often, until enough questions met the fault.
-    pub(super) async fn look(self, looks: u32, enough: u32) -> Result<Seen, String> {
+    pub(super) async fn look(self, looks: Looks) -> Result<AllSeen, String> {
         let base = self.base().await?;
         let mut seen = Seen::default();
-        let mut left = looks;
-        while left > 0 && seen.hits < enough {
+        while looks.left(seen.hits) > 0 {
             let mut wave = JoinSet::new();
-            for _ in 0..left.min(CONCURRENT) {
+            for _ in 0..looks.left(seen.hits).min(CONCURRENT) {
                 let this = self.clone();
                 wave.spawn(async move { question(this.through, &this.name, this.like(), this.patience()).await });
             }
-            left -= left.min(CONCURRENT);
             for answer in wave.join_all().await {
                 self.count(&mut seen, answer.map_err(|error| error.to_string())?, base);
             }
         }
-        Ok(seen)
+        Ok([(None, seen)].into())
     }
 
     fn like(&self) -> Option<IpAddr> {
@@ -87,7 +85,7 @@ impl NameProbe {
     }
 
     fn count(&self, seen: &mut Seen, answer: Option<(Answer, Duration)>, base: Duration) {
-        seen.probes += 1;
+        seen.hits.probes += 1;
         let is_hit = match (self.fault.effect, &answer) {
             (NameEffect::Error(error), Some((answer, _))) => {
                 answer.fault.is_some() && code_of(error) == Some(answer.code)
@@ -104,7 +102,7 @@ impl NameProbe {
             }
             (NameEffect::Address(_) | NameEffect::Delay { .. }, None) => false,
         };
-        seen.hits += u32::from(is_hit);
+        seen.hits.hits += u32::from(is_hit);
     }
 }
 
