@@ -1,8 +1,8 @@
 //! The dose of a fault that a sandbox has in its table: seen by doing what the component would do.
 
-use super::{LEAST, Quantities};
 use super::files::FileProbe;
 use super::names::NameProbe;
+use super::{LEAST, Quantities};
 use crate::act::Hold;
 use crate::execute::measure::{Hits, probes_for, quantile, sorted};
 use crate::holder::Order;
@@ -50,6 +50,14 @@ pub(super) struct Looks {
 
 impl Looks {
     const ONE: Looks = Looks { share: 1.0, most: 1, enough: u32::MAX, again: 1 };
+
+    fn at_delays(share: f64, ways: u32) -> Self {
+        Self { share, most: probes_for(share), enough: DELAYS.div_ceil(ways).max(DELAYS_EACH), again: AGAIN }
+    }
+
+    fn at_all(share: f64, ways: u32) -> Self {
+        Self { share, most: looks(share).div_ceil(ways).max(probes_for(share)), enough: u32::MAX, again: 1 }
+    }
 
     /// How many more there are after these.
     pub(super) fn left(self, seen: Hits) -> u32 {
@@ -112,13 +120,14 @@ impl Sandboxed {
             _ => return Ok(()),
         };
         self.probe = Some(probe);
-        let (share, ways, least) = (self.share, ways.max(1) as u32, probes_for(self.share));
-        let looks = match self.name {
-            DELAYED => Looks { share, most: least, enough: DELAYS.div_ceil(ways).max(DELAYS_EACH), again: AGAIN },
-            _ => Looks { share, most: looks(share).div_ceil(ways).max(least), enough: u32::MAX, again: 1 },
-        };
-        self.look(looks).await?;
-        self.lacks().map_or(Ok(()), Err)
+        let ways = ways.max(1) as u32;
+        self.look(if self.name == DELAYED {
+            Looks::at_delays(self.share, ways)
+        } else {
+            Looks::at_all(self.share, ways)
+        })
+        .await?;
+        lacking(&self.seen, self.share).map_or(Ok(()), |(op, hits)| Err(self.told(op, hits)))
     }
 
     /// One more look; may be dropped.
@@ -146,12 +155,6 @@ impl Sandboxed {
             seen.delays_ms.extend(more.delays_ms);
         }
         Ok(())
-    }
-
-    /// The first operation that does not show the fault.
-    fn lacks(&self) -> Option<String> {
-        let lacking = self.seen.iter().find(|(_, seen)| !seen.hits.show(self.share));
-        lacking.map(|(op, seen)| self.told(*op, seen.hits))
     }
 
     /// What to tell of a share that is not what was asked for.
@@ -214,8 +217,48 @@ impl Sandboxed {
     }
 }
 
+/// The first operation that does not show the fault.
+fn lacking(seen: &AllSeen, share: f64) -> Option<(Option<FileOperation>, Hits)> {
+    seen.iter().find(|(_, seen)| !seen.hits.show(share)).map(|(op, seen)| (*op, seen.hits))
+}
+
 /// Looks that tell a share from its half.
 fn looks(share: f64) -> u32 {
     let enough = (SHARE_LOOKS * (1.0 - share) / share).ceil() as u32;
     enough.max(probes_for(share)).max(ALL_LOOKS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Looks until no more are due; each `nth` is a hit.
+    fn looked(looks: Looks, nth: u32) -> Hits {
+        let mut hits = Hits::default();
+        while looks.left(hits) > 0 {
+            hits.probes += 1;
+            hits.hits += u32::from(hits.probes % nth == 0);
+        }
+        hits
+    }
+
+    #[test]
+    fn some_late_probes_among_many_are_no_delay() {
+        for ways in [1, 3, 9] {
+            let looks = Looks::at_delays(1.0, ways);
+            assert!(!looked(looks, 8).show(1.0));
+            let all = looked(looks, 1);
+            assert!(all.show(1.0) && all.probes == looks.enough, "{all:?}");
+            assert!(looked(Looks::at_delays(0.1, ways), 10).show(0.1));
+        }
+    }
+
+    #[test]
+    fn every_operation_has_to_show_the_fault() {
+        let seen = |nth| Seen { hits: looked(Looks::at_all(1.0, 2), nth), delays_ms: Vec::new() };
+        let (read, fsync) = (Some(FileOperation::Read), Some(FileOperation::Fsync));
+        assert_eq!(lacking(&[(read, seen(1)), (fsync, seen(1))].into(), 1.0), None);
+        let (op, hits) = lacking(&[(read, seen(1)), (fsync, seen(u32::MAX))].into(), 1.0).unwrap();
+        assert_eq!((op, hits.hits), (fsync, 0));
+    }
 }
