@@ -73,9 +73,12 @@ impl FileProbe {
         Ok(seen)
     }
 
-    /// How many do not wait for each other.
-    fn at_once(&self, _: FileOperation) -> u32 {
-        self.probes.len() as u32
+    /// How many do not wait for each other: the kernel changes the names in a folder one at a time.
+    fn at_once(&self, op: FileOperation) -> u32 {
+        match op {
+            FileOperation::Create | FileOperation::Remove | FileOperation::Rename => 1,
+            _ => self.probes.len() as u32,
+        }
     }
 
     /// How long the operation takes past the sandbox, where it must not fail.
