@@ -26,7 +26,7 @@ mod writer;
 pub use fds::{open_files_left, open_files_limit};
 pub(crate) use file::ours_below;
 pub use file::restore_kept;
-pub(crate) use sandboxed::{PROBE_SIZE, let_go, probes, seen_by};
+pub(crate) use sandboxed::{PROBE_SIZE, let_go, make_anew, probes, seen_by};
 
 use crate::act::Hold;
 use crate::lease::LEASE_TTL;

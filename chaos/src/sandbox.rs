@@ -30,6 +30,7 @@ pub use namespace::join;
 pub(crate) use namespace::{can_bind_resolver, can_mount, can_open_fuse};
 pub(crate) use probe_path::{KEY_DIGITS, is_probe, probe_path};
 pub(crate) use resolv_conf::ResolvConf;
+pub(crate) use table::NOTICED_WITHIN;
 
 use crate::proc_table::Entry;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -167,7 +168,7 @@ fn run(arguments: &[OsString]) -> io::Result<std::convert::Infallible> {
         forwarder::serve(bound, faults.clone())?;
     }
     say("ready");
-    Err(ask::serve(&listener, &faults, getuid()))
+    ask::serve(&listener, &faults, getuid())
 }
 
 /// Whether a process lives in another mount namespace than we do.

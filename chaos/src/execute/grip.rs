@@ -114,7 +114,7 @@ impl Grip {
         match self {
             Grip::Signals(grip) => grip.remark(),
             Grip::Edges(grip) => grip.remark(&fault.fault.asked()),
-            Grip::Held(_) => differs(&fault.fault.asked(), &self.quantities()),
+            Grip::Held(grip) => grip.remark(),
         }
     }
 }

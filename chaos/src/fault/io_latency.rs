@@ -75,7 +75,7 @@ impl Kind for IoLatency {
     }
 
     fn asked(&self) -> Vec<(&'static str, f64)> {
-        vec![("delay_ms_p50", self.delay.ms() as f64)]
+        vec![("delayed_share", self.share), ("delay_ms_p50", self.delay.ms() as f64)]
     }
 
     fn problems(&self, key: &str) -> Vec<Problem> {

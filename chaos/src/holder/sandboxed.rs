@@ -2,7 +2,7 @@
 
 use super::guard::{Guard, Undo};
 use super::{Held, MARK, Order, folder};
-use crate::sandbox::{Asked, Connection, FileFault, is_probe, probe_path};
+use crate::sandbox::{Asked, Connection, FileFault, NOTICED_WITHIN, is_probe, probe_path};
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ impl Sandboxed {
         let views = paths.iter().map(|path| views.join(path)).collect();
         let guard = Guard::post(Undo::Probes { folder: place, key: order.probe_key(), views })?;
         for path in &paths {
-            let mut file = fs::File::create(root.join(path))?;
+            let mut file = make_anew(&root.join(path))?;
             file.write_all(&[0; PROBE_SIZE])?;
         }
         Ok(Self { connection: Some(ask(order)?), guard: Some(guard) })
@@ -67,6 +67,14 @@ pub(crate) fn seen_by(pid: i32, folder: &Path) -> PathBuf {
     Path::new("/proc").join(pid.to_string()).join("root").join(folder.strip_prefix("/").unwrap_or(folder))
 }
 
+/// Makes a file in a folder of the component, and never follows a link that the component may have put there.
+pub(crate) fn make_anew(path: &Path) -> io::Result<fs::File> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => fs::OpenOptions::new().write(true).create_new(true).open(path),
+    }
+}
+
 /// Lets a sandbox let go of a file that was removed behind its back: until somebody asks for the name it keeps the file
 /// open, and the disk its blocks.
 pub(crate) fn let_go(view: &Path) {
@@ -76,6 +84,15 @@ pub(crate) fn let_go(view: &Path) {
 
 /// Removes every probe with this key.
 pub(super) fn remove_probes(folder: &Path, key: &str, views: &[PathBuf]) -> io::Result<()> {
+    remove_all(folder, key)?;
+    // One more may be made by an operation that was held back until now.
+    std::thread::sleep(NOTICED_WITHIN * 2);
+    remove_all(folder, key)?;
+    views.iter().for_each(|view| let_go(view));
+    Ok(())
+}
+
+fn remove_all(folder: &Path, key: &str) -> io::Result<()> {
     for file in fs::read_dir(folder)? {
         let path = file?.path();
         if is_probe(&path, Some(key)) {
@@ -85,7 +102,6 @@ pub(super) fn remove_probes(folder: &Path, key: &str, views: &[PathBuf]) -> io::
             }
         }
     }
-    views.iter().for_each(|view| let_go(view));
     Ok(())
 }
 

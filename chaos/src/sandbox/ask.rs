@@ -24,6 +24,8 @@ const MAX_LINE: u64 = 64 << 10;
 const LINE_MAX: Duration = Duration::from_secs(5);
 /// Connections at once; a landscape has a handful of faults.
 const MAX_CONNECTIONS: usize = 64;
+/// Pause after a connection that could not be taken.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
 /// A fault, and for how long it stays without a renewal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -59,9 +61,13 @@ impl Connection {
         stream.set_read_timeout(Some(LINE_MAX))?;
         let mut line = serde_json::to_vec(asked).map_err(io::Error::other)?;
         line.push(b'\n');
-        stream.write_all(&line)?;
+        // Whoever refuses at once may not wait for it, and has said why.
+        let sent = stream.write_all(&line);
         let mut said = String::new();
-        BufReader::new(&stream).read_line(&mut said)?;
+        let heard = BufReader::new(&stream).read_line(&mut said);
+        if said.is_empty() {
+            sent.and(heard)?;
+        }
         match said.trim_end() {
             "in" => Ok(Self(stream)),
             said => Err(io::Error::other(format!("the sandbox says: {said}"))),
@@ -80,15 +86,22 @@ pub(super) fn listen(address: &str) -> io::Result<UnixListener> {
 }
 
 /// Serves holders of this user for good.
-pub(super) fn serve(listener: &UnixListener, faults: &Arc<Faults>, user: Uid) -> io::Error {
+pub(super) fn serve(listener: &UnixListener, faults: &Arc<Faults>, user: Uid) -> ! {
     let open = Arc::new(AtomicUsize::new(0));
     loop {
-        let stream = match listener.accept() {
-            Ok((stream, _)) => stream,
-            Err(error) => return error,
+        let Ok((mut stream, _)) = listener.accept() else {
+            // The files of the component do not depend on it.
+            std::thread::sleep(ACCEPT_AGAIN);
+            continue;
         };
         let is_ours = getsockopt(&stream, PeerCredentials).is_ok_and(|peer| peer.uid() == user.as_raw());
-        if !is_ours || open.fetch_add(1, Ordering::AcqRel) >= MAX_CONNECTIONS {
+        if !is_ours {
+            continue;
+        }
+        if open.fetch_add(1, Ordering::AcqRel) >= MAX_CONNECTIONS {
+            open.fetch_sub(1, Ordering::AcqRel);
+            // Whoever asked may be gone.
+            let _ = writeln!(stream, "it serves {MAX_CONNECTIONS} holders already");
             continue;
         }
         let (faults, count) = (faults.clone(), open.clone());

@@ -9,7 +9,7 @@ use fuse_backend_rs::transport::FuseSession;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::mount::{MsFlags, mount as mount_at};
 use nix::unistd::{getegid, geteuid};
-use rustix::fs::{Mode, OFlags, open};
+use rustix::fs::{Mode, OFlags, StatVfsMountFlags, open, statvfs};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -49,9 +49,19 @@ pub(super) fn mount(folder: &Path, owner: Owner) -> io::Result<Mounted> {
     if owner == Owner::Host {
         options.push_str(",allow_other");
     }
-    // No flag beyond those of the disk below: what the component may do with its files stays as it was.
-    mount_at(Some("mettle"), &folder, Some("fuse.mettle"), MsFlags::empty(), Some(options.as_str()))?;
+    let flags = flags(statvfs(&folder)?.f_flag);
+    mount_at(Some("mettle"), &folder, Some("fuse.mettle"), flags, Some(options.as_str()))?;
     Ok(Mounted { folder, below, device, owner })
+}
+
+/// Those of the disk below and no more: what the component may do with its files stays as it was.
+fn flags(below: StatVfsMountFlags) -> MsFlags {
+    let same = [
+        (StatVfsMountFlags::NOSUID, MsFlags::MS_NOSUID),
+        (StatVfsMountFlags::NODEV, MsFlags::MS_NODEV),
+        (StatVfsMountFlags::NOEXEC, MsFlags::MS_NOEXEC),
+    ];
+    same.into_iter().filter(|(flag, _)| below.contains(*flag)).map(|(_, flag)| flag).collect()
 }
 
 fn session(folder: &Path) -> io::Result<FuseSession> {
@@ -100,7 +110,12 @@ impl Crew {
         }
         self.idle.fetch_add(1, Ordering::AcqRel);
         let crew = self.clone();
-        std::thread::Builder::new().name("files".into()).spawn(move || crew.work()).map(drop)
+        let hired = std::thread::Builder::new().name("files".into()).spawn(move || crew.work());
+        if hired.is_err() {
+            self.idle.fetch_sub(1, Ordering::AcqRel);
+            self.all.fetch_sub(1, Ordering::AcqRel);
+        }
+        hired.map(drop)
     }
 
     /// Answers for good: a file system that the kernel has given up is the end of the sandbox.

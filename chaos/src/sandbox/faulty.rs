@@ -8,7 +8,7 @@ use fuse_backend_rs::api::filesystem::{
     Context, DirEntry, Entry, FileSystem, GetxattrReply, ListxattrReply, ZeroCopyReader, ZeroCopyWriter,
 };
 use fuse_backend_rs::passthrough::PassthroughFs;
-use nix::libc::{EIO, stat64, statvfs64};
+use nix::libc::{EIO, O_DIRECT, stat64, statvfs64};
 use std::ffi::{CStr, OsStr};
 use std::io::{self, Error};
 use std::os::unix::ffi::OsStrExt;
@@ -27,6 +27,12 @@ pub(super) struct Faulty {
     below: PassthroughFs,
     faults: Arc<Faults>,
     owner: Owner,
+}
+
+/// The flags for the file below. Our buffers are not aligned as `O_DIRECT` would demand; past its own memory the kernel
+/// goes already.
+fn below(flags: u32) -> u32 {
+    flags & !(O_DIRECT as u32)
 }
 
 /// How much of a write is stored, and what is said about it.
@@ -184,7 +190,7 @@ impl FileSystem for Faulty {
         fuse_flags: u32,
     ) -> io::Result<(Option<Handle>, OpenOptions, Option<u32>)> {
         self.pass(Op::Open, inode)?;
-        self.below.open(ctx, inode, flags, fuse_flags)
+        self.below.open(ctx, inode, below(flags), fuse_flags)
     }
 
     fn create(
@@ -195,6 +201,7 @@ impl FileSystem for Faulty {
         args: CreateIn,
     ) -> io::Result<(Entry, Option<Handle>, OpenOptions, Option<u32>)> {
         self.pass_name(Op::Create, parent, name)?;
+        let args = CreateIn { flags: below(args.flags), ..args };
         self.below.create(&self.maker(ctx), parent, name, args)
     }
 
@@ -210,7 +217,7 @@ impl FileSystem for Faulty {
         flags: u32,
     ) -> io::Result<usize> {
         self.pass(Op::Read, inode)?;
-        self.below.read(ctx, inode, handle, w, size, offset, lock_owner, flags)
+        self.below.read(ctx, inode, handle, w, size, offset, lock_owner, below(flags))
     }
 
     fn write(
@@ -230,7 +237,7 @@ impl FileSystem for Faulty {
         // A share below 1 of the size: at least one byte is missing.
         let stored = tear.as_ref().map_or(size, |tear| (f64::from(size) * tear.stored) as u32);
         if stored > 0 || size == 0 {
-            let (ctx, delayed) = (ctx, delayed_write);
+            let (delayed, flags) = (delayed_write, below(flags));
             let part =
                 self.below.write(ctx, inode, handle, r, stored, offset, lock_owner, delayed, flags, fuse_flags)?;
             if tear.is_none() {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 /// How soon something that is held back notices that its fault has ended.
-const NOTICED_WITHIN: Duration = Duration::from_millis(10);
+pub(crate) const NOTICED_WITHIN: Duration = Duration::from_millis(10);
 
 /// Faults of every family.
 #[derive(Debug, Default)]

@@ -8,13 +8,15 @@ use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Folder that [`exercise`] works in, and the file that tells what it saw.
 const FOLDER: &str = "METTLE_EXERCISE_FOLDER";
 const LOG: &str = "METTLE_EXERCISE_LOG";
+/// To what `O_DIRECT` aligns.
+const PAGE: usize = 4_096;
 
 /// The sandbox of the component, a process beside it; `None` only where this host can hold none.
 pub(crate) fn sandbox_of(component: &Component) -> Option<i32> {
@@ -56,6 +58,29 @@ fn a_program_meets_the_same_files_inside_and_outside() {
     assert!(inside.lines().count() > 40, "{inside}");
     // What was done inside lies in the folder below.
     assert_eq!(listing(&component.stage.folder.join("work")), listing(&plain.join("work")));
+}
+
+#[test]
+fn files_are_opened_past_the_memory_of_the_kernel() {
+    let component = Component::start("sound");
+    let Some(_) = sandbox_of(&component) else { return };
+    let mut open = OpenOptions::new();
+    open.read(true).write(true).custom_flags(nix::libc::O_DIRECT);
+    let path = through(&component).join("direct");
+    let mut bytes = vec![7; 3 * PAGE];
+    let start = bytes.as_ptr().align_offset(PAGE);
+    let page = &mut bytes[start..start + PAGE];
+    let made = open.clone().create_new(true).open(&path).unwrap();
+    made.write_all_at(page, 0).unwrap();
+    let opened = open.open(&path).unwrap();
+    opened.write_all_at(page, PAGE as u64).unwrap();
+    page.fill(0);
+    made.read_exact_at(page, PAGE as u64).unwrap();
+    assert!(page.iter().all(|byte| *byte == 7));
+    page.fill(0);
+    opened.read_exact_at(page, 0).unwrap();
+    assert!(page.iter().all(|byte| *byte == 7));
+    assert_eq!(fs::read(component.stage.folder.join("direct")).unwrap(), [7; 2 * PAGE]);
 }
 
 #[test]

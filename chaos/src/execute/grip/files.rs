@@ -1,11 +1,11 @@
 //! Operations on files of ours in the component's own view of its folder, against the same past its sandbox.
 
-use super::sandboxed::Seen;
-use crate::holder::{Order, PROBE_SIZE, let_go, probes, seen_by};
+use super::sandboxed::{AllSeen, Looks, Seen};
+use crate::holder::{Order, PROBE_SIZE, let_go, make_anew, probes, seen_by};
 use crate::sandbox::{FileEffect, FileFault, FileOperation, TornEnd, is_elsewhere};
 use std::fs::{self, File, OpenOptions};
-use std::io;
-use std::os::unix::fs::FileExt;
+use std::io::{self, Read};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -47,26 +47,38 @@ impl FileProbe {
         Ok(Self { fault: fault.clone(), through, straight, probes, writes: AtomicU64::new(0) })
     }
 
-    /// Tries every operation of the fault so often, on all probes at once. Blocks.
-    pub(super) fn look(&self, looks: u32, enough: u32, stop: &AtomicBool) -> Result<Seen, String> {
+    /// Tries every operation of the fault so often. Blocks.
+    pub(super) fn look(&self, looks: Looks, stop: &AtomicBool) -> Result<AllSeen, String> {
+        let look = |op: &FileOperation| Ok((Some(*op), self.look_at(*op, looks, stop)?));
+        self.fault.operations.iter().map(look).collect()
+    }
+
+    fn look_at(&self, op: FileOperation, looks: Looks, stop: &AtomicBool) -> Result<Seen, String> {
+        let base = self.base(op)?;
         let mut seen = Seen::default();
-        for op in &self.fault.operations {
-            let base = self.base(*op)?;
-            let mut left = looks;
-            while left > 0 && seen.hits < enough && !stop.load(Ordering::Acquire) {
-                let wave = left.min(self.probes.len() as u32);
-                left -= wave;
-                let tried: Vec<_> = std::thread::scope(|scope| {
-                    let start = |n| scope.spawn(move || self.attempt(&self.through, *op, n));
-                    let threads: Vec<_> = (0..wave as usize).map(start).collect();
-                    threads.into_iter().filter_map(|thread| thread.join().ok()).collect()
-                });
-                for (n, tried) in tried.into_iter().enumerate() {
-                    self.count(&mut seen, (n, tried?), base);
-                }
+        while !stop.load(Ordering::Acquire) {
+            let wave = looks.left(seen.hits).min(self.at_once(op));
+            if wave == 0 {
+                break;
+            }
+            let tried: Vec<_> = std::thread::scope(|scope| {
+                let start = |n| scope.spawn(move || self.attempt(&self.through, op, n));
+                let threads: Vec<_> = (0..wave as usize).map(start).collect();
+                threads.into_iter().filter_map(|thread| thread.join().ok()).collect()
+            });
+            for (n, tried) in tried.into_iter().enumerate() {
+                self.count(&mut seen, (n, tried?), base);
             }
         }
         Ok(seen)
+    }
+
+    /// How many do not wait for each other: the kernel changes the names in a folder one at a time.
+    fn at_once(&self, op: FileOperation) -> u32 {
+        match op {
+            FileOperation::Create | FileOperation::Remove | FileOperation::Rename => 1,
+            _ => self.probes.len() as u32,
+        }
     }
 
     /// How long the operation takes past the sandbox, where it must not fail.
@@ -82,7 +94,7 @@ impl FileProbe {
     }
 
     fn count(&self, seen: &mut Seen, (n, tried): (usize, Tried), base: Duration) {
-        seen.probes += 1;
+        seen.hits.probes += 1;
         let errno = tried.ended.as_ref().err().and_then(io::Error::raw_os_error);
         let is_hit = match self.fault.effect {
             FileEffect::Error(error) => errno == Some(error.number()),
@@ -97,11 +109,14 @@ impl FileProbe {
                     TornEnd::Error => errno == Some(nix::libc::EIO),
                     TornEnd::Success => errno.is_none(),
                 };
-                let stored = fs::read(self.straight.join(&self.probes[n])).unwrap_or_default();
+                let mut stored = Vec::new();
+                let file = no_link().read(true).open(self.straight.join(&self.probes[n]));
+                // What cannot be read is no block.
+                let _ = file.and_then(|mut file| file.read_to_end(&mut stored));
                 said && tried.block.is_some_and(|block| !stored.starts_with(&block))
             }
         };
-        seen.hits += u32::from(is_hit);
+        seen.hits.hits += u32::from(is_hit);
     }
 
     /// Tries one operation on probe `n`; an error when that is not possible at all.
@@ -109,7 +124,7 @@ impl FileProbe {
         let file = root.join(&self.probes[n]);
         let open = || self.open(&file);
         Ok(match op {
-            FileOperation::Open => timed(|| File::open(&file).map(drop)),
+            FileOperation::Open => timed(|| no_link().read(true).open(&file).map(drop)),
             FileOperation::Read => {
                 let open = open()?;
                 timed(|| open.read_exact_at(&mut [0; PROBE_SIZE], 0))
@@ -145,7 +160,7 @@ impl FileProbe {
         };
         let (new, other) = (beside(file, "+"), beside(file, "++"));
         let own = self.straight.join(&self.probes[n]);
-        let make = || File::create(beside(&own, "+")).map_err(|error| format!("{}: {error}", own.display()));
+        let make = || make_anew(&beside(&own, "+")).map_err(|error| format!("{}: {error}", own.display()));
         let tried = match op {
             FileOperation::Create => timed(|| OpenOptions::new().write(true).create_new(true).open(&new).map(drop)),
             FileOperation::Remove => {
@@ -167,7 +182,7 @@ impl FileProbe {
 
     /// Opens a probe, however often that fails by the fault itself.
     fn open(&self, file: &Path) -> Result<File, String> {
-        let open = || OpenOptions::new().read(true).write(true).open(file);
+        let open = || no_link().read(true).write(true).open(file);
         let mut tried = open();
         for _ in 0..OPENS {
             if tried.is_ok() {
@@ -177,6 +192,13 @@ impl FileProbe {
         }
         tried.map_err(|error| format!("{}: {error}", file.display()))
     }
+}
+
+/// The component may have put a link in place of a probe.
+fn no_link() -> OpenOptions {
+    let mut open = OpenOptions::new();
+    open.custom_flags(nix::libc::O_NOFOLLOW);
+    open
 }
 
 fn timed(what: impl FnOnce() -> io::Result<()>) -> Tried {

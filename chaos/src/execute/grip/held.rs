@@ -2,7 +2,7 @@
 
 use super::observe::Observer;
 use super::sandboxed::Sandboxed;
-use super::{Keeper, Quantities, lacks};
+use super::{Keeper, Quantities, differs, lacks};
 use crate::act::Hold;
 use crate::execute::measure::WallClock;
 use crate::holder::{self, Order};
@@ -135,7 +135,19 @@ impl HeldGrip {
             self.look();
             self.look_at_wall().await;
         }
-        lacks(&self.asked, &self.quantities()).map_or(Ok(()), Err)
+        lacks(&self.amounts(), &self.quantities()).map_or(Ok(()), Err)
+    }
+
+    /// What is asked for, without the share that looks at a sandbox judge.
+    fn amounts(&self) -> Vec<(&'static str, f64)> {
+        let judges = |name: &str| self.sandboxed.as_ref().is_some_and(|sandboxed| sandboxed.judges(name));
+        self.asked.iter().filter(|(name, _)| !judges(name)).copied().collect()
+    }
+
+    pub(super) fn remark(&self) -> Option<String> {
+        let share = self.sandboxed.as_ref().and_then(Sandboxed::differs);
+        let off: Vec<String> = share.into_iter().chain(differs(&self.amounts(), &self.quantities())).collect();
+        (!off.is_empty()).then(|| off.join("; "))
     }
 
     /// The clock of the component, when it is what the fault acts on.

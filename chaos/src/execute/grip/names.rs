@@ -1,6 +1,6 @@
 //! Questions to the resolver of a component, against the same straight to those that it passes them on to.
 
-use super::sandboxed::Seen;
+use super::sandboxed::{AllSeen, Looks, Seen};
 use crate::holder::Order;
 use crate::sandbox::{
     Answer, NameEffect, NameError, NameFault, ResolvConf, ask, code_of, is_elsewhere, probe_name, read,
@@ -16,8 +16,9 @@ use tokio::time::timeout;
 const CONCURRENT: u32 = 16;
 /// How long a resolver may take on top of a delay that is asked for.
 const ANSWER_MAX: Duration = Duration::from_secs(2);
-/// How long a silent resolver is listened to.
+/// How long a silent resolver is listened to, on top of [`STRAIGHT_TIMES`] what it takes straight to the host's.
 const SILENT_MAX: Duration = Duration::from_millis(400);
+const STRAIGHT_TIMES: u32 = 2;
 
 /// Whom to ask, and for what.
 #[derive(Clone)]
@@ -45,32 +46,34 @@ impl NameProbe {
     }
 
     /// Asks so often, until enough questions met the fault.
-    pub(super) async fn look(self, looks: u32, enough: u32) -> Result<Seen, String> {
+    pub(super) async fn look(self, looks: Looks) -> Result<AllSeen, String> {
         let base = self.base().await?;
+        let patience = self.patience(base);
         let mut seen = Seen::default();
-        let mut left = looks;
-        while left > 0 && seen.hits < enough {
+        while looks.left(seen.hits) > 0 {
             let mut wave = JoinSet::new();
-            for _ in 0..left.min(CONCURRENT) {
+            for _ in 0..looks.left(seen.hits).min(CONCURRENT) {
                 let this = self.clone();
-                wave.spawn(async move { question(this.through, &this.name, this.like(), this.patience()).await });
+                wave.spawn(async move { question(this.through, &this.name, this.like(), patience).await });
             }
-            left -= left.min(CONCURRENT);
             for answer in wave.join_all().await {
                 self.count(&mut seen, answer.map_err(|error| error.to_string())?, base);
             }
         }
-        Ok(seen)
+        if self.fault.effect == NameEffect::Error(NameError::Drop) && self.base().await? >= patience {
+            return Err(format!("{} has become too slow: nobody could tell the fault from that", self.straight));
+        }
+        Ok([(None, seen)].into())
     }
 
     fn like(&self) -> Option<IpAddr> {
         if let NameEffect::Address(address) = self.fault.effect { Some(address) } else { None }
     }
 
-    fn patience(&self) -> Duration {
+    fn patience(&self, base: Duration) -> Duration {
         match self.fault.effect {
             NameEffect::Delay { delay, jitter } => delay + jitter + ANSWER_MAX,
-            NameEffect::Error(NameError::Drop) => SILENT_MAX,
+            NameEffect::Error(NameError::Drop) => SILENT_MAX + base * STRAIGHT_TIMES,
             NameEffect::Error(_) | NameEffect::Address(_) => ANSWER_MAX,
         }
     }
@@ -80,14 +83,13 @@ impl NameProbe {
         if !matches!(self.fault.effect, NameEffect::Delay { .. } | NameEffect::Error(NameError::Drop)) {
             return Ok(Duration::ZERO);
         }
-        let patience = self.patience().min(ANSWER_MAX);
-        let answer = question(self.straight, &self.name, None, patience).await.map_err(|error| error.to_string())?;
+        let answer = question(self.straight, &self.name, None, ANSWER_MAX).await.map_err(|error| error.to_string())?;
         let none = format!("{} does not answer either: nobody could tell the fault from that", self.straight);
         answer.map(|(_, took)| took).ok_or(none)
     }
 
     fn count(&self, seen: &mut Seen, answer: Option<(Answer, Duration)>, base: Duration) {
-        seen.probes += 1;
+        seen.hits.probes += 1;
         let is_hit = match (self.fault.effect, &answer) {
             (NameEffect::Error(error), Some((answer, _))) => {
                 answer.fault.is_some() && code_of(error) == Some(answer.code)
@@ -104,7 +106,7 @@ impl NameProbe {
             }
             (NameEffect::Address(_) | NameEffect::Delay { .. }, None) => false,
         };
-        seen.hits += u32::from(is_hit);
+        seen.hits.hits += u32::from(is_hit);
     }
 }
 

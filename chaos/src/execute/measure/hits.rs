@@ -16,9 +16,9 @@ const FALSE_ALARM: f64 = 0.001;
 
 /// Probes that count, and those of them that the fault hit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Hits {
-    pub(super) probes: u32,
-    pub(super) hits: u32,
+pub(in crate::execute) struct Hits {
+    pub(in crate::execute) probes: u32,
+    pub(in crate::execute) hits: u32,
 }
 
 impl Hits {
@@ -28,29 +28,29 @@ impl Hits {
         Self { probes: counted().count() as u32, hits: counted().filter(is_hit).count() as u32 }
     }
 
-    pub(super) fn add(&mut self, more: Hits) {
+    pub(in crate::execute) fn add(&mut self, more: Hits) {
         self.probes += more.probes;
         self.hits += more.hits;
     }
 
     /// The part of the probes that was hit; none without probes.
-    pub(super) fn share(self) -> Option<f64> {
+    pub(in crate::execute) fn share(self) -> Option<f64> {
         (self.probes > 0).then(|| f64::from(self.hits) / f64::from(self.probes))
     }
 
     /// Whether the interval ends below `share`: there are fewer hits than chance explains.
-    pub(super) fn are_below(self, share: f64) -> bool {
+    pub(in crate::execute) fn are_below(self, share: f64) -> bool {
         at_most(self.hits, self.probes, share) < FALSE_ALARM / 2.0
     }
 
     /// Whether the interval begins above `share`: there are more hits than chance explains.
-    pub(super) fn are_above(self, share: f64) -> bool {
+    pub(in crate::execute) fn are_above(self, share: f64) -> bool {
         // As many hits or more are as few misses or fewer.
         at_most(self.probes - self.hits, self.probes, 1.0 - share) < FALSE_ALARM / 2.0
     }
 
     /// Whether there are hits, and not far fewer than `share` lets expect.
-    pub(super) fn show(self, share: f64) -> bool {
+    pub(in crate::execute) fn show(self, share: f64) -> bool {
         self.hits > 0 && !self.are_below(share * LEAST)
     }
 }
