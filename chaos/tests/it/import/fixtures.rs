@@ -88,8 +88,8 @@ fn counts() {
     insta::assert_snapshot!(table.join("\n"), @"
     tool              files accepted   caveat    waits  refused     keys
     chaos_toolkit       137        0       11        0      126    1021 / 577 / 479
-    chaos_mesh           97        0       42        9       46     505 / 303 / 207
-    litmus              217        0       86        9      122  1993 / 1179 / 1171
+    chaos_mesh           97        0       49        2       46     527 / 328 / 166
+    litmus              217        0       88        6      123  2001 / 1187 / 1149
     krkn                 76        0       27        0       49      111 / 85 / 147
     ");
 }
