@@ -70,7 +70,7 @@ pub(crate) fn seen_by(pid: i32, folder: &Path) -> PathBuf {
 /// Makes a file in a folder of the component, and never follows a link that the component may have put there.
 pub(crate) fn make_anew(path: &Path) -> io::Result<fs::File> {
     match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => fs::OpenOptions::new().write(true).create_new(true).open(path),
     }
 }
