@@ -270,7 +270,11 @@ impl Laboratory {
                 return Ok(None);
             }
         }
-        anyhow::bail!("{} does not meet the objectives of {} without any fault", self.tag(), self.watched.join(", "))
+        anyhow::bail!(
+            "{} does not meet the objectives of {} without any fault",
+            self.tag(),
+            self.watched.names().join(", ")
+        )
     }
 }
 
