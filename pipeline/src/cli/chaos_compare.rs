@@ -12,12 +12,12 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 pub(super) const EXAMPLES: &str = "Examples:
-  mettle chaos compare payments-slow.yaml --dir soak --tag v1.2.0 --against v1.1.1
-  mettle chaos compare payments-slow.yaml --dir soak --tag v1.2.0 --against v1.1.1 --trials 5 -o json
+  mettle chaos compare slow.yaml --dir soak --tag v1.2.0 --against v1.1.1
+  mettle chaos compare slow.yaml --dir soak --tag v1.2.0 --against v1.1.1 --trials 5 -o json
 
 Both tags get the same plan with the same seeds, one seed a trial. A tag breaks when a signal stays
-below its objective for 3 s. Recovery counts from the undo until every objective is met again; who
-had not recovered at the end of the rest is censored, not left out (Kaplan and Meier; log-rank test).
+below its objective for 3 s. Recovery counts from the undo until every objective is met again; what
+had not recovered at the end of the rest is censored, not left out (Kaplan-Meier; log-rank test).
 Exit: 0 the tag is no worse, 10 it breaks where the older one holds, 11 the trials say nothing, 13
 ended early, everything undone.";
 

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 pub(super) const EXAMPLES: &str = "Examples:
   mettle chaos search --dir soak --tag v1.2.0
   mettle chaos search --dir soak --tag v1.2.0 --against v1.1.1   only what the older tag bears
-  mettle chaos search --dir soak --tag v1.2.0 --pairs            also two faults that break it together
+  mettle chaos search --dir soak --tag v1.2.0 --pairs   also two faults that break it together
 
 Every dependency is delayed, made to answer 503, reset, frozen and killed, the nearest to the
 user first. Of what breaks an objective, the smallest dose and the shortest time are looked for,
