@@ -124,9 +124,9 @@ fn broken_throughout(samples: &[Sample], bound: Bound, window: Duration) -> bool
 }
 
 fn met_after(samples: &[Sample], bound: Bound, from_ms: i64) -> Option<i64> {
-    let later = samples.iter().filter(|sample| sample.until_ms > from_ms);
-    let last = later.clone().next_back()?;
-    let broken = later.filter(|sample| bound.breaks(sample.value)).next_back();
+    let later = || samples.iter().rev().filter(|sample| sample.until_ms > from_ms);
+    let last = later().next()?;
+    let broken = later().find(|sample| bound.breaks(sample.value));
     (broken != Some(last)).then(|| broken.map_or(0, |sample| sample.until_ms - from_ms))
 }
 
