@@ -52,6 +52,8 @@ const TOLD: [Chapter; 5] = [
 /// git fails, or the folder cannot be written.
 pub async fn prepare(dir: &Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    // git does not run in our folder.
+    let dir = dir.canonicalize()?;
     init(&Git::default(), &dir.join("repos")).await?;
     let settings = dir.join(SETTINGS);
     if !settings.exists() {

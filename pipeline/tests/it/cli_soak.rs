@@ -21,6 +21,15 @@ fn soaks(installed: &Installed) -> Vec<Value> {
 }
 
 #[test]
+fn the_demo_can_be_made_in_a_folder_beside_the_shell() {
+    let installed = Installed::new();
+    let ran = installed.mettle(&["demo", "--dir", "beside", "--init-only"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (0, "beside\n"), "{ran:?}");
+    // The second time everything is there.
+    assert_eq!(installed.mettle(&["demo", "--dir", "beside", "--init-only"]).code, 0);
+}
+
+#[test]
 fn a_soak_runs_here_when_no_worker_runs() {
     let installed = Installed::new();
     let ran = installed.mettle(&["soak", "run", "--tag", "v1.0.0", "--dir", "i"]);
