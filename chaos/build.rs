@@ -9,7 +9,7 @@ const SOURCE: &str = "clock/clock.rs";
 const KNOWN: [&str; 2] = ["x86_64", "aarch64"];
 
 fn main() {
-    println!("cargo::rerun-if-changed={SOURCE}");
+    println!("cargo::rerun-if-changed=clock");
     println!("cargo::rerun-if-changed=build.rs");
     let variable = |name: &str| env::var(name).unwrap_or_default();
     let out = PathBuf::from(variable("OUT_DIR")).join("libmettle_clock.so");
