@@ -6,7 +6,7 @@ use super::output::{Output, tell};
 use super::run::on_interrupt;
 use crate::worker::dose::LEVEL;
 use crate::worker::laboratory::{Trial, TrialError};
-use crate::worker::search::{Finding, Interactions, Search, Settings, describe};
+use crate::worker::search::{Finding, Interactions, Search, Settings, describe, describe_all};
 use ::chaos::candidates::Candidate;
 use ::chaos::fault::Fault;
 use ::chaos::span::Span;
@@ -118,7 +118,7 @@ async fn screen(in_pairs: bool, search: &mut Search<'_>) -> Result<(Found, Vec<S
     let screened = search.screen().await?;
     let together = if in_pairs { search.interactions(&screened.borne).await? } else { Interactions::default() };
     let alone = screened.void.iter().map(|candidate| describe(&candidate.most()));
-    let void = alone.chain(together.void.iter().map(|faults| all(faults))).collect();
+    let void = alone.chain(together.void.iter().map(describe_all)).collect();
     Ok(((screened.breaking, together.findings), void))
 }
 
@@ -152,7 +152,7 @@ async fn borne(
 
 /// Whether a trial of the older tag leaves the faults a finding; says what is left out.
 fn is_borne(trial: Trial, faults: &[Fault], tag: &str) -> bool {
-    let faults = all(faults);
+    let faults = describe_all(faults);
     match trial {
         Trial::Held => return true,
         Trial::Broke(_) => tell!("{faults} breaks {tag}, too: left out"),
@@ -165,10 +165,6 @@ fn is_borne(trial: Trial, faults: &[Fault], tag: &str) -> bool {
     false
 }
 
-fn all(faults: &[Fault]) -> String {
-    faults.iter().map(describe).collect::<Vec<_>>().join(" with ")
-}
-
 fn text(findings: &[Finding], void: usize) -> String {
     if findings.is_empty() {
         let but = if void == 0 { String::new() } else { format!(", but {void} trials say nothing") };
@@ -176,7 +172,7 @@ fn text(findings: &[Finding], void: usize) -> String {
     }
     let mut text = String::new();
     for finding in findings {
-        let _ = writeln!(text, "# {} breaks {}", all(&finding.faults), finding.signal);
+        let _ = writeln!(text, "# {} breaks {}", describe_all(&finding.faults), finding.signal);
         if let Some(interval) = finding.threshold {
             let percent = LEVEL * 100.0;
             let _ = writeln!(

@@ -243,8 +243,8 @@ impl<'a> Search<'a> {
     /// Stopped, or the trial could not be run.
     pub async fn once(&mut self, experiment: &Experiment) -> Result<Trial, TrialError> {
         let step = &experiment.method[0];
-        let faults: Vec<String> = step.faults("").into_iter().map(|(_, fault)| describe(fault)).collect();
-        let what = format!("{} for {}", faults.join(" with "), step.hold);
+        let faults = step.faults("");
+        let what = format!("{} for {}", describe_all(faults.iter().map(|(_, fault)| *fault)), step.hold);
         Ok(self.laboratory.told(experiment, self.settings.seed, (&what, self.told)).await?.trial)
     }
 }
@@ -256,6 +256,11 @@ impl Trials<Fault> for Search<'_> {
         let trial = self.once(&self.experiment(part, self.settings.hold)).await?;
         Ok(trial.broke() == Some(true))
     }
+}
+
+/// Several faults in words.
+pub fn describe_all<'a>(faults: impl IntoIterator<Item = &'a Fault>) -> String {
+    faults.into_iter().map(describe).collect::<Vec<_>>().join(" with ")
 }
 
 /// A fault in words: `net.delay delay 5s on checkout->payments`.

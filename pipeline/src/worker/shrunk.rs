@@ -1,7 +1,7 @@
 //! The smallest part of an experiment that still breaks a tag.
 
 use super::laboratory::{Laboratory, TrialError};
-use super::search::describe;
+use super::search::describe_all;
 use chaos::document::{Branch, Experiment};
 use chaos::fault::Fault;
 use chaos::shrink::{Trials, mostly, shrink};
@@ -31,9 +31,8 @@ impl Parts<'_> {
     /// Whether these break the tag in one trial; `None` when it says nothing.
     async fn broke(&mut self, places: &[Place]) -> Result<Option<bool>, TrialError> {
         let part = self.of(places);
-        let faults: Vec<String> =
-            part.method.iter().flat_map(|step| step.faults("")).map(|(_, fault)| describe(fault)).collect();
-        let what = format!("{} for at most {}", faults.join(" with "), self.hold);
+        let faults: Vec<_> = part.method.iter().flat_map(|step| step.faults("")).collect();
+        let what = format!("{} for at most {}", describe_all(faults.iter().map(|(_, fault)| *fault)), self.hold);
         Ok(self.laboratory.told(&part, self.seed, (&what, self.told)).await?.trial.broke())
     }
 
