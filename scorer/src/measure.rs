@@ -201,9 +201,11 @@ impl Play<'_> {
 /// backwards. A metric for which this does not hold has no evidence, like one that was not measured.
 fn alive(view: &View<'_>) -> bool {
     let margin = |m: f64| m.is_finite() && m >= 0.0;
-    let counted = |values: &[f64]| values.iter().all(|v| *v >= 0.0);
+    let counted = view.events.iter().all(|e| e.bad.iter().all(|v| *v >= 0.0));
+    // What counts are pooled into must be a number, too: two totals near the largest one are infinite together.
+    let pooled = view.events.iter().flat_map(|e| e.total).sum::<f64>().is_finite();
     let sensible = margin(view.series.facts.margin) && margin(view.series.facts.rise);
-    view.alive() && sensible && view.events.iter().all(|e| counted(e.bad))
+    view.alive() && sensible && counted && pooled
 }
 
 /// A gauge that almost never leaves its mode inside a run, or never moves inside any run.

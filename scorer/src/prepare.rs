@@ -241,7 +241,9 @@ fn oriented(samples: &Samples, worse: Worse, look: usize) -> Oriented {
             let pairs = events.iter().zip(total).take(look);
             let bad = pairs.map(|(e, t)| if worse == Worse::Down { t - e } else { *e }).collect::<Vec<f64>>();
             let total = total[..bad.len()].to_vec();
-            let values = bad.iter().zip(&total).map(|(b, t)| if *t > 0.0 { b / t } else { f64::NAN }).collect();
+            // Nothing counted, or more than a number can hold, is no share: the sample is missing.
+            let share = |(b, t): (&f64, &f64)| if *t > 0.0 && t.is_finite() { b / t } else { f64::NAN };
+            let values = bad.iter().zip(&total).map(share).collect();
             Oriented { values, bad, total }
         }
     }

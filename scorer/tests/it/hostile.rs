@@ -80,6 +80,21 @@ fn metric() -> impl Strategy<Value = Metric> {
     )
 }
 
+fn plain(kind: Kind) -> Metric {
+    Metric {
+        name: "plain".to_owned(),
+        kind,
+        worse: Worse::Up,
+        baselines: Vec::new(),
+        candidate: Samples::Values(Vec::new()),
+        by: None,
+        rise: None,
+        relative: false,
+        aligned: false,
+        offsets: None,
+    }
+}
+
 fn numbers(gate: &[Metric], watch: &[Metric], look: usize) -> Numbers {
     judge(&JudgeInput { gate, watch, policy: &Policy::new(60, 20), look, resilience: None, hard_rules: &[] })
 }
@@ -169,6 +184,18 @@ fn earned(judgement: &Judgement) -> Result<(), TestCaseError> {
         prop_assert!([m.score, m.score_low, m.score_high].iter().all(|v| (0.0..=100.0).contains(v)), "{m:?}");
     }
     Ok(())
+}
+
+/// Rare events whose totals are no number, or none when they are added up.
+#[test]
+fn totals_beyond_all_numbers_are_no_evidence() {
+    for total in [f64::INFINITY, f64::MAX] {
+        let counted = |events: f64| Samples::Events { events: vec![events; 60], total: vec![total; 60] };
+        let metric = Metric { baselines: vec![counted(0.01); 5], candidate: counted(1.0), ..plain(Kind::Count) };
+        let n = numbers(&[metric], &[], 60);
+        clear(&n).expect("a clear answer");
+        assert_eq!(n.metrics[0].p_pass, 1.0, "{total}: {:?}", n.metrics[0]);
+    }
 }
 
 proptest! {
