@@ -1,6 +1,7 @@
 //! What a backend has to hold for a fault. Backends differ only in how they hold and undo it.
 
 use crate::proxy::EdgeFault;
+use crate::road::PacketFault;
 use crate::sandbox::{FileFault, NameFault};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -88,6 +89,8 @@ pub enum Hold {
     Files(FileFault),
     /// Questions of the target for names go wrong, in its sandbox.
     Names(NameFault),
+    /// A road on which packets go wrong; edges to the target lead over it.
+    Packets(PacketFault),
 }
 
 /// How far a disk is filled.

@@ -19,9 +19,12 @@ mod names;
 mod net_bandwidth;
 mod net_corrupt;
 mod net_delay;
+mod net_duplicate;
 mod net_limit_connections;
 mod net_limit_data;
+mod net_loss;
 mod net_partition;
+mod net_reorder;
 mod net_reset;
 mod net_slice;
 mod net_slow_close;
@@ -59,9 +62,12 @@ pub use issuer_files::IssuerFiles;
 pub use net_bandwidth::NetBandwidth;
 pub use net_corrupt::NetCorrupt;
 pub use net_delay::NetDelay;
+pub use net_duplicate::NetDuplicate;
 pub use net_limit_connections::NetLimitConnections;
 pub use net_limit_data::NetLimitData;
+pub use net_loss::NetLoss;
 pub use net_partition::NetPartition;
+pub use net_reorder::NetReorder;
 pub use net_reset::NetReset;
 pub use net_slice::NetSlice;
 pub use net_slow_close::NetSlowClose;
@@ -214,6 +220,12 @@ catalogue! {
     NetSlice = "net.slice",
     /// Flip bits on edges to a component.
     NetCorrupt = "net.corrupt",
+    /// Lose packets on edges to a component.
+    NetLoss = "net.loss",
+    /// Double packets on edges to a component.
+    NetDuplicate = "net.duplicate",
+    /// Let packets on edges to a component overtake others.
+    NetReorder = "net.reorder",
     /// Answer requests to a component with a status.
     HttpAbort = "http.abort",
     /// Hold requests to a component.

@@ -15,6 +15,7 @@ mod fds;
 mod file;
 mod guard;
 mod nameless;
+mod packets;
 mod pause;
 mod privileges;
 mod refuse;
@@ -88,6 +89,13 @@ pub struct Order {
 }
 
 impl Order {
+    /// An order for what is held for edges: it acts on nothing of the component.
+    pub fn of_edges(hold: Hold, mark: String, seed: u64) -> Self {
+        let ttl_ms = LEASE_TTL.as_millis() as u64;
+        let (folder, address, clock, sandbox) = (None, None, None, None);
+        Self { hold, ttl_ms, processes: Vec::new(), mark, folder, address, clock, sandbox, seed }
+    }
+
     /// Part of the names of the files on which the dose is measured: equal for all who have the order.
     pub(crate) fn probe_key(&self) -> String {
         let digest = Sha256::digest(format!("{}\n{}", self.mark, self.seed));
@@ -199,6 +207,7 @@ fn take(order: &Order, lease: &mut Kept) -> io::Result<Box<dyn Held>> {
         }
         Hold::Files(fault) => Box::new(sandboxed::Sandboxed::files(order, fault)?),
         Hold::Names(_) => Box::new(sandboxed::Sandboxed::names(order)?),
+        Hold::Packets(fault) => Box::new(packets::Packets::lay(order, *fault)?),
         Hold::File { path, content } => Box::new(file::Changed::change(folder(order)?, path, content)?),
     })
 }

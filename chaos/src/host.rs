@@ -1,9 +1,11 @@
 //! What this host can hold, asked of the kernel and not guessed.
 
 use crate::fault::{CATALOGUE, Declaration, Needs};
+use crate::road;
 use crate::sandbox;
 use crate::shifted_clock::LIBRARY;
 use serde::Serialize;
+use std::io;
 use std::path::Path;
 
 /// A fault of the catalogue, and whether this host can hold it.
@@ -48,8 +50,15 @@ pub fn lack(needs: Needs) -> Option<Lack> {
         }),
         Needs::OwnFiles => mount_lack(sandbox::can_mount()).or_else(|| fuse_lack(sandbox::can_open_fuse())),
         Needs::OwnResolver => mount_lack(sandbox::can_mount()).or_else(|| port_lack(sandbox::can_bind_resolver())),
+        Needs::OwnNetwork => network_lack(road::can_have_network()).or_else(|| tun_lack(road::can_open_tun())),
         Needs::Trace => trace_lack(ptrace_scope(), has_capability(CAP_SYS_PTRACE)),
     }
+}
+
+/// An error with what the host lacks, in the words of the list of faults.
+pub(crate) fn explained(what: &str, error: &io::Error, needs: Needs) -> io::Error {
+    let remedy = lack(needs).map(|lack| format!("; {}; {}", lack.why, lack.remedy)).unwrap_or_default();
+    io::Error::other(format!("{what} cannot be had: {error}{remedy}"))
 }
 
 /// Number of the capability in the kernel's masks.
@@ -78,6 +87,20 @@ fn fuse_lack(can: bool) -> Option<Lack> {
     (!can).then_some(Lack {
         why: "/dev/fuse is not there or cannot be opened by this user",
         remedy: "modprobe fuse, and let this user read and write /dev/fuse (in a container: --device /dev/fuse)",
+    })
+}
+
+fn network_lack(can: bool) -> Option<Lack> {
+    (!can).then_some(Lack {
+        why: "this user may make no network namespace: it lacks CAP_SYS_ADMIN, and user namespaces are off or not for it",
+        remedy: "run Mettle with CAP_SYS_ADMIN and CAP_NET_ADMIN, or allow user namespaces (sysctl user.max_user_namespaces=10000, kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0 where they exist)",
+    })
+}
+
+fn tun_lack(can: bool) -> Option<Lack> {
+    (!can).then_some(Lack {
+        why: "/dev/net/tun is not there or cannot be opened by this user",
+        remedy: "modprobe tun, and let this user read and write /dev/net/tun (in a container: --device /dev/net/tun)",
     })
 }
 

@@ -28,6 +28,7 @@ pub mod problem;
 pub mod proc_table;
 pub mod proxy;
 pub mod residual;
+pub mod road;
 pub mod sandbox;
 pub mod shifted_clock;
 pub mod shrink;
@@ -36,5 +37,6 @@ mod template;
 pub mod threshold;
 mod tls;
 pub mod toxiproxy;
+mod user_namespace;
 
 pub use template::template;

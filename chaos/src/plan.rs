@@ -255,7 +255,9 @@ fn resolve(
         choose(target.choose, replicas, seed).into_iter().map(process).collect()
     };
     let resources = match fault.act() {
-        Act::Edge(_) => inventory.edges_to(fault.from(), &component).into_iter().map(Resource::Edge).collect(),
+        Act::Edge(_) | Act::Held(Hold::Packets(_)) => {
+            inventory.edges_to(fault.from(), &component).into_iter().map(Resource::Edge).collect()
+        }
         Act::Signal(_) | Act::Held(Hold::Pause | Hold::Fds { .. }) => chosen(),
         Act::Held(Hold::Cpu { .. }) => vec![Resource::Host { part: HostPart::Cpu }],
         Act::Held(Hold::Memory { .. }) => vec![Resource::Host { part: HostPart::Memory }],

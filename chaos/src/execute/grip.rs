@@ -3,6 +3,7 @@
 mod edges;
 mod files;
 mod held;
+mod holder_process;
 mod names;
 mod observe;
 mod sandboxed;
@@ -32,7 +33,7 @@ pub(super) trait Keeper: Send + Sync {
 
 /// One fault in the executor's hands.
 pub(super) enum Grip {
-    Edges(edges::EdgeGrip),
+    Edges(Box<edges::EdgeGrip>),
     Signals(signals::SignalGrip),
     Held(Box<held::HeldGrip>),
 }
@@ -40,7 +41,7 @@ pub(super) enum Grip {
 impl Grip {
     pub(super) fn new(fault: &PlannedFault, id: &FaultId, landscape: &dyn Landscape) -> Self {
         match fault.fault.act() {
-            Act::Edge(_) => Grip::Edges(edges::EdgeGrip::new(fault, id, landscape)),
+            Act::Edge(_) => Grip::Edges(Box::new(edges::EdgeGrip::new(fault, id, landscape))),
             Act::Signal(blow) => Grip::Signals(signals::SignalGrip::new(fault, blow)),
             Act::Held(hold) => Grip::Held(Box::new(held::HeldGrip::new(fault, id, hold))),
         }
@@ -91,10 +92,7 @@ impl Grip {
     /// Undoes what was injected, and nothing else; an error says what is left.
     pub(super) async fn take_out(&mut self) -> Result<(), String> {
         match self {
-            Grip::Edges(grip) => {
-                grip.take_out();
-                Ok(())
-            }
+            Grip::Edges(grip) => grip.take_out().await,
             Grip::Signals(_) => Ok(()),
             Grip::Held(grip) => grip.take_out().await,
         }

@@ -3,6 +3,7 @@
 mod count;
 mod exchange;
 mod hits;
+mod packets;
 mod rate;
 mod share;
 mod shown;
@@ -12,6 +13,7 @@ mod wall;
 use crate::lease::FaultId;
 use crate::probe::{Probe, Seen, look};
 use crate::proxy::{Edge, EdgeFault, Message, PartitionMode};
+use crate::road::PacketEffect;
 use crate::tls::TlsDefect;
 pub(super) use hits::{Hits, probes_for};
 use std::collections::BTreeMap;
@@ -44,6 +46,8 @@ pub(super) struct Dose {
     hits: Hits,
     /// Amounts that were measured: rates, times, numbers.
     amounts: Vec<f64>,
+    /// Numbers of packets that were lost in a row.
+    bursts: Vec<f64>,
     /// Amounts that they should have been, where the message decides.
     expected: Vec<f64>,
 }
@@ -155,6 +159,12 @@ impl Dose {
                     self.expected.push(expected);
                 }
             }
+            EdgeFault::Packets { fault, over } => {
+                let Some(road) = over else { return };
+                let told = packets::look(edge, road, fault, count).await;
+                self.hits.add(told.hits);
+                self.bursts.extend(told.bursts);
+            }
             // No kind of the catalogue asks for these: they serve the clients of the Toxiproxy API.
             EdgeFault::ResetAfter { .. } | EdgeFault::Timeout { .. } => (),
         }
@@ -188,7 +198,8 @@ impl Dose {
             | EdgeFault::Corrupt { .. }
             | EdgeFault::HttpDelay { .. }
             | EdgeFault::HttpHeader { .. }
-            | EdgeFault::HttpBody { .. } => true,
+            | EdgeFault::HttpBody { .. }
+            | EdgeFault::Packets { .. } => true,
             EdgeFault::ResetAfter { .. } | EdgeFault::Timeout { .. } => false,
         };
         amount_shows && asked_share(fault).is_none_or(|(_, share)| self.hits.show(share))
@@ -205,9 +216,15 @@ impl Dose {
             let differs = (added - expected).abs() > expected * SLICE_TOLERANCE;
             return differs.then(|| format!("sliced_ms is {added:.2}, asked {expected:.2}"));
         }
+        let of_bursts = match fault {
+            EdgeFault::Packets { fault, .. } => packets::bursts_differ(&fault.effect, &self.bursts),
+            _ => None,
+        };
         let ((name, asked), seen) = (asked_share(fault)?, self.hits.share()?);
         let differs = self.hits.are_below(asked) || self.hits.are_above(asked);
-        differs.then(|| format!("{name}_share is {seen:.2} of {} probes, asked {asked:.2}", self.hits.probes))
+        let of_share =
+            differs.then(|| format!("{name}_share is {seen:.2} of {} probes, asked {asked:.2}", self.hits.probes));
+        of_share.or(of_bursts)
     }
 
     /// Milliseconds that slices add, and those that were to be expected.
@@ -240,6 +257,9 @@ impl Dose {
             all.insert(format!("{name}_share"), share);
             all.insert(format!("{name}_probes"), f64::from(self.hits.probes));
         }
+        if !self.bursts.is_empty() {
+            all.insert("burst_mean".into(), self.bursts.iter().sum::<f64>() / self.bursts.len() as f64);
+        }
         if let (Some(name), Some(amount)) = (amount_name(fault), median(&self.amounts)) {
             all.insert(name.into(), amount);
         }
@@ -261,10 +281,19 @@ fn asked_share(fault: &EdgeFault) -> Option<(&'static str, f64)> {
         EdgeFault::HttpBody { share, .. } => Some(("edited", share.value())),
         EdgeFault::HttpSlow { share, .. } => Some(("slow", share.value())),
         EdgeFault::Corrupt { share, .. } => Some(("changed", share.value())),
+        EdgeFault::Packets { fault, .. } => Some((packet_name(&fault.effect), fault.effect.share().value())),
         EdgeFault::Tls { defect: TlsDefect::Expired, .. } => Some(("tls_expired", 1.0)),
         EdgeFault::Tls { defect: TlsDefect::WrongHost, .. } => Some(("tls_wrong_host", 1.0)),
         EdgeFault::Tls { defect: TlsDefect::UnknownIssuer, .. } => Some(("tls_unknown_issuer", 1.0)),
         _ => None,
+    }
+}
+
+fn packet_name(effect: &PacketEffect) -> &'static str {
+    match effect {
+        PacketEffect::Loss { .. } => "loss",
+        PacketEffect::Duplicate { .. } => "duplicate",
+        PacketEffect::Reorder { .. } => "reordered",
     }
 }
 

@@ -61,4 +61,6 @@ pub enum Needs {
     OwnFiles,
     /// A resolver of ours at port 53 of loopback, in a mount namespace of the component's own.
     OwnResolver,
+    /// A network namespace of ours with a device for packets.
+    OwnNetwork,
 }

@@ -15,6 +15,8 @@ pub(super) fn needed(hold: &Hold) -> CapabilitySet {
         // Probes in the component's folder; the mark of its sandbox is read as by a tracer.
         Hold::Files(_) => CapabilitySet::DAC_OVERRIDE | CapabilitySet::FOWNER | CapabilitySet::SYS_PTRACE,
         Hold::Names(_) => CapabilitySet::SYS_PTRACE,
+        // A namespace and a device in it; given up once they are there.
+        Hold::Packets(_) => CapabilitySet::SYS_ADMIN | CapabilitySet::NET_ADMIN,
         Hold::Io { .. } | Hold::Disk { .. } | Hold::Inodes { .. } | Hold::Clock { .. } => CapabilitySet::DAC_OVERRIDE,
         // Affinity of processes that hold rights which we have given up; sizes need nothing.
         Hold::Cpu { .. } | Hold::Memory { .. } | Hold::Connections { .. } => CapabilitySet::empty(),

@@ -4,6 +4,7 @@ use super::conversation::Conversation;
 use super::edge::{Active, Protocol, Shared};
 use super::edge_fault::Direction;
 use super::fate::{Close, Fate, Verdict};
+use super::guide::Guide;
 use super::lane::{Broken, Ended, Lane};
 use super::stats::add;
 use super::table::Entries;
@@ -134,6 +135,7 @@ async fn carry(
 ) -> End {
     let conversation = (shared.protocol == Protocol::Http).then(Conversation::default);
     let wire = Wire::new(shared, fate, conversation);
+    let mut guide = Guide::new(&wire, fate);
     let (client_read, client_write) = client.split();
     let (upstream_read, upstream_write) = upstream.split();
     let lanes = async {
@@ -156,7 +158,9 @@ async fn carry(
             },
             _ = changes.changed() => (),
             () = fate.approaches() => (),
+            () = guide.turn() => continue,
         }
+        guide.look();
         match fate.judge() {
             Verdict::Through | Verdict::Hang => wire.wake(),
             Verdict::End(close) => return End::Injected(close),

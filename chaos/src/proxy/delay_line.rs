@@ -77,6 +77,11 @@ impl<'a> DelayLine<'a> {
         self.items.front().is_some_and(|(release, _)| *release <= now)
     }
 
+    /// Whether the next item is the end of the stream.
+    pub(super) fn ends_next(&self) -> bool {
+        matches!(self.items.front(), Some((_, Item::End)))
+    }
+
     /// Takes the first item if its time has come.
     pub(super) fn take_due(&mut self, now: Instant) -> Option<Item> {
         if !self.is_due(now) {

@@ -3,6 +3,7 @@
 use super::http_fault::{BodyEdit, HeaderEdit, Message};
 use super::share::Share;
 use super::tls_fault::Presented;
+use crate::road::{PacketFault, Road};
 use crate::tls::TlsDefect;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -206,6 +207,15 @@ pub enum EdgeFault {
         #[serde(skip)]
         presents: Option<Presented>,
     },
+    /// The bytes of a connection go over a road on which packets go wrong. Connections that are open already turn to it
+    /// without a set-up of their own. At the undo what is on the road goes straight on.
+    Packets {
+        /// What goes wrong.
+        fault: PacketFault,
+        /// The road; nothing happens without it, nor once it is gone.
+        #[serde(skip)]
+        over: Option<Road>,
+    },
 }
 
 impl EdgeFault {
@@ -228,7 +238,8 @@ impl EdgeFault {
             | EdgeFault::Abort { .. }
             | EdgeFault::HttpHeader { .. }
             | EdgeFault::HttpBody { .. }
-            | EdgeFault::Tls { .. } => None,
+            | EdgeFault::Tls { .. }
+            | EdgeFault::Packets { .. } => None,
         }
     }
 

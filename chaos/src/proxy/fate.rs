@@ -5,6 +5,7 @@ use super::entry::Entry;
 use super::table::Table;
 use super::tls_fault::Presented;
 use crate::lease::FaultId;
+use crate::road::Road;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -113,6 +114,22 @@ impl<'a> Fate<'a> {
             EdgeFault::Tls { presents: Some(presented), .. } => {
                 entry.see_and_hit();
                 Some((entry.id.clone(), presented.clone()))
+            }
+            _ => None,
+        })
+    }
+
+    /// The road that the connection is to take; one that it does not take yet is counted.
+    pub(super) fn road(&self, taken: Option<&Road>) -> Option<Road> {
+        if self.table.is_quiet() {
+            return None;
+        }
+        self.table.entries().iter().filter(|entry| self.feels(entry)).find_map(|entry| match &entry.fault {
+            EdgeFault::Packets { over: Some(road), .. } => {
+                if taken != Some(road) {
+                    entry.see_and_hit();
+                }
+                Some(road.clone())
             }
             _ => None,
         })

@@ -7,11 +7,12 @@ use super::edge_fault::{Direction, EdgeFault};
 use super::entry::Entry;
 use super::fate::Close;
 use super::out::Out;
+use super::outlet::{Closed, Outlet};
 use super::scratch::{self, Moved};
 use super::shaper::Shaper;
 use super::slicer::Slicer;
 use super::stats::add;
-use super::wire::Wire;
+use super::wire::{Course, Wire};
 use crate::lease::FaultId;
 use bytes::Bytes;
 use std::io;
@@ -84,12 +85,13 @@ impl<'a> Lane<'a> {
     }
 
     /// Runs until the source has ended and everything was passed on.
-    pub(super) async fn run(mut self, mut source: ReadHalf<'_>, mut sink: WriteHalf<'_>) -> Result<Ended, Broken> {
+    pub(super) async fn run(mut self, mut source: ReadHalf<'_>, sink: WriteHalf<'_>) -> Result<Ended, Broken> {
+        let mut outlet = Outlet::new(sink);
         loop {
-            let done = if self.is_plain() {
-                self.carry_plain(&mut source, &mut sink).await?
+            let done = if self.is_plain() && outlet.is_direct() {
+                self.carry_plain(&mut source, &mut outlet.sink).await?
             } else {
-                self.carry_chunk(&mut source, &mut sink).await?
+                self.carry_chunk(&mut source, &mut outlet).await?
             };
             if let Some(ended) = done {
                 return Ok(ended);
@@ -151,14 +153,26 @@ impl<'a> Lane<'a> {
     async fn carry_chunk(
         &mut self,
         source: &mut ReadHalf<'_>,
-        sink: &mut WriteHalf<'_>,
+        outlet: &mut Outlet<'_>,
     ) -> Result<Option<Ended>, Broken> {
+        match self.wire.course() {
+            Course::Straight => outlet.follow(None, self.way),
+            Course::Over(detour) => outlet.follow(Some(&detour), self.way),
+            Course::Coming => (),
+        }
         if self.wire.is_held(self.way) {
             self.wire.woken(self.way).notified().await;
             return Ok(None);
         }
         let has_news = !self.early.is_empty() || (!self.open && !self.end_queued);
-        let chunk = if has_news { std::mem::take(&mut self.early) } else { self.next_chunk(source).await? };
+        let chunk = if has_news {
+            std::mem::take(&mut self.early)
+        } else {
+            match self.next_chunk(source, outlet).await? {
+                Some(chunk) => chunk,
+                None => return Ok(Some(Ended::SinkGone)),
+            }
+        };
         add(self.counters().0, chunk.len() as u64);
         self.take_in(chunk)?;
         if !self.open && self.wire.fate.swallows(self.way) {
@@ -166,11 +180,15 @@ impl<'a> Lane<'a> {
             // The connection ends by its fate; until then nothing more goes this way.
             return std::future::pending().await;
         }
-        self.give_out(sink).await
+        self.give_out(outlet).await
     }
 
     /// Waits for bytes, a change of the table, or the time at which something held may go.
-    async fn next_chunk(&mut self, source: &mut ReadHalf<'_>) -> Result<Bytes, Broken> {
+    async fn next_chunk(
+        &mut self,
+        source: &mut ReadHalf<'_>,
+        outlet: &mut Outlet<'_>,
+    ) -> Result<Option<Bytes>, Broken> {
         let now = Instant::now();
         self.slicer.settle(now);
         if self.shaper.is_empty() && self.line.is_empty() {
@@ -180,21 +198,33 @@ impl<'a> Lane<'a> {
         let sliced_until = self.slicer.busy_until().filter(|_| self.open);
         // While the shaper holds a piece, what is due behind it cannot go: waking for it would only spin.
         let line_wakes = self.line.next_wake().filter(|_| self.shaper.next_wake().is_none());
-        let times = [line_wakes, self.shaper.next_wake(), sliced_until, hold_ends];
-        let wake_at = times.into_iter().flatten().min();
+        let waits_for_outlet = self.waits_for(outlet);
+        let of_outlet = [line_wakes, self.shaper.next_wake()].map(|wake| wake.filter(|_| !waits_for_outlet));
+        let wake_at = of_outlet.into_iter().chain([sliced_until, hold_ends]).flatten().min();
         // What is due but waits for its rate is enough: the sender is to feel the bottleneck.
         let is_backed_up = sliced_until.is_some() || (!self.shaper.is_empty() && self.line.is_due(now));
-        let may_read = self.open && !is_backed_up && self.line.has_room() && self.wire.has_room(self.way);
+        let has_room = self.line.has_room() && self.wire.has_room(self.way) && outlet.has_room();
+        let may_read = self.open && !is_backed_up && has_room;
         tokio::select! {
             biased;
-            () = self.wire.woken(self.way).notified() => Ok(Bytes::new()),
+            () = self.wire.woken(self.way).notified() => Ok(Some(Bytes::new())),
+            moved = outlet.turn(), if !outlet.is_direct() => match moved {
+                Ok(()) => Ok(Some(Bytes::new())),
+                Err(Closed::Sink) => Ok(None),
+                Err(Closed::Road(error)) => Err(Broken::Failed(error)),
+            },
             bytes = scratch::read(source), if may_read => {
                 let bytes = bytes.map_err(Broken::Failed)?;
                 self.open = !bytes.is_empty();
-                Ok(bytes)
+                Ok(Some(bytes))
             },
-            () = self.alarm.at(wake_at.unwrap_or(now)), if wake_at.is_some() => Ok(Bytes::new()),
+            () = self.alarm.at(wake_at.unwrap_or(now)), if wake_at.is_some() => Ok(Some(Bytes::new())),
         }
+    }
+
+    /// Whether what is due must wait: an outlet is full, or an end may not overtake the bytes in it.
+    fn waits_for(&self, outlet: &Outlet<'_>) -> bool {
+        !outlet.has_room() || (self.line.ends_next() && !outlet.is_drained())
     }
 
     /// Judges what came (nothing on a wake-up) and puts what remains into the line.
@@ -286,11 +316,11 @@ impl<'a> Lane<'a> {
     }
 
     /// Writes what is due.
-    async fn give_out(&mut self, sink: &mut WriteHalf<'_>) -> Result<Option<Ended>, Broken> {
+    async fn give_out(&mut self, outlet: &mut Outlet<'_>) -> Result<Option<Ended>, Broken> {
         let passed = self.counters().1;
         loop {
             let entries = self.wire.entries(self.way);
-            if self.wire.is_held(self.way) {
+            if self.wire.is_held(self.way) || self.waits_for(outlet) {
                 return Ok(None);
             }
             let now = Instant::now();
@@ -300,7 +330,7 @@ impl<'a> Lane<'a> {
                     Some(Item::Chunk(chunk)) => self.shaper.load(chunk, now),
                     Some(Item::End) => {
                         // Fails only when the sink is gone, and then there is nobody to tell.
-                        let _ = sink.shutdown().await;
+                        let _ = outlet.sink.shutdown().await;
                         return Ok(Some(Ended::Orderly));
                     }
                 }
@@ -309,7 +339,7 @@ impl<'a> Lane<'a> {
                 return Ok(None);
             };
             let cut = self.limit(&mut piece, &entries);
-            if !piece.is_empty() && sink.write_all(&piece).await.is_err() {
+            if !piece.is_empty() && outlet.put(&piece).await.is_err() {
                 return Ok(Some(Ended::SinkGone));
             }
             add(passed, piece.len() as u64);

@@ -9,17 +9,31 @@ use super::http_fault::Message;
 use super::judge::Judge;
 use super::out::Out;
 use super::stats::add;
+use crate::road::Detour;
 use bytes::Bytes;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+/// Which way the bytes of a connection take between its halves.
+#[derive(Clone, Default)]
+pub(super) enum Course {
+    /// None but memory.
+    #[default]
+    Straight,
+    /// A road that is not there yet: everything waits.
+    Coming,
+    /// A road.
+    Over(Arc<Detour>),
+}
+
 pub(super) struct Wire<'a> {
     pub(super) shared: &'a Shared,
     pub(super) fate: &'a Fate<'a>,
     /// None on an edge that is not asked to understand what it carries.
     conversation: Option<Mutex<Conversation>>,
+    course: Mutex<Course>,
     wake_to: Notify,
     wake_from: Notify,
 }
@@ -27,7 +41,18 @@ pub(super) struct Wire<'a> {
 impl<'a> Wire<'a> {
     pub(super) fn new(shared: &'a Shared, fate: &'a Fate<'a>, conversation: Option<Conversation>) -> Self {
         let conversation = conversation.map(Mutex::new);
-        Self { shared, fate, conversation, wake_to: Notify::new(), wake_from: Notify::new() }
+        let (wake_to, wake_from) = (Notify::new(), Notify::new());
+        Self { shared, fate, conversation, course: Mutex::default(), wake_to, wake_from }
+    }
+
+    /// From now on bytes go this way.
+    pub(super) fn turn_to(&self, course: Course) {
+        *self.course.lock().unwrap_or_else(PoisonError::into_inner) = course;
+        self.wake();
+    }
+
+    pub(super) fn course(&self) -> Course {
+        self.course.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The fault table changed.
@@ -48,6 +73,7 @@ impl<'a> Wire<'a> {
     pub(super) fn is_plain(&self) -> bool {
         self.shared.table.is_quiet()
             && !self.fate.is_doomed()
+            && matches!(self.course(), Course::Straight)
             && self.conversation().is_none_or(|conversation| conversation.is_opaque() && !conversation.holds_any())
     }
 
@@ -73,6 +99,9 @@ impl<'a> Wire<'a> {
 
     /// Whether nothing may be passed on `way` now.
     pub(super) fn is_held(&self, way: Direction) -> bool {
+        if matches!(self.course(), Course::Coming) {
+            return true;
+        }
         let holds = |entry: &Arc<Entry>| match entry.fault {
             EdgeFault::Partition { mode, .. } => mode == PartitionMode::Drop,
             EdgeFault::Bandwidth { bytes_per_second, .. } => bytes_per_second == 0,

@@ -1,10 +1,10 @@
 //! The mount namespace of a sandbox: made by it, joined by its component.
 
 use crate::fault::Needs;
+use crate::host;
+use crate::user_namespace;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, setns, unshare};
-use nix::sys::prctl;
-use nix::unistd::{getegid, geteuid};
 use rustix::process::{Pid, PidfdFlags, Resource, Rlimit, getrlimit, pidfd_open, setrlimit};
 use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities, set_no_new_privs};
 use std::fs::{File, OpenOptions};
@@ -24,18 +24,11 @@ pub(super) enum Owner {
 
 /// Moves this process, which has one thread, to a mount namespace of its own, from which nothing reaches the host.
 pub(super) fn enter() -> io::Result<Owner> {
-    let (uid, gid) = (geteuid(), getegid());
     let owner = match unshare(CloneFlags::CLONE_NEWNS) {
         Ok(()) => Owner::Host,
         Err(_) => {
-            let flags = CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNS;
-            unshare(flags).map_err(|error| why("a mount namespace of its own", &error.into()))?;
-            // Who may set groups could leave one that takes rights away.
-            std::fs::write("/proc/self/setgroups", "deny")?;
-            std::fs::write("/proc/self/uid_map", format!("{uid} {uid} 1"))?;
-            std::fs::write("/proc/self/gid_map", format!("{gid} {gid} 1"))?;
-            // The component opens our namespaces through /proc.
-            prctl::set_dumpable(true)?;
+            let made = user_namespace::unshare_with(CloneFlags::CLONE_NEWNS);
+            made.map_err(|error| why("a mount namespace of its own", &error))?;
             Owner::User
         }
     };
@@ -45,18 +38,11 @@ pub(super) fn enter() -> io::Result<Owner> {
 }
 
 fn why(what: &str, error: &io::Error) -> io::Error {
-    explained(what, error, Needs::OwnFiles)
+    host::explained(what, error, Needs::OwnFiles)
 }
 
 pub(super) fn why_names(what: &str, error: &io::Error) -> io::Error {
-    explained(what, error, Needs::OwnResolver)
-}
-
-/// What the host lacks, in the words of the list of faults.
-fn explained(what: &str, error: &io::Error, needs: Needs) -> io::Error {
-    let lack = crate::host::lack(needs);
-    let remedy = lack.map(|lack| format!("; {}; {}", lack.why, lack.remedy)).unwrap_or_default();
-    io::Error::other(format!("{what} cannot be had: {error}{remedy}"))
+    host::explained(what, error, Needs::OwnResolver)
 }
 
 pub(super) fn open_fuse() -> io::Result<File> {
@@ -106,17 +92,7 @@ pub fn join(sandbox: i32) -> io::Result<()> {
 pub(crate) fn can_mount() -> bool {
     // A mount namespace is a thread's own affair, and gone with it.
     let tried = std::thread::spawn(|| unshare(CloneFlags::CLONE_NEWNS).is_ok());
-    tried.join().unwrap_or(false) || can_make_user_namespace()
-}
-
-/// A user namespace can be tried by a process with one thread only: these are the switches of the kernel and of the
-/// distributions that forbid it.
-fn can_make_user_namespace() -> bool {
-    let number = |path: &str| std::fs::read_to_string(path).ok().and_then(|text| text.trim().parse::<u64>().ok());
-    std::path::Path::new("/proc/self/ns/user").exists()
-        && number("/proc/sys/user/max_user_namespaces") != Some(0)
-        && number("/proc/sys/kernel/unprivileged_userns_clone") != Some(0)
-        && number("/proc/sys/kernel/apparmor_restrict_unprivileged_userns").unwrap_or(0) == 0
+    tried.join().unwrap_or(false) || user_namespace::can_be_made()
 }
 
 /// Whether this process may serve a file system.

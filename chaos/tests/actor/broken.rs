@@ -3,6 +3,7 @@
 use chaos::act::{Fill, Hold};
 use chaos::holder::{self, Order};
 use chaos::proc_table;
+use chaos::proxy::{Direction, Share};
 use chaos::sandbox::{FileEffect, NameEffect};
 use chaos::shifted_clock;
 use nix::sched::{CpuSet, sched_setaffinity};
@@ -80,6 +81,10 @@ fn halved(mut order: Order) -> Order {
             NameEffect::Delay { delay, jitter } => (*delay, *jitter) = (*delay / 2, *jitter / 2),
             NameEffect::Error(_) | NameEffect::Address(_) => fault.share /= 2.0,
         },
+        Hold::Packets(fault) => {
+            let half = Share::try_new(fault.effect.share().value() / 2.0).expect("half of a share is one");
+            fault.effect = fault.effect.with_share(half);
+        }
         Hold::File { content, .. } => content.truncate(content.len() / 2),
         // The last process is the child: the component itself is left alone.
         Hold::Pause | Hold::Fds { .. } => order.processes = order.processes.split_off(1),
@@ -123,6 +128,9 @@ fn wrong(mut order: Order) -> (Order, Alive) {
         // Where it is looked at everything is as it should be, but nobody does anything.
         order.sandbox = Some(decoy().expect("a socket"));
         return (order, Some((child, listener)));
+    }
+    if let Hold::Packets(fault) = &mut order.hold {
+        fault.direction = if fault.direction == Direction::To { Direction::From } else { Direction::To };
     }
     order.folder = order.folder.map(|folder| folder.with_file_name("elsewhere"));
     (order, Some((child, listener)))

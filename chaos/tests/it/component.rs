@@ -87,6 +87,16 @@ impl Drop for Component {
     }
 }
 
+/// Whether this host can hold faults of this kind; the rest is told, so that nobody takes it for tested.
+pub(crate) fn is_able(kind: &str) -> bool {
+    let declared = chaos::fault::CATALOGUE.iter().find(|declaration| declaration.kind == kind);
+    let lack = declared.filter(|declared| declared.prepared.is_none()).and_then(|declared| host::lack(declared.needs));
+    if let Some(lack) = &lack {
+        eprintln!("SKIPPED: {kind} cannot be held here: {}; {}", lack.why, lack.remedy);
+    }
+    lack.is_none()
+}
+
 /// What this host can prepare a component for; the rest is told, so that nobody takes it for tested.
 fn preparations() -> BTreeSet<Preparation> {
     let families =
@@ -104,7 +114,8 @@ fn preparations() -> BTreeSet<Preparation> {
 /// Whether the component is started for faults of this kind.
 pub(crate) fn is_prepared(stage: &Stage, kind: &str) -> bool {
     let declared = chaos::fault::CATALOGUE.iter().find(|declaration| declaration.kind == kind);
-    declared.and_then(|declaration| declaration.prepared).is_none_or(|family| stage.prepared.contains(&family))
+    let prepared = declared.and_then(|declaration| declaration.prepared);
+    prepared.is_none_or(|family| stage.prepared.contains(&family)) && is_able(kind)
 }
 
 /// Sandbox of the component, as its supervisor starts it.

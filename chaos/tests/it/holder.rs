@@ -11,6 +11,7 @@ use chaos::execute::{Context, Ended, ExposureRecord, Report, run};
 use chaos::fault::{CATALOGUE, Fault};
 use chaos::landscape::Landscape;
 use chaos::plan::{Overrides, build};
+use chaos::proxy::EdgeFault;
 use serde_json::Value;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
@@ -20,7 +21,7 @@ fn held(component: &Component) -> Vec<(&'static str, Value)> {
     let all = CATALOGUE.iter().map(|declaration| (declaration.kind, faults::fault(declaration.kind)));
     let is_held = |fault: &Value| {
         let fault: Fault = serde_json::from_value(fault.clone()).unwrap();
-        matches!(fault.act(), Act::Held(_))
+        matches!(fault.act(), Act::Held(_) | Act::Edge(EdgeFault::Packets { .. }))
     };
     all.filter(|(kind, fault)| is_held(fault) && is_prepared(&component.stage, kind)).collect()
 }

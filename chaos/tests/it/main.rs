@@ -19,6 +19,7 @@ mod peer;
 mod plan;
 mod proxy;
 mod reboot;
+mod road;
 mod safety;
 mod sandbox;
 mod sandbox_faults;

@@ -1,5 +1,6 @@
 //! A real landscape in small: an axum server behind an edge, a child process with a restarter, a journal in memory.
 
+use crate::component::actor;
 use axum::{
     Router,
     routing::{get, post},
@@ -126,6 +127,6 @@ impl Landscape for Small {
         self.folder.clone()
     }
     fn site(&self) -> Site {
-        Site { program: "/nonexistent".into(), mark: "METTLE_LANDSCAPE=none".into() }
+        Site { program: actor(), mark: "METTLE_LANDSCAPE=none".into() }
     }
 }

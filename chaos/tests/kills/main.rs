@@ -18,7 +18,7 @@ use chaos::fault::{CATALOGUE, Fault};
 use chaos::holder;
 use chaos::pidfd::PidFd;
 use chaos::proc_table;
-use chaos::proxy::draw;
+use chaos::proxy::{EdgeFault, draw};
 use clean::Before;
 use component::{Component, actor};
 use nix::sys::signal::Signal;
@@ -66,7 +66,7 @@ impl Victim {
 /// Whether a holder keeps faults of this kind in place.
 fn is_held(kind: &str) -> bool {
     let fault: Fault = serde_json::from_value(faults::fault(kind)).expect("it is a fault of the catalogue");
-    matches!(fault.act(), Act::Held(_))
+    matches!(fault.act(), Act::Held(_) | Act::Edge(EdgeFault::Packets { .. }))
 }
 
 /// Whether faults of this kind live in the sandbox of the component.

@@ -1,13 +1,16 @@
 //! Entries in the tables of edges.
 
 use super::super::measure::Dose;
+use super::holder_process::HolderProcess;
 use super::{Keeper, Quantities, differs};
-use crate::act::Act;
+use crate::act::{Act, Hold};
 use crate::fault::IssuerFiles;
+use crate::holder::Order;
 use crate::landscape::Landscape;
 use crate::lease::{FaultId, Lease};
 use crate::plan::{PlannedFault, Resource};
 use crate::proxy::{Edge, EdgeFault, Presented, Removal, Renewal};
+use crate::road::{self, Road};
 use crate::tls::{self, Issuer, TlsDefect};
 use chrono::Utc;
 use std::sync::Arc;
@@ -19,6 +22,7 @@ pub(in crate::execute) struct EdgeGrip {
     fault: Option<EdgeFault>,
     issuer: Option<IssuerFiles>,
     seed: u64,
+    road: HolderProcess,
     dose: Dose,
     /// What the entries looked at and what they changed, known once they are out.
     acted: Option<(u64, u64)>,
@@ -27,6 +31,8 @@ pub(in crate::execute) struct EdgeGrip {
 /// What renewal needs: the id, the edges, and whether the entries were made.
 struct Kept {
     id: FaultId,
+    /// Of the process that lays the road, where there is one.
+    road: Arc<dyn Keeper>,
     edges: Vec<Arc<Edge>>,
     /// From then on a missing entry is a lost lease.
     entered: AtomicBool,
@@ -36,7 +42,8 @@ impl Keeper for Kept {
     fn renew(&self) -> bool {
         // Every edge gets its renewal, also after a loss on another.
         let gone = self.edges.iter().filter(|edge| edge.renew(&self.id) == Renewal::Gone).count();
-        gone == 0 || !self.entered.load(Ordering::Acquire)
+        let is_laid = self.road.renew();
+        is_laid && (gone == 0 || !self.entered.load(Ordering::Acquire))
     }
 }
 
@@ -45,12 +52,15 @@ impl EdgeGrip {
         let planned = |edge: &Arc<Edge>| fault.resources.contains(&Resource::Edge(edge.name().clone()));
         let edges = landscape.edges(fault.fault.from(), &fault.component).into_iter().filter(planned).collect();
         let edge_fault = if let Act::Edge(edge_fault) = fault.fault.act() { Some(edge_fault) } else { None };
+        let road = HolderProcess::default();
+        let entered = AtomicBool::new(false);
         Self {
-            kept: Arc::new(Kept { id: id.clone(), edges, entered: AtomicBool::new(false) }),
+            kept: Arc::new(Kept { id: id.clone(), road: road.keeper(), edges, entered }),
             component: fault.component.clone(),
             fault: edge_fault,
             issuer: fault.fault.issuer().cloned(),
             seed: fault.seed,
+            road,
             dose: Dose::default(),
             acted: None,
         }
@@ -65,6 +75,7 @@ impl EdgeGrip {
             return Err("there is no edge any more".into());
         }
         self.make_certificate(landscape).await?;
+        self.lay_road(landscape).await?;
         let Some(fault) = &self.fault else {
             return Err("not a fault of edges".into());
         };
@@ -101,6 +112,20 @@ impl EdgeGrip {
         Ok(())
     }
 
+    /// Lays the road of a fault of packets.
+    async fn lay_road(&mut self, landscape: &dyn Landscape) -> Result<(), String> {
+        let Some(EdgeFault::Packets { fault, over }) = &mut self.fault else {
+            return Ok(());
+        };
+        let (site, id) = (landscape.site(), &self.kept.id);
+        let order = Order::of_edges(Hold::Packets(*fault), site.mark.clone(), self.seed);
+        self.road.start((&site, id), &order).await.map_err(|error| format!("no road: {error}"))?;
+        let holder = self.road.pid().ok_or("no road: its process has ended")?;
+        let address = road::address(id.as_str(), &site.mark);
+        *over = Some(Road::find(&address, holder).map_err(|error| format!("no road: {error}"))?);
+        Ok(())
+    }
+
     pub(super) async fn sample(&mut self, landscape: &dyn Landscape) {
         let probe = landscape.probe(&self.component);
         if let Some(fault) = &self.fault {
@@ -108,8 +133,8 @@ impl EdgeGrip {
         }
     }
 
-    /// Removes our entries, by id.
-    pub(super) fn take_out(&mut self) {
+    /// Removes our entries, by id, and then the road that nothing leads over any more.
+    pub(super) async fn take_out(&mut self) -> Result<(), String> {
         let mut sum = (0, 0);
         for edge in &self.kept.edges {
             if let Removal::Removed(stats) = edge.remove(&self.kept.id) {
@@ -117,6 +142,7 @@ impl EdgeGrip {
             }
         }
         self.acted = Some(sum);
+        self.road.end().await
     }
 
     pub(super) fn quantities(&self) -> Quantities {

@@ -1,30 +1,22 @@
 //! A holder process: started, renewed, ended, and looked at from outside.
 
+use super::holder_process::HolderProcess;
 use super::observe::Observer;
 use super::sandboxed::Sandboxed;
 use super::{Keeper, Quantities, differs, lacks};
 use crate::act::Hold;
 use crate::execute::measure::WallClock;
-use crate::holder::{self, Order};
-use crate::landscape::{Landscape, Site};
+use crate::holder::Order;
+use crate::landscape::Landscape;
 use crate::lease::{FaultId, LEASE_TTL};
 use crate::plan::PlannedFault;
 use crate::proc_table::{self, Entry};
 use crate::sandbox::Settings;
 use crate::shifted_clock;
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use std::io::{self, PipeWriter, Write};
-use std::process::Stdio;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdout, Command};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
-/// How long a holder may take to have its fault in: memory is touched, connections are opened meanwhile.
-const IN_MAX: Duration = Duration::from_secs(10);
-/// How long a holder may take to undo before it is killed, which undoes as well.
-const OUT_MAX: Duration = Duration::from_millis(800);
 /// How long nothing of the fault may be seen any more after the holder has ended.
 const GONE_MAX: Duration = Duration::from_secs(2);
 /// Pause between two looks.
@@ -41,36 +33,11 @@ pub(in crate::execute) struct HeldGrip {
     hold: Hold,
     seed: u64,
     asked: Vec<(&'static str, f64)>,
-    lifeline: Arc<Lifeline>,
-    holder: Option<(Child, Lines<BufReader<ChildStdout>>)>,
+    holder: HolderProcess,
     observer: Option<Observer>,
     wall: Option<WallClock>,
     /// Looks at what a sandbox does.
     sandboxed: Option<Sandboxed>,
-}
-
-/// Our end of the holder's stdin: without it the holder undoes and ends.
-#[derive(Default)]
-struct Lifeline(Mutex<Option<PipeWriter>>);
-
-impl Lifeline {
-    fn send(&self, byte: u8) -> io::Result<()> {
-        match self.0.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
-            Some(pipe) => pipe.write_all(&[byte]),
-            None => Ok(()),
-        }
-    }
-
-    fn set(&self, pipe: Option<PipeWriter>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = pipe;
-    }
-}
-
-impl Keeper for Lifeline {
-    fn renew(&self) -> bool {
-        // A full pipe means a holder that does not read: its own timers end it.
-        self.send(holder::RENEW).is_ok()
-    }
 }
 
 impl HeldGrip {
@@ -82,8 +49,7 @@ impl HeldGrip {
             hold,
             seed: fault.seed,
             asked: fault.fault.asked(),
-            lifeline: Arc::default(),
-            holder: None,
+            holder: HolderProcess::default(),
             observer: None,
             wall: None,
             sandboxed: None,
@@ -91,7 +57,7 @@ impl HeldGrip {
     }
 
     pub(super) fn keeper(&self) -> Arc<dyn Keeper> {
-        self.lifeline.clone()
+        self.holder.keeper()
     }
 
     /// The order for the holder: what to hold, on what is there now.
@@ -123,7 +89,7 @@ impl HeldGrip {
         self.wall = self.wall_clock(&order, landscape).await?;
         self.observer = Some(Observer::new(order.clone()));
         self.sandboxed = Sandboxed::of(&order);
-        self.start(&site, &order).await.map_err(|error| format!("no holder: {error}"))?;
+        self.holder.start((&site, &self.id), &order).await.map_err(|error| format!("no holder: {error}"))?;
         self.wall.iter_mut().for_each(WallClock::is_in);
         self.look();
         if let Some(sandboxed) = &mut self.sandboxed {
@@ -172,40 +138,6 @@ impl HeldGrip {
         }
     }
 
-    async fn start(&mut self, site: &Site, order: &Order) -> io::Result<()> {
-        let (theirs, mut ours) = io::pipe()?;
-        let mut command = Command::new(&site.program);
-        let mark = site.mark.split_once('=').ok_or_else(|| io::Error::other("the landscape has no mark"))?;
-        command
-            .arg(holder::SUBCOMMAND)
-            .env_clear()
-            .env(mark.0, mark.1)
-            .env(holder::MARK, self.id.as_str())
-            .current_dir("/")
-            .stdin(theirs)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            // Ctrl-C in the terminal is for the executor, which undoes in order.
-            .process_group(0);
-        let mut child = command.spawn()?;
-        drop(command);
-        let stdout = child.stdout.take().ok_or_else(|| io::Error::other("it has no stdout"))?;
-        // Before anything is awaited: whoever drops this future must still find the holder and end it.
-        let (_, lines) = self.holder.insert((child, BufReader::new(stdout).lines()));
-        let mut line = serde_json::to_vec(order).map_err(io::Error::other)?;
-        line.push(b'\n');
-        // Off the runtime: a long order fills the pipe until the holder reads.
-        let ours = tokio::task::spawn_blocking(move || ours.write_all(&line).map(|()| ours)).await??;
-        fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
-        self.lifeline.set(Some(ours));
-        let said = timeout(IN_MAX, lines.next_line()).await.map_err(io::Error::other)??;
-        match said.as_deref() {
-            Some("in") => Ok(()),
-            Some(said) => Err(io::Error::other(said.to_owned())),
-            None => Err(io::Error::other("it ended without a word")),
-        }
-    }
-
     pub(super) async fn sample(&mut self) {
         self.look();
         self.look_at_wall().await;
@@ -221,7 +153,7 @@ impl HeldGrip {
     }
 
     fn look(&mut self) {
-        let pid = self.holder.as_ref().and_then(|(child, _)| child.id()).and_then(|pid| i32::try_from(pid).ok());
+        let pid = self.holder.pid().and_then(|pid| i32::try_from(pid).ok());
         if let (Some(observer), Some(pid)) = (&mut self.observer, pid) {
             observer.look(pid);
         }
@@ -229,15 +161,10 @@ impl HeldGrip {
 
     pub(super) async fn take_out(&mut self) -> Result<(), String> {
         self.look();
-        // An error means that it has ended by itself.
-        let _ = self.lifeline.send(holder::END);
-        self.lifeline.set(None);
-        let Some((mut child, _)) = self.holder.take() else {
+        let ran = self.holder.pid().is_some();
+        self.holder.end().await?;
+        if !ran {
             return Ok(());
-        };
-        if timeout(OUT_MAX, child.wait()).await.is_err() {
-            child.start_kill().map_err(|error| format!("the holder cannot be ended: {error}"))?;
-            timeout(GONE_MAX, child.wait()).await.map_err(|_| "the holder outlives its kill".to_string())?.ok();
         }
         if let Some(sandboxed) = &mut self.sandboxed {
             sandboxed.stop().await;

@@ -87,7 +87,7 @@ impl Observer {
             Hold::Fds { .. } => self.limited(),
             Hold::Connections { .. } => vec![("connections", self.connections(holder))],
             // Seen in the answers of the component, or by doing what it would do, elsewhere.
-            Hold::Clock { .. } | Hold::Files(_) | Hold::Names(_) => Vec::new(),
+            Hold::Clock { .. } | Hold::Files(_) | Hold::Names(_) | Hold::Packets(_) => Vec::new(),
             Hold::File { path, content } => {
                 let found = self.order.folder.as_ref().and_then(|folder| fs::read(folder.join(path)).ok());
                 vec![("content_is_ours", truth(found.is_some_and(|found| found == content.as_bytes())))]

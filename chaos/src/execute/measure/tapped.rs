@@ -59,6 +59,14 @@ async fn exchange(edge: &Edge, request: &[u8], is_whole: impl Fn(&[u8]) -> bool)
     Ok(Arrived { request, answer })
 }
 
+/// Sends a request with a body of so many bytes through the edge, and waits for its answer.
+pub(super) async fn post(edge: &Edge, bytes: usize) -> io::Result<()> {
+    let head = format!("POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: {bytes}\r\n\r\n");
+    let whole = head.len() + bytes;
+    let request = [head.into_bytes(), vec![b'x'; bytes]].concat();
+    exchange(edge, &request, |got| got.len() >= whole).await.map(drop)
+}
+
 /// Chunks whose bits changed on their way, of all that went in a direction that the fault concerns.
 pub(super) async fn flips(edge: &Arc<Edge>, count: u32, direction: Direction) -> Hits {
     let once = || {

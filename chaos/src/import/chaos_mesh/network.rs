@@ -130,23 +130,31 @@ fn delay<'a>(node: &Node<'a>, edge: &Edge<'a>, work: &mut Work) -> Wish<'a> {
             }
         }
     }
-    correlation(node, &mut wish);
+    correlation(node, None, &mut wish);
     wish
 }
 
-fn correlation<'a>(node: &Node<'a>, wish: &mut Wish<'a>) {
+/// Draws that depend on the one before. Of losses that makes bursts: in a two-state chain with this correlation from one
+/// packet to the next, and in which a `share` is lost, they are 1 / ((1 - share) (1 - correlation)) long on average.
+fn correlation<'a>(node: &Node<'a>, share: Option<f64>, wish: &mut Wish<'a>) {
     let Some(value) = node.some("correlation") else { return };
-    match units::share_of_percent(&value) {
-        Ok(0.0) => wish.same(&value),
-        Ok(share) if wish.kind() == "net.loss" => wish.set(&value, "correlation", share, None),
-        Ok(_) => wish.lost(&value, "each draw is on its own"),
-        Err(why) => wish.lost(&value, why),
+    match (units::share_of_percent(&value), share) {
+        (Ok(0.0), _) => wish.same(&value),
+        (Ok(correlation), Some(share)) if wish.kind() == "net.loss" && share < 1.0 && correlation < 1.0 => {
+            let burst = 1.0 / ((1.0 - share) * (1.0 - correlation));
+            let caveat = "correlated draws there; here losses come in bursts of the mean length that this makes";
+            wish.set(&value, "burst", burst, Some(caveat.into()));
+        }
+        (Ok(_), _) => wish.lost(&value, "each draw is on its own"),
+        (Err(why), _) => wish.lost(&value, why),
     }
 }
 
 fn share<'a>(kind: &'static str, node: &Node<'a>, key: &str, edge: &Edge<'a>, work: &mut Work) -> Wish<'a> {
     let mut wish = edge.wish(kind, node, work);
-    match node.get(key).map(|value| (units::share_of_percent(&value), value)) {
+    let read = node.get(key).map(|value| (units::share_of_percent(&value), value));
+    let number = read.as_ref().and_then(|(share, _)| share.as_ref().ok().copied());
+    match read {
         Some((Ok(share), value)) => wish.set(&value, "share", share, None),
         Some((Err(why), value)) => {
             wish.lost(&value, why.clone());
@@ -154,7 +162,7 @@ fn share<'a>(kind: &'static str, node: &Node<'a>, key: &str, edge: &Edge<'a>, wo
         }
         None => wish.refuse(format!("`{key}` says no percentage")),
     }
-    correlation(node, &mut wish);
+    correlation(node, number, &mut wish);
     if let Some(gap) = node.some("gap") {
         wish.lost(&gap, "packets are drawn by their share; there is no fixed gap");
     }

@@ -88,8 +88,8 @@ fn counts() {
     insta::assert_snapshot!(table.join("\n"), @"
     tool              files accepted   caveat    waits  refused     keys
     chaos_toolkit       137        0       11        0      126    1021 / 577 / 479
-    chaos_mesh           97        0       49        2       46     527 / 328 / 166
-    litmus              217        0       88        6      123  2001 / 1187 / 1149
+    chaos_mesh           97        0       51        0       46     536 / 341 / 147
+    litmus              217        0       94        0      123  2059 / 1249 / 999
     krkn                 76        0       27        0       49      111 / 85 / 147
     ");
 }
