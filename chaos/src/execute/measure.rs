@@ -118,7 +118,7 @@ impl Dose {
                 let by = (&Probe::HalfClose, id);
                 self.times(edge, by, count, *delay * direction.passes_per_round_trip()).await;
             }
-            EdgeFault::Reset { .. } => self.hits.add(share::resets(edge, id, count).await),
+            EdgeFault::Reset { .. } => self.hits.add(share::resets(edge, (probe, id), count).await),
             EdgeFault::Abort { status, .. } => self.hits.add(share::aborts(edge, (probe, id), count, *status).await),
             EdgeFault::Partition { mode, direction } => {
                 self.hits.add(share::cuts(edge, (probe, id), count, (*mode, *direction)).await);

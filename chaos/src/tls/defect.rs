@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::time::ASN1Time;
 
 /// Why a careful caller refuses a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -38,6 +39,24 @@ pub(super) fn names(certificate: &CertificateDer<'_>) -> Option<BTreeSet<String>
         names.extend(parsed.subject().iter_common_name().filter_map(|name| name.as_str().ok()).map(str::to_owned));
     }
     Some(names)
+}
+
+/// Why callers would not trust what this issuer signs with the key of `public_key` (its SubjectPublicKeyInfo, DER): they
+/// would see more than the defect that was asked for.
+pub(super) fn issuer_problem(issuer: &CertificateDer<'_>, public_key: &[u8], now: i64) -> Option<&'static str> {
+    let Some(issuer) = parse(issuer) else {
+        return Some("its certificate makes no sense");
+    };
+    let is_valid = ASN1Time::from_timestamp(now).is_ok_and(|now| issuer.validity().is_valid_at(now));
+    if issuer.public_key().raw != public_key {
+        Some("its key is not the one of its certificate")
+    } else if !issuer.is_ca() {
+        Some("its certificate is not one of an authority (basicConstraints)")
+    } else if !is_valid {
+        Some("its certificate is not valid now")
+    } else {
+        None
+    }
 }
 
 fn ip(bytes: &[u8]) -> Option<IpAddr> {

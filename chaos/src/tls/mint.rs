@@ -1,12 +1,12 @@
 //! Certificates like one that there is, but for one defect.
 
 use super::TlsDefect;
-use super::defect::names;
+use super::defect::{issuer_problem, names};
 use super::handshake::server_config;
 use chrono::{DateTime, Datelike, Days, Utc};
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    KeyUsagePurpose, date_time_ymd,
+    KeyUsagePurpose, PublicKeyData, date_time_ymd,
 };
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -54,9 +54,13 @@ pub(crate) fn mint(
     let (signed, known) = match issuer {
         Some(Issuer { certificate, key: issuer_key }) => {
             let issuer_key = KeyPair::from_pem(issuer_key).map_err(failed("the issuer's key"))?;
+            let public_key = issuer_key.subject_public_key_info();
             let issuer = rcgen::Issuer::from_ca_cert_pem(certificate, issuer_key).map_err(failed("the issuer"))?;
             let known = rustls::pki_types::pem::PemObject::from_pem_slice(certificate.as_bytes());
             let known: CertificateDer<'static> = known.map_err(|error| format!("the issuer: {error}"))?;
+            if let Some(problem) = issuer_problem(&known, &public_key, now.timestamp()) {
+                return Err(format!("the issuer: {problem}"));
+            }
             (leaf.signed_by(&key, &issuer), Some(known))
         }
         None => {

@@ -268,6 +268,14 @@ async fn a_slow_health_path_is_no_partition() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_target_that_is_down_is_no_reset() {
+    let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let small = Small { sabotage: Some(Box::new(take_away)), ..Small::with(nobody) };
+    let exposure = expose(small, &fault("net.reset")).await;
+    assert!(!exposure.verified, "{exposure:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn hiccups_of_a_target_hold_no_requests() {
     let delay = fault("http.delay");
     // As long as half of the delay, often; longer than all of it, now and then.

@@ -273,3 +273,28 @@ async fn a_component_without_tls_or_an_issuer_that_is_none_is_not_injected() {
         assert!(!exposure.verified && detail.contains("issuer"), "{detail}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_issuer_whom_callers_would_not_trust_is_told() {
+    let made = |change: &dyn Fn(&mut CertificateParams)| {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        change(&mut params);
+        let key = KeyPair::generate().unwrap();
+        (params.self_signed(&key).unwrap().pem(), key.serialize_pem())
+    };
+    let (sound, _) = made(&|_| ());
+    let (_, other_key) = made(&|_| ());
+    let (leaf, leaf_key) = made(&|params| params.is_ca = IsCa::ExplicitNoCa);
+    let (old, old_key) = made(&|params| params.not_after = date_time_ymd(2001, 1, 1));
+    let secure = Secure::start().await;
+    for (certificate, key, told) in
+        [(sound, other_key, "its key"), (leaf, leaf_key, "authority"), (old, old_key, "not valid now")]
+    {
+        std::fs::write(secure.folder.path().join("ca.pem"), certificate).unwrap();
+        std::fs::write(secure.folder.path().join("ca.key"), key).unwrap();
+        let exposure = expose(secure.landscape(), &faults()[0]).await;
+        let detail = exposure.detail.unwrap();
+        assert!(!exposure.verified && detail.contains(told), "{detail}");
+    }
+}

@@ -15,10 +15,16 @@ const SILENT_MAX: Duration = Duration::from_millis(400);
 /// Probes straight to a target before and after a silence is believed.
 const STRAIGHT: u32 = 3;
 
-/// Resets of new connections.
-pub(super) async fn resets(edge: &Edge, id: &FaultId, probes: u32) -> Hits {
+/// Resets of new connections; none count unless the target answers before and after them, because an edge without a
+/// target resets as well.
+pub(super) async fn resets(edge: &Edge, (probe, id): (&Probe, &FaultId), probes: u32) -> Hits {
+    let Some(target) = edge.upstream() else {
+        return Hits::default();
+    };
+    let answered = slowest(probe, target, id).await.is_some();
     let seen = many(&Probe::HalfClose, edge.addr(), id, (probes, PROBE_MAX)).await;
-    Hits::of(&seen, |seen| **seen != Seen::Nothing, |seen| **seen == Seen::Reset)
+    let answers = answered && slowest(probe, target, id).await.is_some();
+    Hits::of(&seen, |seen| answers && **seen != Seen::Nothing, |seen| **seen == Seen::Reset)
 }
 
 /// Requests that were answered with the status and our id.
