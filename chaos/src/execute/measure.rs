@@ -38,8 +38,8 @@ const AGAIN: u32 = 4;
 /// Share by which slices may differ: how many pieces there are is known to one, and their lengths vary.
 const SLICE_TOLERANCE: f64 = 0.2;
 
-/// What probes saw of one fault.
-#[derive(Debug, Default)]
+/// What probes saw of one fault on one edge.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Dose {
     direct_ms: Vec<f64>,
     through_ms: Vec<f64>,
@@ -79,34 +79,41 @@ async fn many(probe: &Probe, addr: SocketAddr, id: &FaultId, (count, limit): (u3
 }
 
 impl Dose {
-    /// The probes of a verification, on every edge.
-    pub(super) async fn verify(&mut self, fault: &EdgeFault, edges: &[Arc<Edge>], by: (&Probe, &FaultId)) {
+    /// The probes of a verification.
+    pub(super) async fn verify(&mut self, fault: &EdgeFault, edge: &Arc<Edge>, by: (&Probe, &FaultId)) {
         let share = asked_share(fault).map(|(_, share)| share);
         let count = match fault {
             EdgeFault::Delay { .. } | EdgeFault::SlowClose { .. } => DELAY_PROBES,
             _ => share.map_or(1, probes_for),
         };
-        self.look_at_all(fault, edges, by, count).await;
-        let few = self.hits.probes as usize * 10 < count as usize * edges.len() * 9;
+        self.look(fault, edge, by, count).await;
+        let few = self.hits.probes as usize * 10 < count as usize * 9;
         if share.is_some_and(|share| few || self.hits.are_below(share)) && self.shows(fault) {
-            self.look_at_all(fault, edges, by, count * AGAIN).await;
+            self.look(fault, edge, by, count * AGAIN).await;
         }
     }
 
-    /// One more probe on every edge while the fault holds.
-    pub(super) async fn sample(&mut self, fault: &EdgeFault, edges: &[Arc<Edge>], by: (&Probe, &FaultId)) {
+    /// One more probe while the fault holds.
+    pub(super) async fn sample(&mut self, fault: &EdgeFault, edge: &Arc<Edge>, by: (&Probe, &FaultId)) {
         use EdgeFault::{Bandwidth, LimitConnections, LimitData};
         // These take many requests or connections: once is enough, the landscape has its own to carry.
         if matches!(fault, Bandwidth { .. } | LimitConnections { .. } | LimitData { .. }) {
             return;
         }
-        self.look_at_all(fault, edges, by, 1).await;
+        self.look(fault, edge, by, 1).await;
     }
 
-    async fn look_at_all(&mut self, fault: &EdgeFault, edges: &[Arc<Edge>], by: (&Probe, &FaultId), count: u32) {
-        for edge in edges {
-            self.look(fault, edge, by, count).await;
-        }
+    /// What was seen of one fault on all its edges.
+    pub(super) fn together<'a>(doses: impl Iterator<Item = &'a Dose>) -> Dose {
+        doses.fold(Dose::default(), |mut all, dose| {
+            all.direct_ms.extend(&dose.direct_ms);
+            all.through_ms.extend(&dose.through_ms);
+            all.hits.add(dose.hits);
+            all.amounts.extend(&dose.amounts);
+            all.bursts.extend(&dose.bursts);
+            all.expected.extend(&dose.expected);
+            all
+        })
     }
 
     async fn look(&mut self, fault: &EdgeFault, edge: &Arc<Edge>, (probe, id): (&Probe, &FaultId), count: u32) {

@@ -268,6 +268,24 @@ async fn a_slow_health_path_is_no_partition() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn no_edge_hides_behind_another() {
+    let on_all = ["net.delay", "net.reset", "net.corrupt", "net.bandwidth", "http.abort"].map(fault);
+    for fault in on_all.into_iter().map(whole) {
+        let mut small = Small::with_server().await;
+        let second = Edge::open(EdgeName::new("users", "payments"), small.edges[0].upstream()).unwrap();
+        small.edges.insert(0, Arc::new(second));
+        small.sabotage = Some(Box::new(|edge| {
+            if edge.name().from == "checkout" {
+                take_away(edge);
+            }
+        }));
+        let exposure = expose(small, &fault).await;
+        assert!(!exposure.verified, "{fault}: {exposure:?}");
+        assert!(exposure.detail.unwrap().contains("checkout->payments"), "{fault}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_target_that_is_down_is_no_reset() {
     let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let small = Small { sabotage: Some(Box::new(take_away)), ..Small::with(nobody) };

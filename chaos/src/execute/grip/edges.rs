@@ -23,7 +23,8 @@ pub(in crate::execute) struct EdgeGrip {
     issuer: Option<IssuerFiles>,
     seed: u64,
     road: HolderProcess,
-    dose: Dose,
+    /// Of each edge: none hides behind another.
+    doses: Vec<Dose>,
     /// What the entries looked at and what they changed, known once they are out.
     acted: Option<(u64, u64)>,
 }
@@ -50,8 +51,10 @@ impl Keeper for Kept {
 impl EdgeGrip {
     pub(super) fn new(fault: &PlannedFault, id: &FaultId, landscape: &dyn Landscape) -> Self {
         let planned = |edge: &Arc<Edge>| fault.resources.contains(&Resource::Edge(edge.name().clone()));
-        let edges = landscape.edges(fault.fault.from(), &fault.component).into_iter().filter(planned).collect();
+        let all = landscape.edges(fault.fault.from(), &fault.component);
+        let edges: Vec<_> = all.into_iter().filter(planned).collect();
         let edge_fault = if let Act::Edge(edge_fault) = fault.fault.act() { Some(edge_fault) } else { None };
+        let doses = vec![Dose::default(); edges.len()];
         let road = HolderProcess::default();
         let entered = AtomicBool::new(false);
         Self {
@@ -61,7 +64,7 @@ impl EdgeGrip {
             issuer: fault.fault.issuer().cloned(),
             seed: fault.seed,
             road,
-            dose: Dose::default(),
+            doses,
             acted: None,
         }
     }
@@ -85,8 +88,13 @@ impl EdgeGrip {
         }
         self.kept.entered.store(true, Ordering::Release);
         let probe = landscape.probe(&self.component);
-        self.dose.verify(fault, &self.kept.edges, (&probe, &self.kept.id)).await;
-        if self.dose.shows(fault) { Ok(()) } else { Err("probes through the edge do not show it".into()) }
+        for (edge, dose) in self.kept.edges.iter().zip(&mut self.doses) {
+            dose.verify(fault, edge, (&probe, &self.kept.id)).await;
+            if !dose.shows(fault) {
+                return Err(format!("probes through the edge {} do not show it", edge.name()));
+            }
+        }
+        Ok(())
     }
 
     /// Makes what a fault of certificates presents, after the certificate that the component itself presents.
@@ -129,7 +137,9 @@ impl EdgeGrip {
     pub(super) async fn sample(&mut self, landscape: &dyn Landscape) {
         let probe = landscape.probe(&self.component);
         if let Some(fault) = &self.fault {
-            self.dose.sample(fault, &self.kept.edges, (&probe, &self.kept.id)).await;
+            for (edge, dose) in self.kept.edges.iter().zip(&mut self.doses) {
+                dose.sample(fault, edge, (&probe, &self.kept.id)).await;
+            }
         }
     }
 
@@ -146,7 +156,8 @@ impl EdgeGrip {
     }
 
     pub(super) fn quantities(&self) -> Quantities {
-        let mut all = self.fault.as_ref().map(|fault| self.dose.quantities(fault)).unwrap_or_default();
+        let mut all =
+            self.fault.as_ref().map(|fault| Dose::together(self.doses.iter()).quantities(fault)).unwrap_or_default();
         if let Some((seen, hits)) = self.acted {
             all.insert("entry_seen".into(), seen as f64);
             all.insert("entry_hits".into(), hits as f64);
@@ -164,7 +175,9 @@ impl EdgeGrip {
             }
             _ => None,
         };
-        let off = self.dose.differs(fault).into_iter().chain(differs(&amounts, &self.quantities()));
+        let named = self.kept.edges.iter().zip(&self.doses);
+        let of_edges = named.filter_map(|(edge, dose)| Some(format!("{}: {}", edge.name(), dose.differs(fault)?)));
+        let off = of_edges.chain(differs(&amounts, &self.quantities()));
         let off: Vec<String> = off.chain(unknown).collect();
         (!off.is_empty()).then(|| off.join("; "))
     }
