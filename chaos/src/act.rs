@@ -3,6 +3,8 @@
 use crate::proxy::EdgeFault;
 use crate::road::PacketFault;
 use crate::sandbox::{FileFault, NameFault};
+use crate::setting::{Format, KeyPath, Scalar};
+use crate::thread_choice::ThreadChoice;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -34,6 +36,8 @@ pub enum Blow {
 pub enum Hold {
     /// All threads of the target's processes stand still (`ptrace`).
     Pause,
+    /// Some threads of the target's processes stand still (`ptrace`); the others run on.
+    Threads(ThreadChoice),
     /// Threads that burn `cores` processors for a share `load` of the time, where the target may run.
     Cpu {
         /// Threads.
@@ -85,12 +89,28 @@ pub enum Hold {
         /// The content.
         content: String,
     },
+    /// Another value in a settings file below the target's folder.
+    Toggle(Flip),
     /// Operations on files of the target go wrong, in its sandbox.
     Files(FileFault),
     /// Questions of the target for names go wrong, in its sandbox.
     Names(NameFault),
     /// A road on which packets go wrong; edges to the target lead over it.
     Packets(PacketFault),
+}
+
+/// A value in a settings file, and what it is to be.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Flip {
+    /// Path below the folder.
+    pub path: String,
+    /// How the file is written.
+    pub format: Format,
+    /// Where the value stands.
+    pub key: KeyPath,
+    /// The new value.
+    pub value: Scalar,
 }
 
 /// How far a disk is filled.

@@ -1,6 +1,7 @@
 //! The fault catalogue: one file per fault, each declaring its parameters, its undo, and how its dose is read back.
 
 mod config_file;
+mod config_toggle;
 mod declaration;
 mod dns_error;
 mod dns_slow;
@@ -30,8 +31,10 @@ mod net_slice;
 mod net_slow_close;
 mod process_kill;
 mod process_pause;
+mod process_pause_thread;
 mod process_restart_loop;
 mod process_stop;
+mod seen;
 mod stress_connections;
 mod stress_cpu;
 mod stress_disk;
@@ -46,6 +49,7 @@ mod tls_unknown_issuer;
 mod tls_wrong_host;
 
 pub use config_file::ConfigFile;
+pub use config_toggle::{ConfigToggle, NewValue};
 pub use declaration::{Declaration, Needs};
 pub use dns_error::DnsError;
 pub use dns_slow::DnsSlow;
@@ -73,8 +77,10 @@ pub use net_slice::NetSlice;
 pub use net_slow_close::NetSlowClose;
 pub use process_kill::ProcessKill;
 pub use process_pause::ProcessPause;
+pub use process_pause_thread::ProcessPauseThread;
 pub use process_restart_loop::ProcessRestartLoop;
 pub use process_stop::ProcessStop;
+pub use seen::Seen;
 pub use stress_connections::StressConnections;
 pub use stress_cpu::StressCpu;
 pub use stress_disk::StressDisk;
@@ -125,6 +131,11 @@ pub(crate) trait Kind {
 
     /// The issuer that is to sign what callers see.
     fn issuer(&self) -> Option<&IssuerFiles> {
+        None
+    }
+
+    /// How to see that the component acts on it, and the names of the times that it takes to, and back.
+    fn seen(&self) -> Option<(&Seen, [&'static str; 2])> {
         None
     }
 
@@ -185,6 +196,11 @@ macro_rules! catalogue {
                 match self { $(Fault::$fault(fault) => fault.issuer(),)+ }
             }
 
+            /// How to see that the component acts on it, and the names of the times that it takes to, and back.
+            pub fn seen(&self) -> Option<(&Seen, [&'static str; 2])> {
+                match self { $(Fault::$fault(fault) => fault.seen(),)+ }
+            }
+
             /// Parameters out of range; `key` is the path of the fault.
             pub fn problems(&self, key: &str) -> Vec<Problem> {
                 match self { $(Fault::$fault(fault) => fault.problems(key),)+ }
@@ -200,6 +216,8 @@ catalogue! {
     ProcessStop = "process.stop",
     /// Freeze a component.
     ProcessPause = "process.pause",
+    /// Freeze some threads of a component.
+    ProcessPauseThread = "process.pauseThread",
     /// Kill a component again and again.
     ProcessRestartLoop = "process.restartLoop",
     /// Delay the bytes of edges to a component.
@@ -258,6 +276,8 @@ catalogue! {
     StressConnections = "stress.connections",
     /// Change a file of a component.
     ConfigFile = "config.file",
+    /// Change one value in a settings file of a component.
+    ConfigToggle = "config.toggle",
     /// Set the wall clock of a component ahead or behind.
     TimeOffset = "time.offset",
     /// Let the wall clock of a component go too fast or too slow.

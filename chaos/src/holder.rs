@@ -21,6 +21,7 @@ mod privileges;
 mod refuse;
 mod sandboxed;
 mod space;
+mod thread;
 mod timer;
 mod writer;
 
@@ -191,6 +192,7 @@ impl Kept {
 fn take(order: &Order, lease: &mut Kept) -> io::Result<Box<dyn Held>> {
     Ok(match &order.hold {
         Hold::Pause => Box::new(pause::Paused::take(&order.processes)?),
+        Hold::Threads(choice) => Box::new(thread::take(&order.processes, choice, order.seed)?),
         Hold::Cpu { cores, load } => Box::new(burn::Burners::start(*cores, *load, &order.processes)?),
         Hold::Memory { bytes } => Box::new(space::Memory::take(*bytes, lease)?),
         Hold::Io { bytes_per_second } => Box::new(writer::Writer::start(folder(order)?, *bytes_per_second)?),
@@ -208,6 +210,7 @@ fn take(order: &Order, lease: &mut Kept) -> io::Result<Box<dyn Held>> {
         Hold::Files(fault) => Box::new(sandboxed::Sandboxed::files(order, fault)?),
         Hold::Names(_) => Box::new(sandboxed::Sandboxed::names(order)?),
         Hold::Packets(fault) => Box::new(packets::Packets::lay(order, *fault)?),
+        Hold::Toggle(flip) => Box::new(file::Changed::flip(folder(order)?, flip)?),
         Hold::File { path, content } => Box::new(file::Changed::change(folder(order)?, path, content)?),
     })
 }

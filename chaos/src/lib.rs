@@ -30,13 +30,16 @@ pub mod proxy;
 pub mod residual;
 pub mod road;
 pub mod sandbox;
+pub mod setting;
 pub mod shifted_clock;
 pub mod shrink;
 pub mod span;
 mod template;
+mod thread_choice;
 pub mod threshold;
 mod tls;
 pub mod toxiproxy;
 mod user_namespace;
 
 pub use template::template;
+pub use thread_choice::ThreadChoice;

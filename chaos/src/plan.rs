@@ -258,10 +258,17 @@ fn resolve(
         Act::Edge(_) | Act::Held(Hold::Packets(_)) => {
             inventory.edges_to(fault.from(), &component).into_iter().map(Resource::Edge).collect()
         }
-        Act::Signal(_) | Act::Held(Hold::Pause | Hold::Fds { .. }) => chosen(),
+        Act::Signal(_) | Act::Held(Hold::Pause | Hold::Threads(_) | Hold::Fds { .. }) => chosen(),
         Act::Held(Hold::Cpu { .. }) => vec![Resource::Host { part: HostPart::Cpu }],
         Act::Held(Hold::Memory { .. }) => vec![Resource::Host { part: HostPart::Memory }],
-        Act::Held(Hold::Io { .. } | Hold::Disk { .. } | Hold::Inodes { .. } | Hold::File { .. } | Hold::Files(_)) => {
+        Act::Held(
+            Hold::Io { .. }
+            | Hold::Disk { .. }
+            | Hold::Inodes { .. }
+            | Hold::File { .. }
+            | Hold::Toggle(_)
+            | Hold::Files(_),
+        ) => {
             vec![Resource::Folder { component: component.clone() }]
         }
         Act::Held(Hold::Clock { .. }) => vec![Resource::Clock { component: component.clone() }],

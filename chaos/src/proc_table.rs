@@ -89,6 +89,19 @@ pub fn threads(pid: i32) -> Vec<(i32, Doing)> {
     folder.filter_map(numbers).filter_map(look).collect()
 }
 
+/// The name of a thread that the kernel keeps.
+pub fn thread_name(pid: i32, tid: i32) -> Option<String> {
+    let name = fs::read(format!("/proc/{pid}/task/{tid}/comm")).ok()?;
+    Some(String::from_utf8_lossy(name.strip_suffix(b"\n").unwrap_or(&name)).into_owned())
+}
+
+/// How often a thread has left a processor: it stays the same for as long as the thread does nothing.
+pub fn work_done(pid: i32, tid: i32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/task/{tid}/status")).ok()?;
+    let switches = |line: &str| line.split_once("_ctxt_switches:")?.1.trim().parse::<u64>().ok();
+    Some(status.lines().filter_map(switches).sum())
+}
+
 /// The process of this number, if there is one.
 pub fn entry(pid: i32) -> Option<Entry> {
     let fields = fields(&format!("/proc/{pid}/stat"))?;

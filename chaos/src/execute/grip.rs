@@ -8,6 +8,7 @@ mod names;
 mod observe;
 mod sandboxed;
 mod signals;
+mod threads;
 
 use crate::act::Act;
 use crate::landscape::Landscape;
@@ -103,6 +104,14 @@ impl Grip {
         match self {
             Grip::Edges(grip) => grip.quantities(),
             Grip::Signals(grip) => grip.quantities(),
+            Grip::Held(grip) => grip.quantities(),
+        }
+    }
+
+    /// What was measured while the target recovered.
+    pub(super) fn afterwards(&self) -> Quantities {
+        match self {
+            Grip::Edges(_) | Grip::Signals(_) => Quantities::new(),
             Grip::Held(grip) => grip.quantities(),
         }
     }

@@ -3,6 +3,7 @@
 mod count;
 mod exchange;
 mod hits;
+mod notice;
 mod packets;
 mod rate;
 mod share;
@@ -16,6 +17,7 @@ use crate::proxy::{Edge, EdgeFault, Message, PartitionMode};
 use crate::road::PacketEffect;
 use crate::tls::TlsDefect;
 pub(super) use hits::{Hits, probes_for};
+pub(super) use notice::Notice;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -88,7 +88,11 @@ impl Executor<'_> {
         self.undo(repetition, &mut lives, &end).await;
         self.rest(repetition, step).await;
         let observed_until_ms = self.now_ms();
-        let finish = |live: Live<'_>| ExposureRecord { observed_until_ms, ..live.record };
+        let finish = |live: Live<'_>| {
+            let mut achieved = live.record.achieved;
+            achieved.extend(live.grip.afterwards());
+            ExposureRecord { observed_until_ms, achieved, ..live.record }
+        };
         self.report.exposures.extend(lives.into_iter().map(finish));
     }
 

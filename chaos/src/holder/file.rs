@@ -2,6 +2,7 @@
 
 use super::Held;
 use super::guard::{Guard, Undo};
+use crate::act::Flip;
 use crate::sandbox::is_probe;
 use sha2::{Digest, Sha256};
 use std::fs;
@@ -23,6 +24,14 @@ pub(super) struct Changed {
 }
 
 impl Changed {
+    /// Puts another value into the file, and leaves every other byte as it is.
+    pub(super) fn flip(folder: &Path, flip: &Flip) -> io::Result<Self> {
+        let told = |error: &dyn std::fmt::Display| io::Error::other(format!("{}: {error}", flip.path));
+        let text = fs::read_to_string(inside(folder, &flip.path)?).map_err(|error| told(&error))?;
+        let new = flip.format.with(&text, &flip.key, &flip.value).map_err(|error| told(&error))?;
+        Self::change(folder, &flip.path, &new)
+    }
+
     pub(super) fn change(folder: &Path, path: &str, content: &str) -> io::Result<Self> {
         let file = inside(folder, path)?;
         if is_ours(&file, &digest(content.as_bytes())) {

@@ -20,6 +20,7 @@ const LOOK: Duration = Duration::from_millis(1);
 const PASSES: usize = 50;
 
 /// Stopped threads, each with the number of a signal that was on its way to it and is to arrive in the end, or 0.
+#[derive(Default)]
 pub(super) struct Paused(BTreeMap<i32, i32>);
 
 /// What a child or a traced thread did last, without waiting for it; `None` when there is nothing new. Signals are
@@ -43,7 +44,7 @@ impl Paused {
         if processes.is_empty() {
             return Err(io::Error::other("there is no process to pause"));
         }
-        let mut paused = Self(BTreeMap::new());
+        let mut paused = Self::default();
         for _ in 0..PASSES {
             let fresh = paused.not_yet(processes);
             if fresh.is_empty() {
@@ -67,8 +68,13 @@ impl Paused {
             .collect()
     }
 
+    /// How many threads stand still.
+    pub(super) fn count(&self) -> usize {
+        self.0.len()
+    }
+
     /// A thread that ends meanwhile needs no stop.
-    fn stop(&mut self, tid: i32) -> io::Result<()> {
+    pub(super) fn stop(&mut self, tid: i32) -> io::Result<()> {
         let thread = Pid::from_raw(tid);
         match ptrace::seize(thread, Options::empty()).and_then(|()| ptrace::interrupt(thread)) {
             Ok(()) => (),

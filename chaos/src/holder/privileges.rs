@@ -7,11 +7,13 @@ use std::io;
 /// What a fault needs, where it is to be had: a plain user has none of it and acts on its own processes.
 pub(super) fn needed(hold: &Hold) -> CapabilitySet {
     match hold {
-        Hold::Pause => CapabilitySet::SYS_PTRACE,
+        Hold::Pause | Hold::Threads(_) => CapabilitySet::SYS_PTRACE,
         // Processes of another user are counted and limited with the first two; the guard needs the same.
         Hold::Fds { .. } => CapabilitySet::SYS_RESOURCE | CapabilitySet::SYS_PTRACE,
         // Files of a component that runs as somebody else.
-        Hold::File { .. } => CapabilitySet::DAC_OVERRIDE | CapabilitySet::FOWNER | CapabilitySet::CHOWN,
+        Hold::File { .. } | Hold::Toggle(_) => {
+            CapabilitySet::DAC_OVERRIDE | CapabilitySet::FOWNER | CapabilitySet::CHOWN
+        }
         // Probes in the component's folder; the mark of its sandbox is read as by a tracer.
         Hold::Files(_) => CapabilitySet::DAC_OVERRIDE | CapabilitySet::FOWNER | CapabilitySet::SYS_PTRACE,
         Hold::Names(_) => CapabilitySet::SYS_PTRACE,

@@ -12,7 +12,7 @@ pub(super) fn check(order: &mut Order) -> io::Result<()> {
     if !order.mark.contains('=') || order.mark.ends_with('=') {
         return Err(io::Error::other("the order names no mark of a landscape"));
     }
-    if !matches!(order.hold, Hold::Pause | Hold::Fds { .. } | Hold::Cpu { .. }) {
+    if !matches!(order.hold, Hold::Pause | Hold::Threads(_) | Hold::Fds { .. } | Hold::Cpu { .. }) {
         return Ok(());
     }
     let first = order.processes.first().copied();

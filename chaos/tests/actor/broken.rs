@@ -1,10 +1,12 @@
-//! Holders that do not do what they say: nothing, half of it, or to somebody else. The dose meter must notice.
+//! Holders that do not do what they say: nothing, half of it, to somebody else, or to all where some were meant. The dose meter must notice.
 
-use chaos::act::{Fill, Hold};
+use chaos::ThreadChoice;
+use chaos::act::{Fill, Flip, Hold};
 use chaos::holder::{self, Order};
 use chaos::proc_table;
 use chaos::proxy::{Direction, Share};
 use chaos::sandbox::{FileEffect, NameEffect};
+use chaos::setting::Scalar;
 use chaos::shifted_clock;
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::{Pid, dup2_stdin};
@@ -22,6 +24,7 @@ pub(crate) enum Broken {
     Nothing,
     Half,
     Wrong,
+    More,
 }
 
 impl Broken {
@@ -31,6 +34,7 @@ impl Broken {
             "nothing" => Some(Broken::Nothing),
             "half" => Some(Broken::Half),
             "wrong" => Some(Broken::Wrong),
+            "more" => Some(Broken::More),
             _ => None,
         }
     }
@@ -51,6 +55,7 @@ impl Broken {
             }
             Broken::Half => (halved(order), None),
             Broken::Wrong => wrong(order),
+            Broken::More => (Order { hold: Hold::Pause, ..order }, None),
         };
         run(&order, stdin).expect("the sound holder starts")
     }
@@ -71,7 +76,7 @@ fn halved(mut order: Order) -> Order {
         Hold::Cpu { load, .. } => *load /= 2.0,
         Hold::Memory { bytes } | Hold::Disk { fill: Fill::Bytes(bytes) | Fill::AllBut(bytes) } => *bytes /= 2,
         Hold::Io { bytes_per_second } => *bytes_per_second /= 2,
-        Hold::Inodes { count } | Hold::Connections { count } => *count /= 2,
+        Hold::Threads(ThreadChoice { count, .. }) | Hold::Inodes { count } | Hold::Connections { count } => *count /= 2,
         Hold::Clock { offset_ms, gain_ms_per_s } => (*offset_ms, *gain_ms_per_s) = (*offset_ms / 2, *gain_ms_per_s / 2),
         Hold::Files(fault) => match &mut fault.effect {
             FileEffect::Delay { delay, jitter } => (*delay, *jitter) = (*delay / 2, *jitter / 2),
@@ -85,6 +90,8 @@ fn halved(mut order: Order) -> Order {
             let half = Share::try_new(fault.effect.share().value() / 2.0).expect("half of a share is one");
             fault.effect = fault.effect.with_share(half);
         }
+        Hold::Toggle(Flip { value: Scalar::Text(text), .. }) => text.truncate(text.len() / 2),
+        Hold::Toggle(flip) => flip.value = Scalar::Text(String::new()),
         Hold::File { content, .. } => content.truncate(content.len() / 2),
         // The last process is the child: the component itself is left alone.
         Hold::Pause | Hold::Fds { .. } => order.processes = order.processes.split_off(1),
@@ -115,7 +122,11 @@ fn decoy() -> io::Result<String> {
 }
 
 fn wrong(mut order: Order) -> (Order, Alive) {
-    let child = Command::new("/proc/self/exe").arg("idle").env_remove(holder::MARK).spawn().expect("a decoy starts");
+    let child = Command::new("/proc/self/exe")
+        .args(["idle", "workers"])
+        .env_remove(holder::MARK)
+        .spawn()
+        .expect("a decoy starts");
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a port");
     let pid = i32::try_from(child.id()).expect("process ids are positive 32-bit numbers");
     let mut first = CpuSet::new();

@@ -10,6 +10,7 @@ pub(crate) fn fault(kind: &str) -> Value {
     let mut fault = match kind {
         "process.kill" | "process.stop" | "process.pause" | "stress.fds" => json!({}),
         "tls.expired" | "tls.wrongHost" | "tls.unknownIssuer" => json!({}),
+        "process.pauseThread" => json!({"thread": "worker-*", "count": 2}),
         "process.restartLoop" => json!({"every": "1s"}),
         "net.delay" => json!({"delay": "80ms", "jitter": "5ms"}),
         "net.reset" => json!({"share": 0.5}),
@@ -35,6 +36,8 @@ pub(crate) fn fault(kind: &str) -> Value {
         "stress.inodes" => json!({"count": 200}),
         "stress.connections" => json!({"count": 40}),
         "config.file" => json!({"file": "settings.txt", "content": "colour = red\n"}),
+        "config.toggle" => json!({"file": "toggles.yaml", "key": "features.colour", "value": "red",
+            "seen": {"path": "/toggles", "expect": "red"}}),
         "time.offset" => json!({"behind": "1h"}),
         "time.drift" => json!({"speed": 2.0}),
         "io.error" => json!({"errno": "ENOSPC", "path": "**/*.tmp"}),

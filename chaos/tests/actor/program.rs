@@ -25,9 +25,9 @@ fn main() -> ExitCode {
         Some("executor") => executor::run(&first()),
         Some("target") => target::serve(&first(), std::env::args().nth(3).as_deref()),
         Some("inside") => target::inside(std::env::args_os().skip(2)),
-        Some("idle") => target::idle(),
+        Some("idle") => target::idle(&first()),
         _ => Err(std::io::Error::other(
-            "usage: actor holder | sandbox | executor JSON | target PORT [SANDBOX] | inside SANDBOX PROGRAM... | idle",
+            "usage: actor holder | sandbox | executor JSON | target PORT [SANDBOX] | inside SANDBOX PROGRAM... | idle [workers]",
         )),
     };
     match ended {

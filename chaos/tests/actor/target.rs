@@ -1,4 +1,5 @@
-//! A component: a small HTTP server, with TLS or without, with threads and a child process; `GET /fork` starts another.
+//! A component: a small HTTP server, with TLS or without, with named threads, a settings file and a child process;
+//! `GET /fork` starts another, `GET /toggles` answers with the file.
 
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
@@ -11,8 +12,15 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
-use std::sync::Arc;
-use std::time::SystemTime;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+/// How old the settings may be that it acts on.
+const REREAD_AFTER: Duration = Duration::from_millis(100);
+/// Threads that work.
+const WORKERS: usize = 3;
+/// How often each of them does.
+const WORK_EVERY: Duration = Duration::from_millis(20);
 
 /// Serves on a loopback port until it is ended, in a sandbox when one is named.
 pub(crate) fn serve(port: &str, sandbox: Option<&str>) -> io::Result<()> {
@@ -21,6 +29,7 @@ pub(crate) fn serve(port: &str, sandbox: Option<&str>) -> io::Result<()> {
     }
     let port: u16 = port.parse().map_err(io::Error::other)?;
     let mut child = Command::new("/proc/self/exe").arg("idle").spawn()?;
+    start_workers()?;
     let tls = Arc::new(tls().map_err(io::Error::other)?);
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
     println!("ready");
@@ -30,6 +39,14 @@ pub(crate) fn serve(port: &str, sandbox: Option<&str>) -> io::Result<()> {
         std::thread::Builder::new().spawn(move || welcome(stream, tls))?;
     }
     child.kill()
+}
+
+/// Threads `worker-0` to `worker-2`: each works a little, again and again.
+fn start_workers() -> io::Result<()> {
+    let work = || loop {
+        std::thread::sleep(WORK_EVERY);
+    };
+    (0..WORKERS).try_for_each(|n| std::thread::Builder::new().name(format!("worker-{n}")).spawn(work).map(drop))
 }
 
 /// A certificate of its own making.
@@ -56,21 +73,37 @@ fn welcome(stream: TcpStream, tls: Arc<ServerConfig>) -> io::Result<()> {
 
 fn answer(stream: impl Read + Write) -> io::Result<()> {
     let mut stream = BufReader::new(stream);
-    let mut line = String::new();
+    let (mut line, mut is_of_toggles) = (String::new(), false);
     while stream.read_line(&mut line)? > 0 {
         if line.starts_with("GET /fork ") {
             // It lives as long as we do.
             drop(Command::new("/proc/self/exe").arg("idle").spawn()?);
         }
+        is_of_toggles |= line.starts_with("GET /toggles ");
         if line == "\r\n" {
             let date = httpdate::fmt_http_date(SystemTime::now());
-            let answer = format!("HTTP/1.1 200 OK\r\ndate: {date}\r\ncontent-length: 2\r\n\r\nok");
+            let body = if std::mem::take(&mut is_of_toggles) { toggles() } else { "ok".to_owned() };
+            let length = body.len();
+            let answer = format!("HTTP/1.1 200 OK\r\ndate: {date}\r\ncontent-length: {length}\r\n\r\n{body}");
             stream.get_mut().write_all(answer.as_bytes())?;
             stream.get_mut().flush()?;
         }
         line.clear();
     }
     Ok(())
+}
+
+/// Its settings file as it was read last: at most so long ago.
+fn toggles() -> String {
+    static LAST: Mutex<Option<(Instant, String)>> = Mutex::new(None);
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    if last.as_ref().is_none_or(|(read, _)| read.elapsed() >= REREAD_AFTER) {
+        // What cannot be read now is as it was.
+        let old = last.take().map(|(_, text)| text);
+        let text = std::fs::read_to_string("toggles.yaml").ok().or(old).unwrap_or_default();
+        *last = Some((Instant::now(), text));
+    }
+    last.as_ref().map(|(_, text)| text.clone()).unwrap_or_default()
 }
 
 /// Becomes a program in a sandbox, as a component does. Returns only if that failed.
@@ -81,8 +114,11 @@ pub(crate) fn inside(mut arguments: impl Iterator<Item = OsString>) -> io::Resul
     Err(Command::new(program).args(arguments).exec())
 }
 
-/// Does nothing for as long as its parent lives.
-pub(crate) fn idle() -> io::Result<()> {
+/// Does nothing for as long as its parent lives, with threads that work or without.
+pub(crate) fn idle(workers: &str) -> io::Result<()> {
+    if workers == "workers" {
+        start_workers()?;
+    }
     let parent = nix::unistd::getppid();
     prctl::set_pdeathsig(Signal::SIGKILL)?;
     // The signal comes only for a parent that dies from now on.

@@ -24,6 +24,8 @@ pub(crate) fn actor() -> PathBuf {
 
 /// Content of the file `settings.txt` of the component.
 pub(crate) const SETTINGS: &str = "colour = blue\n";
+/// Content of its file `toggles.yaml`, which it answers with.
+pub(crate) const TOGGLES: &str = "# of the shop\nfeatures:\n  newCheckout: true   # since March\n  colour: blue\n";
 /// Longest wait for a condition.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -54,6 +56,7 @@ impl Component {
         for folder in [&folder, &dir.path().join("elsewhere")] {
             std::fs::create_dir(folder).expect("a folder");
             std::fs::write(folder.join("settings.txt"), SETTINGS).expect("a file");
+            std::fs::write(folder.join("toggles.yaml"), TOGGLES).expect("a file");
         }
         let program = dir.path().join(holder);
         std::os::unix::fs::symlink(actor(), &program).expect("a link");

@@ -43,7 +43,7 @@ async fn report(component: &Component, fault: &Value) -> Report {
     running.await.unwrap()
 }
 
-async fn exposure(component: &Component, fault: &Value) -> ExposureRecord {
+pub(crate) async fn exposure(component: &Component, fault: &Value) -> ExposureRecord {
     let report = report(component, fault).await;
     assert!(report.residue.is_empty(), "{report:?}");
     let settings = std::fs::read_to_string(component.stage.folder.join("settings.txt")).unwrap();

@@ -25,6 +25,8 @@ mod sandbox;
 mod sandbox_faults;
 mod stage;
 mod stream;
+mod threads;
 mod tls;
+mod toggles;
 mod toxiproxy;
 mod wired;

@@ -44,7 +44,7 @@ fn a_changed_file_is_put_back_with_its_rights() {
     assert_eq!(std::fs::read_to_string(&file).unwrap(), SETTINGS);
     let now = file.metadata().unwrap();
     assert_eq!((now.permissions().mode() & 0o777, now.ino()), (0o640, inode));
-    assert_eq!(names(&component.stage.folder), ["settings.txt"]);
+    assert_eq!(names(&component.stage.folder), ["settings.txt", "toggles.yaml"]);
     assert!(restore_kept(component.stage.folder.parent().unwrap()).is_empty());
 }
 
@@ -85,7 +85,7 @@ fn a_filled_disk_is_empty_again() {
         let mut holder = Holder::start(&order(&component, hold));
         assert_eq!(holder.says(), "in");
         // No name leads to what fills the disk: the file system itself frees it, also after a power cut.
-        assert_eq!(names(&component.stage.folder), ["settings.txt"]);
+        assert_eq!(names(&component.stage.folder), ["settings.txt", "toggles.yaml"]);
         entry(holder.child.id()).signal(Signal::SIGKILL).unwrap();
         holder.child.wait().unwrap();
     }

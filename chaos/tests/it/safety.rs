@@ -2,6 +2,7 @@
 
 use crate::component::Component;
 use crate::orders::{Holder, entry, order};
+use chaos::ThreadChoice;
 use chaos::act::{Fill, Hold};
 use chaos::holder::Order;
 use chaos::proc_table::{self, Entry};
@@ -21,7 +22,8 @@ fn foreign_processes_are_refused() {
     let component = Component::start("sound");
     let mut stranger = Command::new("sleep").arg("600").spawn().unwrap();
     let gone = Entry { started: 1, ..entry(stranger.id()) };
-    for hold in [Hold::Pause, Hold::Fds { leave: 0 }, Hold::Cpu { cores: 1, load: 0.1 }] {
+    let threads = Hold::Threads(ThreadChoice { name: None, count: 1 });
+    for hold in [Hold::Pause, threads, Hold::Fds { leave: 0 }, Hold::Cpu { cores: 1, load: 0.1 }] {
         let on = |processes: Vec<Entry>| refused(&Order { processes, ..order(&component, hold.clone()) });
         assert!(on(vec![entry(1)]).contains("the first process of the host"));
         assert!(on(vec![entry(std::process::id())]).contains("the holder itself or started it"));

@@ -5,7 +5,8 @@ use super::observe::Observer;
 use super::sandboxed::Sandboxed;
 use super::{Keeper, Quantities, differs, lacks};
 use crate::act::Hold;
-use crate::execute::measure::WallClock;
+use crate::execute::measure::{Notice, WallClock};
+use crate::fault::Seen;
 use crate::holder::Order;
 use crate::landscape::Landscape;
 use crate::lease::{FaultId, LEASE_TTL};
@@ -23,6 +24,8 @@ const GONE_MAX: Duration = Duration::from_secs(2);
 const LOOK: Duration = Duration::from_millis(5);
 /// How long a quantity over time is watched before it is believed.
 const WATCH: Duration = Duration::from_millis(600);
+/// How long threads are watched that are to do nothing.
+const STANDS: Duration = Duration::from_millis(150);
 /// What a drifting clock has to gain or lose before it is believed, milliseconds: more than the second that it tells.
 const GAIN: f64 = 1_200.0;
 
@@ -36,6 +39,9 @@ pub(in crate::execute) struct HeldGrip {
     holder: HolderProcess,
     observer: Option<Observer>,
     wall: Option<WallClock>,
+    /// How to see that the component acts on it.
+    seen: Option<(Seen, [&'static str; 2])>,
+    notice: Option<Notice>,
     /// Looks at what a sandbox does.
     sandboxed: Option<Sandboxed>,
 }
@@ -52,6 +58,8 @@ impl HeldGrip {
             holder: HolderProcess::default(),
             observer: None,
             wall: None,
+            seen: fault.fault.seen().map(|(seen, names)| (seen.clone(), names)),
+            notice: None,
             sandboxed: None,
         }
     }
@@ -87,10 +95,14 @@ impl HeldGrip {
         let order = self.order(landscape)?;
         let site = landscape.site();
         self.wall = self.wall_clock(&order, landscape).await?;
+        if let Some(seen) = self.seen.clone() {
+            self.notice = Some(Notice::before(order.address, seen).await?);
+        }
         self.observer = Some(Observer::new(order.clone()));
         self.sandboxed = Sandboxed::of(&order);
         self.holder.start((&site, &self.id), &order).await.map_err(|error| format!("no holder: {error}"))?;
         self.wall.iter_mut().for_each(WallClock::is_in);
+        self.notice.iter_mut().for_each(Notice::is_in);
         self.look();
         if let Some(sandboxed) = &mut self.sandboxed {
             sandboxed.verify().await?;
@@ -101,7 +113,11 @@ impl HeldGrip {
             self.look();
             self.look_at_wall().await;
         }
-        lacks(&self.amounts(), &self.quantities()).map_or(Ok(()), Err)
+        lacks(&self.amounts(), &self.quantities()).map_or(Ok(()), Err)?;
+        match &mut self.notice {
+            Some(notice) => notice.wait().await,
+            None => Ok(()),
+        }
     }
 
     /// What is asked for, without the share that looks at a sandbox judge.
@@ -133,6 +149,7 @@ impl HeldGrip {
         match self.hold {
             Hold::Cpu { .. } | Hold::Io { .. } => WATCH,
             Hold::Clock { gain_ms_per_s: 0, .. } => WATCH,
+            Hold::Threads(_) => STANDS,
             Hold::Clock { gain_ms_per_s, .. } => Duration::from_secs_f64(GAIN / gain_ms_per_s.abs() as f64),
             _ => Duration::ZERO,
         }
@@ -176,6 +193,7 @@ impl HeldGrip {
             }
             sleep(LOOK).await;
         }
+        self.notice.iter_mut().for_each(Notice::is_out);
         Ok(())
     }
 
@@ -195,6 +213,7 @@ impl HeldGrip {
             all.extend(value.map(|value| (name.to_owned(), value)));
             all.insert("date_probes".into(), wall.looks() as f64);
         }
+        all.extend(self.notice.iter().flat_map(Notice::quantities).map(|(name, value)| (name.to_owned(), value)));
         all.extend(self.sandboxed.as_ref().map(Sandboxed::quantities).unwrap_or_default());
         all
     }

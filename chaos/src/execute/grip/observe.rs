@@ -1,7 +1,8 @@
 //! Looks at what a holder is said to hold: through `/proc` and the file system, never by asking the holder.
 
 use super::Quantities;
-use crate::act::{Fill, Hold};
+use super::threads::ThreadWatch;
+use crate::act::{Fill, Flip, Hold};
 use crate::holder::{Order, open_files_left, open_files_limit};
 use crate::proc_table::{self, Entry};
 use crate::shifted_clock;
@@ -23,6 +24,10 @@ pub(super) struct Observer {
     /// First and last look at a count that grows with time.
     first: Option<(Instant, f64)>,
     last: Option<(Instant, f64)>,
+    /// Whether a file was already what the fault would make of it.
+    was_so: bool,
+    /// Threads, when some of them are to stand still.
+    threads: Option<ThreadWatch>,
     sums: Quantities,
     looks: u32,
 }
@@ -32,7 +37,14 @@ impl Observer {
     pub(super) fn new(order: Order) -> Self {
         let limit = |process: &Entry| Some((*process, open_files_limit(process.pid).ok()?.0));
         let limits = order.processes.iter().filter_map(limit).collect();
-        Self { order, limits, first: None, last: None, sums: Quantities::new(), looks: 0 }
+        let threads = match &order.hold {
+            Hold::Threads(choice) => Some(ThreadWatch::new(choice, &order.processes)),
+            _ => None,
+        };
+        let (sums, looks) = (Quantities::new(), 0);
+        let mut observer = Self { order, limits, first: None, last: None, was_so: false, threads, sums, looks };
+        observer.was_so = observer.changed().is_some();
+        observer
     }
 
     pub(super) fn look(&mut self, holder: i32) {
@@ -42,7 +54,8 @@ impl Observer {
             self.last = Some(now);
         }
         self.looks += 1;
-        for (name, value) in self.state(holder) {
+        let threads = self.threads.as_mut().map(|threads| threads.look(holder));
+        for (name, value) in self.state(holder).into_iter().chain(threads.into_iter().flatten()) {
             *self.sums.entry(name.into()).or_default() += value;
         }
     }
@@ -86,12 +99,10 @@ impl Observer {
             Hold::Inodes { .. } => vec![("inodes", self.nameless(holder).len() as f64)],
             Hold::Fds { .. } => self.limited(),
             Hold::Connections { .. } => vec![("connections", self.connections(holder))],
-            // Seen in the answers of the component, or by doing what it would do, elsewhere.
-            Hold::Clock { .. } | Hold::Files(_) | Hold::Names(_) | Hold::Packets(_) => Vec::new(),
-            Hold::File { path, content } => {
-                let found = self.order.folder.as_ref().and_then(|folder| fs::read(folder.join(path)).ok());
-                vec![("content_is_ours", truth(found.is_some_and(|found| found == content.as_bytes())))]
-            }
+            // Seen in the answers of the component, by doing what it would do, or thread by thread, elsewhere.
+            Hold::Clock { .. } | Hold::Files(_) | Hold::Names(_) | Hold::Threads(_) | Hold::Packets(_) => Vec::new(),
+            Hold::Toggle(_) => vec![("value_is_ours", truth(self.ours().is_some()))],
+            Hold::File { .. } => vec![("content_is_ours", truth(self.ours().is_some()))],
         }
     }
 
@@ -104,6 +115,29 @@ impl Observer {
         let threads: Vec<_> = threads.filter(|(_, doing)| !matches!(doing.state, 'Z' | 'X')).collect();
         let stopped = threads.iter().filter(|(tid, doing)| doing.state == 't' && tracer(*tid) == Some(holder));
         stopped.count() as f64 / threads.len().max(1) as f64
+    }
+
+    /// What of a file is as the fault made it.
+    fn ours(&self) -> Option<String> {
+        self.changed().filter(|_| !self.was_so)
+    }
+
+    /// What of a file is as the fault wants it, as anybody reads it; `None` when it is not.
+    fn changed(&self) -> Option<String> {
+        let folder = self.order.folder.as_ref()?;
+        match &self.order.hold {
+            Hold::File { path, content } => {
+                let file = folder.join(path);
+                let ours = fs::read(&file).is_ok_and(|found| found == content.as_bytes());
+                ours.then(|| format!("{} still has our content", file.display()))
+            }
+            Hold::Toggle(Flip { path, format, key, value }) => {
+                let file = folder.join(path);
+                let ours = fs::read_to_string(&file).is_ok_and(|text| format.has(&text, key, value));
+                ours.then(|| format!("{} still has our {key}", file.display()))
+            }
+            _ => None,
+        }
     }
 
     fn same_processors(&self, holder: i32) -> bool {
@@ -176,7 +210,7 @@ impl Observer {
     /// What of the fault is still to be seen once the holder has ended; `None` when nothing is.
     pub(super) fn left(&self) -> Option<String> {
         match &self.order.hold {
-            Hold::Pause => {
+            Hold::Pause | Hold::Threads(_) => {
                 let stopped = |process: &&Entry| proc_table::threads(process.pid).iter().any(|(_, d)| d.state == 't');
                 let left = self.order.processes.iter().find(stopped);
                 left.map(|process| format!("process {} still stands", process.pid))
@@ -199,11 +233,7 @@ impl Observer {
                 let shifted = shifted_clock::is_shifted(page).unwrap_or(true);
                 shifted.then(|| format!("the clock of {} is still shifted", page.display()))
             }
-            Hold::File { path, content } => {
-                let file = self.order.folder.as_ref()?.join(path);
-                let ours = fs::read(&file).is_ok_and(|found| found == content.as_bytes());
-                ours.then(|| format!("{} still has our content", file.display()))
-            }
+            Hold::File { .. } | Hold::Toggle(_) => self.ours(),
             // These are the holder's own, and the kernel took them back with it.
             _ => None,
         }
@@ -225,7 +255,7 @@ fn status(pid: i32, key: &str) -> Option<String> {
     Some(text.lines().find_map(|line| line.strip_prefix(key))?.trim().to_owned())
 }
 
-fn tracer(tid: i32) -> Option<i32> {
+pub(super) fn tracer(tid: i32) -> Option<i32> {
     status(tid, "TracerPid:")?.parse().ok()
 }
 

@@ -1,7 +1,7 @@
 //! One request through an edge, or straight to its target, whose response is read to its end.
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, header};
+use http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
@@ -18,6 +18,7 @@ const PADDING: &str = "x-mettle-padding";
 /// What came back.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Response {
+    pub(super) status: StatusCode,
     pub(super) fields: HeaderMap,
     pub(super) body: Vec<u8>,
     /// Whether the body ended as its framing says.
@@ -89,7 +90,7 @@ impl Line {
                 }
             }
         }
-        Ok(Response { fields: head.headers, body, is_whole, to_head, to_end: start.elapsed() })
+        Ok(Response { status: head.status, fields: head.headers, body, is_whole, to_head, to_end: start.elapsed() })
     }
 }
 
