@@ -210,8 +210,8 @@ fn take(order: &Order, lease: &mut Kept) -> io::Result<Box<dyn Held>> {
         Hold::Files(fault) => Box::new(sandboxed::Sandboxed::files(order, fault)?),
         Hold::Names(_) => Box::new(sandboxed::Sandboxed::names(order)?),
         Hold::Packets(fault) => Box::new(packets::Packets::lay(order, *fault)?),
-        Hold::Toggle(flip) => Box::new(file::Changed::flip(folder(order)?, flip)?),
-        Hold::File { path, content } => Box::new(file::Changed::change(folder(order)?, path, content)?),
+        Hold::Toggle(flip) => Box::new(file::Changed::flip(order, flip)?),
+        Hold::File { path, content } => Box::new(file::Changed::change(order, path, content)?),
     })
 }
 

@@ -1,7 +1,8 @@
 //! Another content of a file. The old file itself is kept beside it, under a name that tells which content is ours.
 
-use super::Held;
 use super::guard::{Guard, Undo};
+use super::sandboxed::{let_go, seen_by};
+use super::{Held, Order, folder};
 use crate::act::Flip;
 use crate::sandbox::is_probe;
 use sha2::{Digest, Sha256};
@@ -25,15 +26,16 @@ pub(super) struct Changed {
 
 impl Changed {
     /// Puts another value into the file, and leaves every other byte as it is.
-    pub(super) fn flip(folder: &Path, flip: &Flip) -> io::Result<Self> {
+    pub(super) fn flip(order: &Order, flip: &Flip) -> io::Result<Self> {
         let told = |error: &dyn std::fmt::Display| io::Error::other(format!("{}: {error}", flip.path));
-        let text = fs::read_to_string(inside(folder, &flip.path)?).map_err(|error| told(&error))?;
+        let text = fs::read_to_string(inside(folder(order)?, &flip.path)?).map_err(|error| told(&error))?;
         let new = flip.format.with(&text, &flip.key, &flip.value).map_err(|error| told(&error))?;
-        Self::change(folder, &flip.path, &new)
+        Self::change(order, &flip.path, &new)
     }
 
-    pub(super) fn change(folder: &Path, path: &str, content: &str) -> io::Result<Self> {
-        let file = inside(folder, path)?;
+    /// Puts another content into the file.
+    pub(super) fn change(order: &Order, path: &str, content: &str) -> io::Result<Self> {
+        let file = inside(folder(order)?, path)?;
         if is_ours(&file, &digest(content.as_bytes())) {
             return Err(io::Error::other(format!("{path} has this content already")));
         }
@@ -41,7 +43,8 @@ impl Changed {
         if kept.exists() {
             return Err(io::Error::other(format!("{} is there already", kept.display())));
         }
-        let guard = Guard::post(Undo::Kept(kept.clone()))?;
+        let view = order.processes.first().map(|main| seen_by(main.pid, &file));
+        let guard = Guard::post(Undo::Kept { kept: kept.clone(), view })?;
         // The content first, then the second name of the old file: from that name on an undo is owed.
         let new = beside(&file, &format!("{NEW}{}", digest(content.as_bytes())))?;
         write_like(&file, &new, content)?;
@@ -105,8 +108,15 @@ fn is_ours(file: &Path, ours: &str) -> bool {
     fs::read(file).is_ok_and(|content| digest(&content) == ours)
 }
 
+/// Undoes a change, and lets the component's sandbox let go of our content.
+pub(super) fn undo(kept: &Path, view: Option<&Path>) -> io::Result<()> {
+    let restored = restore(kept);
+    view.into_iter().for_each(let_go);
+    restored
+}
+
 /// Undoes the change whose old file is kept as `kept`. Nothing is kept: nothing was changed, or it is undone.
-pub(super) fn restore(kept: &Path) -> io::Result<()> {
+fn restore(kept: &Path) -> io::Result<()> {
     let name = kept.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let Some((own, ours)) = name.rsplit_once(KEPT) else {
         return Err(io::Error::other(format!("{} is not a kept file", kept.display())));

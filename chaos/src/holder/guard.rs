@@ -28,7 +28,12 @@ pub(super) enum Undo {
         mark: String,
     },
     /// A file whose old content is kept beside it.
-    Kept(PathBuf),
+    Kept {
+        /// The kept file.
+        kept: PathBuf,
+        /// The file itself as the component sees it.
+        view: Option<PathBuf>,
+    },
     /// A shifted clock.
     Clock {
         /// Its page.
@@ -51,7 +56,7 @@ impl Undo {
     fn perform(&self) -> io::Result<()> {
         match self {
             Undo::Limits { limits, mark } => fds::restore_all(limits, mark),
-            Undo::Kept(path) => file::restore(path),
+            Undo::Kept { kept, view } => file::undo(kept, view.as_deref()),
             Undo::Clock { page, token } => Clock::open(page)?.clear(*token),
             Undo::Probes { folder, key, views } => sandboxed::remove_probes(folder, key, views),
         }

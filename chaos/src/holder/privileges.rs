@@ -10,9 +10,9 @@ pub(super) fn needed(hold: &Hold) -> CapabilitySet {
         Hold::Pause | Hold::Threads(_) => CapabilitySet::SYS_PTRACE,
         // Processes of another user are counted and limited with the first two; the guard needs the same.
         Hold::Fds { .. } => CapabilitySet::SYS_RESOURCE | CapabilitySet::SYS_PTRACE,
-        // Files of a component that runs as somebody else.
+        // Files of a component that runs as somebody else; its sandbox is looked into as by a tracer.
         Hold::File { .. } | Hold::Toggle(_) => {
-            CapabilitySet::DAC_OVERRIDE | CapabilitySet::FOWNER | CapabilitySet::CHOWN
+            CapabilitySet::DAC_OVERRIDE | CapabilitySet::FOWNER | CapabilitySet::CHOWN | CapabilitySet::SYS_PTRACE
         }
         // Probes in the component's folder; the mark of its sandbox is read as by a tracer.
         Hold::Files(_) => CapabilitySet::DAC_OVERRIDE | CapabilitySet::FOWNER | CapabilitySet::SYS_PTRACE,
