@@ -1,6 +1,6 @@
 //! Times in which nothing is injected.
 
-use chrono::{DateTime, Datelike, NaiveTime, Utc, Weekday};
+use chrono::{DateTime, Datelike, NaiveTime, Timelike, Utc, Weekday};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -8,6 +8,8 @@ use std::fmt;
 use std::time::Duration;
 
 const SECONDS_A_DAY: i64 = 86_400;
+/// Furthest that a time without quiet is looked for, minutes: a week, and a day for one that began the day before.
+const LOOK_AHEAD: i64 = 8 * 24 * 60;
 
 /// A day of the week.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -97,6 +99,17 @@ impl Quiet {
     }
 }
 
+impl Quiet {
+    /// The first moment from `start` on from which so long a time meets none of these: `start` itself or a full minute;
+    /// `None` when there is no such time.
+    pub fn first_free(all: &[Quiet], start: DateTime<Utc>, lasts: Duration) -> Option<DateTime<Utc>> {
+        let minute = start.with_second(0)?.with_nanosecond(0)?;
+        let later = (1..=LOOK_AHEAD).map(|minutes| minute + chrono::Duration::minutes(minutes));
+        let is_free = |at: &DateTime<Utc>| all.iter().all(|quiet| !quiet.meets(*at, lasts));
+        std::iter::once(start).chain(later).find(is_free)
+    }
+}
+
 impl fmt::Display for Quiet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let days: Vec<_> = self.days.iter().map(|day| format!("{day:?}")).collect();
@@ -137,5 +150,20 @@ mod tests {
         assert!(quiet("00:00", "00:00", &[Day::Sun]).meets(at("2026-01-04T12:00:00Z"), minute));
         assert_eq!(friday_night.to_string(), "22:00 to 06:00 UTC on Fri");
         assert!(TimeOfDay::try_from("24:00".to_owned()).is_err());
+    }
+
+    #[test]
+    fn the_first_free_time_is_long_enough() {
+        let times = [quiet("22:00", "06:00", &[]), quiet("06:30", "12:00", &[Day::Fri])];
+        let first = |start: &str, minutes: u64| {
+            let free = Quiet::first_free(&times, at(start), Duration::from_secs(minutes * 60));
+            free.map(|free| free.format("%FT%T").to_string())
+        };
+        // 2026-01-02 is a Friday.
+        assert_eq!(first("2026-01-02T13:00:07Z", 10).as_deref(), Some("2026-01-02T13:00:07"));
+        assert_eq!(first("2026-01-02T05:20:07Z", 10).as_deref(), Some("2026-01-02T06:00:00"));
+        assert_eq!(first("2026-01-02T05:20:07Z", 40).as_deref(), Some("2026-01-02T12:00:00"));
+        assert_eq!(first("2026-01-02T21:55:00Z", 10).as_deref(), Some("2026-01-03T06:00:00"));
+        assert_eq!(first("2026-01-02T05:20:07Z", 17 * 60), None);
     }
 }

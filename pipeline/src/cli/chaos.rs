@@ -5,6 +5,7 @@ use super::chaos_dose::{self, DoseArgs};
 use super::chaos_faults;
 use super::chaos_import::{self, ImportArgs};
 use super::chaos_report;
+use super::chaos_roam::{self, RoamArgs};
 use super::chaos_run::{self, Replay, Run};
 use super::chaos_search::{self, SearchArgs};
 use super::chaos_shrink::{self, ShrinkArgs};
@@ -69,6 +70,9 @@ pub(super) enum Chaos {
     /// Runs an experiment on two tags, with the same seeds: what breaks, and how long recovery takes.
     #[command(after_help = chaos_compare::EXAMPLES)]
     Compare(CompareArgs),
+    /// Draws experiments at random and runs one after the other, for hours: a random soak.
+    #[command(after_help = chaos_roam::EXAMPLES)]
+    Roam(RoamArgs),
     /// Makes experiments of those of Chaos Toolkit, Chaos Mesh, Litmus and Krkn.
     #[command(after_help = chaos_import::EXAMPLES)]
     Import(ImportArgs),
@@ -168,10 +172,14 @@ pub(super) struct Dose {
 impl Dose {
     /// The experiment with its seed.
     pub(super) fn wanted(self, experiment: Experiment) -> Wanted {
-        let drawn = || rand::random::<u64>() >> (u64::BITS - SEED_BITS);
-        let seed = self.seed.or(experiment.seed).unwrap_or_else(drawn);
+        let seed = self.seed.or(experiment.seed).unwrap_or_else(drawn_seed);
         Wanted { experiment, repeat: self.repeat, seed, replay_of: None }
     }
+}
+
+/// A seed for whoever gave none; it is printed.
+pub(super) fn drawn_seed() -> u64 {
+    rand::random::<u64>() >> (u64::BITS - SEED_BITS)
 }
 
 pub(super) async fn run(command: Chaos) -> anyhow::Result<u8> {
@@ -189,6 +197,7 @@ pub(super) async fn run(command: Chaos) -> anyhow::Result<u8> {
         Chaos::Shrink(shrink) => return chaos_shrink::run(shrink).await,
         Chaos::DoseResponse(dose) => return chaos_dose::run(dose).await,
         Chaos::Compare(compare) => return chaos_compare::run(compare).await,
+        Chaos::Roam(roam) => return chaos_roam::run(roam).await,
         Chaos::Import(import) => return chaos_import::run(&import),
         Chaos::Toxiproxy(toxiproxy) => return chaos_toxiproxy::run(toxiproxy).await,
         Chaos::Report { record, dir, output } => {

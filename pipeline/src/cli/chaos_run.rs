@@ -151,7 +151,8 @@ async fn perform(
     Ok(exit_of(record.outcome) as u8)
 }
 
-fn show(view: &View, plan: &Plan, event: &Progress, share: f64) {
+/// Shows what happens in a run.
+pub(super) fn show(view: &View, plan: &Plan, event: &Progress, share: f64) {
     let (repetition, text) = match event {
         Progress::FaultStarting { repetition, .. } => (*repetition, "injecting".to_owned()),
         Progress::Injected { repetition, verified: true, dose, .. } => {

@@ -23,6 +23,11 @@ pub(super) struct Tried {
 }
 
 impl Tried {
+    /// Whether the arguments name signals.
+    pub(super) fn names_signals(&self) -> bool {
+        !self.signals.is_empty()
+    }
+
     /// Deploys the tag (or the one of the arguments), watched by the signals of the arguments, else by `signals`, else by
     /// the gate signals of kind ratio.
     ///

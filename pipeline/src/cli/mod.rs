@@ -11,6 +11,7 @@ mod chaos_dose;
 mod chaos_faults;
 mod chaos_import;
 mod chaos_report;
+mod chaos_roam;
 mod chaos_run;
 mod chaos_search;
 mod chaos_shrink;

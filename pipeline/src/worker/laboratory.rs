@@ -77,6 +77,14 @@ pub enum TrialError {
     Trial(#[from] anyhow::Error),
 }
 
+/// Something of a fault that could not be undone.
+#[derive(Debug, thiserror::Error)]
+#[error("something is left of {experiment}: {residue}")]
+pub struct LeftBehind {
+    experiment: String,
+    residue: String,
+}
+
 /// Signals that must hold.
 #[derive(Clone, Debug)]
 pub enum Watched {
@@ -93,6 +101,15 @@ impl Watched {
             Watched::Named(names) | Watched::Usual(names) => names,
         }
     }
+}
+
+/// What becomes of the guards that an experiment has itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Own {
+    /// Only what is watched counts: an early end would hide what a trial looks for.
+    LeftOut,
+    /// They end the trial, which is broken then.
+    Heeded,
 }
 
 /// A deployed tag under trial.
@@ -139,6 +156,28 @@ impl Laboratory {
     /// The tag.
     pub fn tag(&self) -> &str {
         self.ground.tag()
+    }
+
+    /// What must hold.
+    pub fn watched(&self) -> &Watched {
+        &self.watched
+    }
+
+    /// From now on these must hold.
+    ///
+    /// # Errors
+    /// One of them is not declared or has no objective.
+    pub fn watch(&mut self, watched: Watched) -> anyhow::Result<()> {
+        self.watched = watched;
+        self.watches(None).map(drop)
+    }
+
+    /// Whether the guards of an experiment can be watched.
+    ///
+    /// # Errors
+    /// Which cannot, and why.
+    pub fn check_guards(&self, experiment: &Experiment) -> anyhow::Result<()> {
+        Watch::all(&experiment.guards, &self.ground.signals()).map(drop).map_err(anyhow::Error::msg)
     }
 
     /// Ends the tag.
@@ -198,6 +237,28 @@ impl Laboratory {
     /// # Errors
     /// The tag does not meet its objectives without any fault, or something of the fault is left.
     pub async fn trial(&mut self, experiment: &Experiment, seed: u64) -> anyhow::Result<Tried> {
+        self.trial_among((experiment, seed), Own::LeftOut, &|_| ()).await
+    }
+
+    /// Runs the experiment once; its own guards break it, too. `told` is told what happens.
+    ///
+    /// # Errors
+    /// As [`Laboratory::trial`], and a guard that cannot be watched.
+    pub async fn guarded_trial(
+        &mut self,
+        experiment: &Experiment,
+        seed: u64,
+        told: &(dyn Fn(&Progress) + Sync),
+    ) -> anyhow::Result<Tried> {
+        self.trial_among((experiment, seed), Own::Heeded, told).await
+    }
+
+    async fn trial_among(
+        &mut self,
+        (experiment, seed): (&Experiment, u64),
+        own: Own,
+        tell: &(dyn Fn(&Progress) + Sync),
+    ) -> anyhow::Result<Tried> {
         let wanted = Wanted { experiment: experiment.clone(), repeat: Some(1), seed, replay_of: None };
         let (plan, objections) = wanted.plan(&self.ground.inventory())?;
         if let Some(objection) = objections.first() {
@@ -211,7 +272,10 @@ impl Laboratory {
         let Some(mut session) = self.calm().await? else {
             return Ok(Trial::Stopped.into());
         };
-        let watches = self.watches(Some(experiment))?;
+        let mut watches = self.watches(Some(experiment))?;
+        if own == Own::Heeded {
+            watches.extend(Watch::all(&experiment.guards, &self.ground.signals()).map_err(anyhow::Error::msg)?);
+        }
         if watches.is_empty() {
             session.end().await;
             let why = "every signal that is watched is one of a component that is hit: name others with --signals";
@@ -219,6 +283,7 @@ impl Laboratory {
         }
         let undone_ms = AtomicI64::new(NOT_UNDONE);
         let told = |progress: &Progress| {
+            tell(progress);
             if let Progress::Undone { at_ms, .. } = progress {
                 undone_ms.store(*at_ms, Ordering::Relaxed);
             }
@@ -230,7 +295,9 @@ impl Laboratory {
         let late = watches.iter().find_map(|watch| watch.tripped(&session.recorder)).map(str::to_owned);
         let evidence = session.end().await;
         match experimented {
-            Experimented::Residue(residue) => anyhow::bail!("something is left of {}: {residue}", plan.experiment),
+            Experimented::Residue(residue) => {
+                return Err(LeftBehind { experiment: plan.experiment.clone(), residue }.into());
+            }
             Experimented::Stopped => return Ok(Trial::Stopped.into()),
             Experimented::Over => (),
         }

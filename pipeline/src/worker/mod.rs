@@ -22,6 +22,7 @@ mod page;
 mod publish;
 mod reconcile;
 pub mod resolve;
+pub mod roam;
 pub mod search;
 mod session;
 pub mod shrunk;

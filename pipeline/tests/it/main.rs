@@ -12,6 +12,7 @@ mod cli_init;
 mod cli_judge;
 mod cli_output;
 mod cli_reference;
+mod cli_roam;
 mod cli_soak;
 mod cli_support;
 mod git_ledger;
