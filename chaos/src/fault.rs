@@ -69,6 +69,7 @@ pub use net_delay::NetDelay;
 pub use net_duplicate::NetDuplicate;
 pub use net_limit_connections::NetLimitConnections;
 pub use net_limit_data::NetLimitData;
+pub(crate) use net_loss::MAX_BURST;
 pub use net_loss::NetLoss;
 pub use net_partition::NetPartition;
 pub use net_reorder::NetReorder;

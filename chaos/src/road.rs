@@ -18,6 +18,7 @@ pub(crate) use packet_fault::gilbert;
 pub use packet_fault::{PacketEffect, PacketFault};
 pub(crate) use place::{can_have_network, can_open_tun};
 
+use crate::proxy::Direction;
 use mint::Wanted;
 use nix::sys::socket::{getsockopt, setsockopt, sockopt::Ipv4Tos, sockopt::PeerCredentials};
 use nix::unistd::{Uid, geteuid};
@@ -28,12 +29,12 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixStream as StdUnixStream};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket, UnixStream};
-use tokio::sync::Mutex;
+use tokio::sync::OnceCell;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -80,13 +81,39 @@ impl Laid {
     }
 }
 
-/// A connection over a road.
+/// A connection over a road. Its far end is there when the first packet after the handshake has come through: bytes may
+/// be sent before, as by any caller.
 #[derive(Debug)]
 pub(crate) struct Detour {
-    /// On the caller's side.
-    pub(crate) near: TcpStream,
-    /// On the target's side.
-    pub(crate) far: TcpStream,
+    near: TcpStream,
+    listener: TcpListener,
+    far: OnceCell<TcpStream>,
+}
+
+impl Detour {
+    /// The end on the caller's side (`To` comes from there), or on the target's.
+    ///
+    /// # Errors
+    /// What the kernel says of the listener.
+    pub(crate) async fn end(&self, of: Direction) -> io::Result<&TcpStream> {
+        if of == Direction::To {
+            return Ok(&self.near);
+        }
+        let accept = || async {
+            let (far, _) = self.listener.accept().await?;
+            settle(&far)?;
+            Ok(far)
+        };
+        self.far.get_or_try_init(accept).await
+    }
+}
+
+/// From here on packets meet the fault. The kernel keeps nothing of a connection that is closed, or it would keep the
+/// namespace, and the ports, for minutes: what has not arrived is remembered elsewhere.
+fn settle(end: &TcpStream) -> io::Result<()> {
+    end.set_nodelay(true)?;
+    end.set_zero_linger()?;
+    Ok(setsockopt(end, Ipv4Tos, &0)?)
 }
 
 /// A road as the executor and its edges see it.
@@ -95,7 +122,9 @@ pub struct Road(Arc<Inner>);
 
 struct Inner {
     holder: u32,
-    asking: Mutex<UnixStream>,
+    address: String,
+    /// A connection on which nobody asks now.
+    asking: Mutex<Option<UnixStream>>,
     gone: CancellationToken,
     /// Watches the process; ends with this.
     _watch: JoinSet<()>,
@@ -119,7 +148,7 @@ impl Road {
     /// # Errors
     /// There is none, or it is another process that answers.
     pub fn find(address: &str, holder: u32) -> io::Result<Self> {
-        let (asking, mut watched) = (connect(address, holder)?, connect(address, holder)?);
+        let mut watched = connect(address, holder)?;
         let gone = CancellationToken::new();
         let mut watch = JoinSet::new();
         let token = gone.clone();
@@ -128,7 +157,8 @@ impl Road {
             let _ = watched.read_u8().await;
             token.cancel();
         });
-        Ok(Self(Arc::new(Inner { holder, asking: Mutex::new(asking), gone, _watch: watch })))
+        let (address, asking) = (address.to_owned(), Mutex::default());
+        Ok(Self(Arc::new(Inner { holder, address, asking, gone, _watch: watch })))
     }
 
     /// Its process.
@@ -146,17 +176,24 @@ impl Road {
         self.0.gone.cancelled().await;
     }
 
-    async fn socket(&self, wanted: Wanted) -> io::Result<OwnedFd> {
-        let asking = &mut *self.0.asking.lock().await;
-        let handed = async {
-            asking.write_all(&[wanted.byte()]).await?;
-            let stream = &*asking;
-            stream.async_io(Interest::READABLE, || mint::take(stream.as_fd())).await
-        };
-        tokio::time::timeout(HAND_OVER_MAX, handed).await.map_err(io::Error::other)?
+    fn lock(&self) -> MutexGuard<'_, Option<UnixStream>> {
+        self.0.asking.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Connects both ends of a connection, over the road. A `calm` one is set up without a fault: it stands for one that
+    async fn socket(&self, wanted: Wanted) -> io::Result<OwnedFd> {
+        // Whoever does not wait for the answer takes the connection along: the next one must not get it.
+        let kept = self.lock().take();
+        let mut stream = kept.map_or_else(|| connect(&self.0.address, self.0.holder), Ok)?;
+        let handed = async {
+            stream.write_all(&[wanted.byte()]).await?;
+            stream.async_io(Interest::READABLE, || mint::take(stream.as_fd())).await
+        };
+        let socket = tokio::time::timeout(HAND_OVER_MAX, handed).await.map_err(io::Error::other)??;
+        *self.lock() = Some(stream);
+        Ok(socket)
+    }
+
+    /// Connects over the road. A `calm` one is set up without a fault: it stands for one that
     /// was there before; its bytes meet the fault.
     ///
     /// # Errors
@@ -172,14 +209,9 @@ impl Road {
         listener.set_nonblocking(true)?;
         let to = (TARGET, listener.local_addr()?.port());
         let listener = TcpListener::from_std(listener)?;
-        let (near, far) = tokio::try_join!(TcpSocket::from_std_stream(stream).connect(to.into()), async {
-            listener.accept().await.map(|(far, _)| far)
-        })?;
-        for stream in [&near, &far] {
-            stream.set_nodelay(true)?;
-            setsockopt(stream, Ipv4Tos, &0)?;
-        }
-        Ok(Detour { near, far })
+        let near = TcpSocket::from_std_stream(stream).connect(to.into()).await?;
+        settle(&near)?;
+        Ok(Detour { near, listener, far: OnceCell::new() })
     }
 
     /// Two sockets for datagrams that meet the fault like any packet: the caller's, and the target's.

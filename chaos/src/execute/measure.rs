@@ -89,8 +89,9 @@ impl Dose {
             _ => share.map_or(1, probes_for),
         };
         self.look(fault, edge, by, count).await;
-        let few = self.hits.probes as usize * 10 < count as usize * 9;
-        if share.is_some_and(|share| few || self.hits.are_below(share)) && self.shows(fault) {
+        let hits = self.evidence(fault);
+        let few = hits.probes as usize * 10 < count as usize * 9;
+        if share.is_some_and(|share| few || hits.are_below(share)) && self.shows(fault) {
             self.look(fault, edge, by, count * AGAIN).await;
         }
     }
@@ -211,7 +212,15 @@ impl Dose {
             | EdgeFault::Packets { .. } => true,
             EdgeFault::ResetAfter { .. } | EdgeFault::Timeout { .. } => false,
         };
-        amount_shows && asked_share(fault).is_none_or(|(_, share)| self.hits.show(share))
+        amount_shows && asked_share(fault).is_none_or(|(_, share)| self.evidence(fault).show(share))
+    }
+
+    /// The hits as far as each says something of its own.
+    fn evidence(&self, fault: &EdgeFault) -> Hits {
+        match fault {
+            EdgeFault::Packets { fault, .. } => self.hits.thinned(packets::spread(&fault.effect)),
+            _ => self.hits,
+        }
     }
 
     /// Whether the quantity of this name is a share of probes.
@@ -230,7 +239,8 @@ impl Dose {
             _ => None,
         };
         let ((name, asked), seen) = (asked_share(fault)?, self.hits.share()?);
-        let differs = self.hits.are_below(asked) || self.hits.are_above(asked);
+        let hits = self.evidence(fault);
+        let differs = hits.are_below(asked) || hits.are_above(asked);
         let of_share =
             differs.then(|| format!("{name}_share is {seen:.2} of {} probes, asked {asked:.2}", self.hits.probes));
         of_share.or(of_bursts)

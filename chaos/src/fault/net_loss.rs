@@ -8,8 +8,8 @@ use crate::road::{PacketEffect, PacketFault};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Longest bursts: a link that loses more is cut, which is another fault.
-const MAX_BURST: f64 = 100.0;
+/// Longest bursts: of longer ones too few come while the dose is measured.
+pub(crate) const MAX_BURST: f64 = 20.0;
 
 const DECLARATION: Declaration = Declaration {
     kind: "net.loss",
@@ -19,7 +19,7 @@ const DECLARATION: Declaration = Declaration {
         ("share", "part of the packets in the long run, 0.02 to 1"),
         (
             "burst",
-            "mean number of packets lost in a row, 1 to 100 and at least share / (1 - share); without it each is drawn for itself",
+            "mean number of packets lost in a row, 1 to 20 and at least share / (1 - share); without it each is drawn for itself",
         ),
         ("direction", "to (requests, default), from (responses) or both"),
     ],
@@ -83,8 +83,14 @@ impl Kind for NetLoss {
         let mut problems: Vec<_> = share_problem(key, self.share).into_iter().collect();
         if let Some(burst) = self.burst {
             let least = (self.share / (1.0 - self.share)).max(1.0);
-            let least = if least.is_finite() && least <= MAX_BURST { least } else { 1.0 };
-            problems.extend(range_problem(&format!("{key}.burst"), burst, (least, MAX_BURST)));
+            let key = format!("{key}.burst");
+            if self.share < 1.0 && least > MAX_BURST {
+                let remedy = "leave it out: so large a share is lost in longer bursts anyway";
+                problems.push(Problem::new(key, burst, "too short for the share", remedy));
+            } else {
+                let least = if self.share < 1.0 { least } else { 1.0 };
+                problems.extend(range_problem(&key, burst, (least, MAX_BURST)));
+            }
         }
         problems
     }

@@ -8,6 +8,7 @@ use super::guide::Guide;
 use super::lane::{Broken, Ended, Lane};
 use super::stats::add;
 use super::table::Entries;
+use super::tap::Witness;
 use super::tls_fault::terminate;
 use super::wire::Wire;
 use crate::lease::FaultId;
@@ -61,11 +62,11 @@ pub(super) async fn serve(active: Active, mut client: TcpStream, number: u64) {
     let mut upstream = None;
     let end = match arrive(shared, &fate, &mut changes, &mut client).await {
         Err(end) => end,
-        Ok((stream, early)) => {
+        Ok(Reached { stream, early, witness }) => {
             let ends = (&mut client, upstream.insert(stream), early);
             match fate.presents() {
                 Some(presented) => terminate(&fate, &mut changes, ends, presented).await,
-                None => carry(shared, &fate, &mut changes, ends).await,
+                None => carry(shared, &fate, &mut changes, (ends, witness)).await,
             }
         }
     };
@@ -91,13 +92,20 @@ pub(super) async fn serve(active: Active, mut client: TcpStream, number: u64) {
     }
 }
 
-/// Reaches the target, unless a fault is in between. Also returns what the caller sent meanwhile.
+/// A target that was reached, and what the caller sent meanwhile.
+struct Reached {
+    stream: TcpStream,
+    early: Bytes,
+    witness: Option<Witness>,
+}
+
+/// Reaches the target, unless a fault is in between.
 async fn arrive(
     shared: &Shared,
     fate: &Fate<'_>,
     changes: &mut watch::Receiver<Entries>,
     client: &mut TcpStream,
-) -> Result<(TcpStream, Bytes), End> {
+) -> Result<Reached, End> {
     let mut early = BytesMut::new();
     loop {
         changes.borrow_and_update();
@@ -116,12 +124,16 @@ async fn arrive(
         }
     }
     let tapped = shared.taps.of(|| client.peer_addr().ok());
-    let upstream = match tapped.or_else(|| shared.upstream()) {
+    let (addr, witness) = match tapped {
+        Some((addr, witness)) => (Some(addr), Some(witness)),
+        None => (shared.upstream(), None),
+    };
+    let upstream = match addr {
         None => None,
         Some(addr) => connect(addr).await.ok(),
     };
     match (upstream, client.set_nodelay(true)) {
-        (Some(upstream), Ok(())) => Ok((upstream, early.freeze())),
+        (Some(stream), Ok(())) => Ok(Reached { stream, early: early.freeze(), witness }),
         _ => Err(End::Refused),
     }
 }
@@ -131,11 +143,11 @@ async fn carry(
     shared: &Shared,
     fate: &Fate<'_>,
     changes: &mut watch::Receiver<Entries>,
-    (client, upstream, early): (&mut TcpStream, &mut TcpStream, Bytes),
+    ((client, upstream, early), witness): ((&mut TcpStream, &mut TcpStream, Bytes), Option<Witness>),
 ) -> End {
     let conversation = (shared.protocol == Protocol::Http).then(Conversation::default);
     let wire = Wire::new(shared, fate, conversation);
-    let mut guide = Guide::new(&wire, fate);
+    let mut guide = Guide::new(&wire, fate, witness);
     let (client_read, client_write) = client.split();
     let (upstream_read, upstream_write) = upstream.split();
     let lanes = async {

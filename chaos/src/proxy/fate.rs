@@ -125,7 +125,7 @@ impl<'a> Fate<'a> {
             return None;
         }
         self.table.entries().iter().filter(|entry| self.feels(entry)).find_map(|entry| match &entry.fault {
-            EdgeFault::Packets { over: Some(road), .. } => {
+            EdgeFault::Packets { over: Some(road), .. } if !road.is_gone() => {
                 if taken != Some(road) {
                     entry.see_and_hit();
                 }

@@ -1,6 +1,7 @@
 //! Leads a connection over a road while a fault asks for one.
 
 use super::fate::Fate;
+use super::tap::Witness;
 use super::wire::{Course, Wire};
 use crate::road::{Detour, Road};
 use futures_util::FutureExt;
@@ -18,23 +19,33 @@ pub(super) struct Guide<'a> {
     /// The road that the connection takes, or is to take.
     road: Option<Road>,
     coming: Option<BoxFuture<'static, io::Result<Detour>>>,
-    /// Whether the connection has begun: from then on a detour stands for what was there before.
-    has_begun: bool,
+    /// Whether the connection was there before the road: its detour is set up without the fault.
+    calm: bool,
+    /// Told when the connection turns to a road.
+    witness: Option<Witness>,
 }
 
 impl<'a> Guide<'a> {
-    pub(super) fn new(wire: &'a Wire<'a>, fate: &'a Fate<'a>) -> Self {
-        let mut guide = Self { wire, fate, road: None, coming: None, has_begun: false };
-        guide.look();
-        guide.has_begun = true;
+    pub(super) fn new(wire: &'a Wire<'a>, fate: &'a Fate<'a>, witness: Option<Witness>) -> Self {
+        let mut guide = Self { wire, fate, road: None, coming: None, calm: false, witness };
+        if let Some(road) = fate.road(None) {
+            guide.turn_to(Some(road));
+        }
         guide
     }
 
     /// Turns to the road that the faults ask for now.
     pub(super) fn look(&mut self) {
-        let road = self.fate.road(self.road.as_ref()).filter(|road| !road.is_gone());
-        if road == self.road {
-            return;
+        let road = self.fate.road(self.road.as_ref());
+        if road != self.road {
+            self.calm = true;
+            self.turn_to(road);
+        }
+    }
+
+    fn turn_to(&mut self, road: Option<Road>) {
+        if road.is_some() {
+            self.witness.iter().for_each(Witness::tell);
         }
         self.coming = None;
         self.wire.turn_to(if road.is_some() { Course::Coming } else { Course::Straight });
@@ -43,7 +54,7 @@ impl<'a> Guide<'a> {
     }
 
     fn set_out(&mut self, after: Duration) {
-        let calm = self.has_begun;
+        let calm = self.calm;
         self.coming = self.road.clone().map(|road| {
             let made = async move {
                 tokio::time::sleep(after).await;

@@ -27,25 +27,24 @@ struct Leg {
 }
 
 impl Leg {
-    fn entry(&self) -> &TcpStream {
-        if self.way == Direction::To { &self.detour.near } else { &self.detour.far }
+    async fn send(&self) -> io::Result<usize> {
+        let entry = self.detour.end(self.way).await?;
+        entry.writable().await?;
+        entry.try_write(&self.pending[self.sent..])
     }
 
-    fn exit(&self) -> &TcpStream {
-        if self.way == Direction::To { &self.detour.far } else { &self.detour.near }
+    async fn receive(&self) -> io::Result<usize> {
+        let exit = if self.way == Direction::To { Direction::From } else { Direction::To };
+        let exit = self.detour.end(exit).await?;
+        exit.readable().await?;
+        arrive(exit)
     }
 
     /// Sends or receives once; returns how many bytes have arrived. Loses nothing when it is dropped before.
     async fn turn(&mut self) -> io::Result<usize> {
         let moved = tokio::select! {
-            ready = self.exit().readable() => {
-                ready?;
-                arrive(self.exit()).map(|read| (0, read))
-            }
-            ready = self.entry().writable(), if self.sent < self.pending.len() => {
-                ready?;
-                self.entry().try_write(&self.pending[self.sent..]).map(|written| (written, 0))
-            }
+            read = self.receive() => read.map(|read| (0, read)),
+            written = self.send(), if self.sent < self.pending.len() => written.map(|written| (written, 0)),
         };
         match moved {
             Ok((written, read)) => {
@@ -133,6 +132,8 @@ impl<'a> Outlet<'a> {
         if !self.arrived.is_empty() {
             self.sink.writable().await.map_err(|_| Closed::Sink)?;
             match self.sink.try_write(&self.arrived) {
+                // An idle connection keeps no memory of its busy times.
+                Ok(written) if written == self.arrived.len() => self.arrived = BytesMut::new(),
                 Ok(written) => self.arrived.advance(written),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => (),
                 Err(_) => return Err(Closed::Sink),

@@ -1,7 +1,8 @@
 //! Draws what becomes of each packet. Every flow has draws of its own, so that equal seeds mean equal losses for the
-//! first, second, third connection, however their packets are mixed.
+//! first, second, third connection over the road, however their packets are mixed. Datagrams, on which the dose is
+//! measured, are counted apart; the few connections that a measurement makes are not.
 
-use super::packet::Flow;
+use super::packet::{Flow, TCP};
 use super::packet_fault::{PacketEffect, PacketFault, gilbert};
 use crate::proxy::{Direction, draw};
 use std::collections::HashMap;
@@ -45,13 +46,14 @@ pub(super) struct Fates {
     fault: PacketFault,
     seed: u64,
     flows: HashMap<Flow, State>,
-    met: u64,
+    /// Streams and other flows so far.
+    met: [u64; 2],
     packets: u64,
 }
 
 impl Fates {
     pub(super) fn new(fault: PacketFault, seed: u64) -> Self {
-        Self { fault, seed, flows: HashMap::new(), met: 0, packets: 0 }
+        Self { fault, seed, flows: HashMap::new(), met: [0; 2], packets: 0 }
     }
 
     /// The fate of the next packet of `flow` on `way`.
@@ -95,6 +97,7 @@ impl Fates {
         self.packets += 1;
         let (met, packets) = (&mut self.met, self.packets);
         let state = self.flows.entry(flow).or_insert_with(|| {
+            let met = &mut met[usize::from(flow.0 != TCP)];
             *met += 1;
             State { number: *met, to: Lane::default(), from: Lane::default(), last: packets }
         });

@@ -8,7 +8,7 @@ use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
     SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socket_with,
 };
-use std::io::{self, IoSlice, IoSliceMut, Read};
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
 use std::net::{TcpListener, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -18,8 +18,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// Who asks: an executor, on two connections.
-const MOST_CONNECTIONS: usize = 16;
+/// Who asks: an executor, for as many connections as turn to the road at once.
+const MOST_CONNECTIONS: usize = 256;
 /// Pause after a connection that could not be taken.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
@@ -94,7 +94,11 @@ fn answer(mut stream: &UnixStream) -> io::Result<()> {
     let mut byte = [0];
     while stream.read(&mut byte)? == 1 {
         let wanted = Wanted::of(byte[0]).ok_or(io::ErrorKind::InvalidData)?;
-        hand_over(stream.as_fd(), wanted.make()?.as_fd())?;
+        match wanted.make() {
+            Ok(socket) => hand_over(stream.as_fd(), socket.as_fd())?,
+            // A byte without a socket: there are no ports or descriptors now, and there may be later.
+            Err(_) => stream.write_all(b"!")?,
+        }
     }
     Ok(())
 }

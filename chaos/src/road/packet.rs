@@ -17,7 +17,7 @@ pub(super) const CALLER: Ipv4Addr = Ipv4Addr::new(10, 2, 10, 1);
 pub(super) const CALM: u8 = 0x10;
 
 const SHORTEST: usize = 20;
-const TCP: u8 = 6;
+pub(super) const TCP: u8 = 6;
 const UDP: u8 = 17;
 
 /// Tells packets of one connection from others: protocol, the caller's port, the target's port.

@@ -14,8 +14,8 @@ use tun_rs::SyncDevice;
 
 /// Bytes of the longest packet: more than the device lets through.
 const LONGEST: usize = 2_048;
-/// Packets that wait at once; further ones are not held back.
-const MOST_WAITING: usize = 4_096;
+/// Packets that wait at once, 48 MiB of them; further ones are not held back.
+const MOST_WAITING: usize = 32_768;
 /// Packets taken before those that are due are looked after again.
 const AT_ONCE: usize = 64;
 

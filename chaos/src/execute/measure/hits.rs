@@ -33,6 +33,12 @@ impl Hits {
         self.hits += more.hits;
     }
 
+    /// What as many independent probes would say as these are worth: hits that come together say less.
+    pub(super) fn thinned(self, by: f64) -> Self {
+        let part = |number: u32| (f64::from(number) / by).round() as u32;
+        Self { probes: part(self.probes), hits: part(self.hits) }
+    }
+
     /// The part of the probes that was hit; none without probes.
     pub(in crate::execute) fn share(self) -> Option<f64> {
         (self.probes > 0).then(|| f64::from(self.hits) / f64::from(self.probes))

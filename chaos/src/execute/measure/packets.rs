@@ -2,13 +2,13 @@
 //! after later ones, are told by whoever receives them. And whether the edge leads over that road at all.
 
 use super::hits::Hits;
-use super::{PROBE_MAX, tapped};
+use super::tapped;
 use crate::proxy::{Direction, Edge};
 use crate::road::{PacketEffect, PacketFault, Road, gilbert};
 use std::io;
 use std::time::Duration;
 use tokio::net::UdpSocket;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
 /// Datagrams sent at one stroke: few enough for every queue on the way.
 const STROKE: u32 = 32;
@@ -16,11 +16,12 @@ const STROKE: u32 = 32;
 const PAUSE: Duration = Duration::from_millis(1);
 /// How long the last datagrams are waited for; the road takes microseconds, a busy machine longer.
 const QUIET: Duration = Duration::from_millis(200);
-/// Datagrams for each probe that is asked for: they cost nobody anything, and so many tell half of a share from all of it.
+/// Datagrams for each probe that is asked for, at the least: they cost nobody anything, and so many tell half of a share
+/// from all of it.
 const FOR_EACH: f64 = 8.0;
-/// Fewest and most datagrams of a look.
+/// Fewest and most datagrams of a look; the most take about a second.
 const FEWEST: u32 = 2 * STROKE;
-const MOST: u32 = 8_192;
+const MOST: u32 = 32_768;
 /// Bytes of a request that must leave its trace on the road, and the least packets that carry them.
 const LOAD: usize = 32 << 10;
 const LOAD_PACKETS: u64 = LOAD as u64 / 1_500;
@@ -35,26 +36,28 @@ pub(super) struct Told {
 
 /// Looks at the road of a fault, and whether `edge` leads over it: where it does not, no packet of it is hit.
 pub(super) async fn look(edge: &Edge, road: &Road, fault: &PacketFault, count: u32) -> Told {
-    let spread = spread(&fault.effect);
-    let count = ((f64::from(count) * FOR_EACH * spread).ceil() as u32).clamp(FEWEST, MOST);
+    let for_each = spread(&fault.effect).max(FOR_EACH);
+    let count = ((f64::from(count) * for_each).ceil() as u32).clamp(FEWEST, MOST);
     let mut told = Told::default();
     for way in [Direction::To, Direction::From].into_iter().filter(|way| fault.direction.covers(*way)) {
-        // A road that is gone has hit nothing.
-        let Ok(arrived) = send(road, way, (count, fault)).await else { continue };
-        told.hits.add(arrived.hits(&fault.effect));
-        told.bursts.extend(arrived.bursts());
+        match send(road, way, (count, fault)).await {
+            Ok(arrived) => {
+                told.hits.add(arrived.hits(&fault.effect));
+                told.bursts.extend(arrived.bursts());
+            }
+            // A road on which nothing can be sent hits nothing, or everything: not what was asked either way.
+            Err(_) => told.hits.add(Hits { probes: count, hits: 0 }),
+        }
     }
-    // Hits that come together say less than as many that come alone.
-    let thinned = |number: u32| (f64::from(number) / spread).round() as u32;
-    let Hits { probes, hits } = told.hits;
-    let hits = if leads_over(edge, road).await { hits } else { 0 };
-    told.hits = Hits { probes: thinned(probes), hits: thinned(hits) };
+    if !leads_over(edge, road).await {
+        told.hits.hits = 0;
+    }
     told
 }
 
 /// By how much the variance of a share is larger than that of independent draws: that of a two-state chain, whose
 /// correlation falls by the same factor with every step.
-fn spread(effect: &PacketEffect) -> f64 {
+pub(super) fn spread(effect: &PacketEffect) -> f64 {
     let PacketEffect::Loss { share, burst: Some(burst) } = effect else {
         return 1.0;
     };
@@ -157,15 +160,15 @@ async fn send_all(from: &UdpSocket, count: u32, further: Duration) -> io::Result
     Ok(())
 }
 
-/// Whether a request through the edge leaves its packets on the road, by the kernel's own count of the segments that
-/// were sent there.
+/// Whether a request through the edge leaves its packets on the road: by the kernel's own count of the segments that were
+/// sent there, to which others may add, and by the edge's word about this very connection.
 async fn leads_over(edge: &Edge, road: &Road) -> bool {
     let Some(before) = segments(road) else { return false };
-    let arrived = timeout(PROBE_MAX, tapped::post(edge, LOAD)).await;
+    let Ok(posted) = tapped::post(edge, LOAD).await else { return false };
     let Some(after) = segments(road) else { return false };
     // One that does not come through has at least been sent.
-    let least = if matches!(arrived, Ok(Ok(()))) { LOAD_PACKETS } else { 1 };
-    after.saturating_sub(before) >= least
+    let least = if posted.is_answered { LOAD_PACKETS } else { 1 };
+    posted.led_over_a_road && after.saturating_sub(before) >= least
 }
 
 /// TCP segments that were sent in the road's namespace.

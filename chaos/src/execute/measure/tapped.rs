@@ -4,7 +4,7 @@
 use super::hits::Hits;
 use super::share::is_rewritten;
 use super::{PROBE_MAX, repeat};
-use crate::proxy::{Direction, Edge, HeaderEdit};
+use crate::proxy::{Direction, Edge, HeaderEdit, Tap};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::collections::BTreeSet;
 use std::io;
@@ -36,8 +36,15 @@ async fn read(stream: &mut TcpStream, is_whole: impl Fn(&[u8]) -> bool) -> io::R
     Ok(got)
 }
 
-/// Sends `request` through the edge on a connection of its own, which is whole for the listener when it says so.
-async fn exchange(edge: &Edge, request: &[u8], is_whole: impl Fn(&[u8]) -> bool) -> io::Result<Arrived> {
+/// A connection that is still to be made, whose other end will be our own listener.
+struct Prepared {
+    there: TcpListener,
+    socket: TcpSocket,
+    tap: Tap,
+    to: SocketAddr,
+}
+
+async fn prepare(edge: &Edge) -> io::Result<Prepared> {
     let here = match edge.addr().ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
@@ -47,8 +54,22 @@ async fn exchange(edge: &Edge, request: &[u8], is_whole: impl Fn(&[u8]) -> bool)
     let socket = if here.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     // The edge must know the caller before it comes.
     socket.bind((here, 0).into())?;
-    let _tap = edge.tap(socket.local_addr()?, there.local_addr()?);
-    let mut caller = socket.connect(SocketAddr::new(here, edge.addr().port())).await?;
+    let tap = edge.tap(socket.local_addr()?, there.local_addr()?);
+    Ok(Prepared { there, socket, tap, to: SocketAddr::new(here, edge.addr().port()) })
+}
+
+/// Sends `request` through the edge on a connection of its own, which is whole for the listener when it says so.
+async fn exchange(edge: &Edge, request: &[u8], is_whole: impl Fn(&[u8]) -> bool) -> io::Result<Arrived> {
+    let Prepared { there, socket, tap: _tap, to } = prepare(edge).await?;
+    go((there, socket, to), request, is_whole).await
+}
+
+async fn go(
+    (there, socket, to): (TcpListener, TcpSocket, SocketAddr),
+    request: &[u8],
+    is_whole: impl Fn(&[u8]) -> bool,
+) -> io::Result<Arrived> {
+    let mut caller = socket.connect(to).await?;
     caller.set_nodelay(true)?;
     caller.write_all(request).await?;
     let (mut target, _) = there.accept().await?;
@@ -59,12 +80,22 @@ async fn exchange(edge: &Edge, request: &[u8], is_whole: impl Fn(&[u8]) -> bool)
     Ok(Arrived { request, answer })
 }
 
+/// What became of a request.
+pub(super) struct Posted {
+    /// Whether its answer came.
+    pub(super) is_answered: bool,
+    /// Whether the edge led it over a road.
+    pub(super) led_over_a_road: bool,
+}
+
 /// Sends a request with a body of so many bytes through the edge, and waits for its answer.
-pub(super) async fn post(edge: &Edge, bytes: usize) -> io::Result<()> {
+pub(super) async fn post(edge: &Edge, bytes: usize) -> io::Result<Posted> {
     let head = format!("POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: {bytes}\r\n\r\n");
     let whole = head.len() + bytes;
     let request = [head.into_bytes(), vec![b'x'; bytes]].concat();
-    exchange(edge, &request, |got| got.len() >= whole).await.map(drop)
+    let Prepared { there, socket, tap, to } = prepare(edge).await?;
+    let answered = timeout(PROBE_MAX, go((there, socket, to), &request, |got| got.len() >= whole)).await;
+    Ok(Posted { is_answered: matches!(answered, Ok(Ok(_))), led_over_a_road: tap.led_over_a_road() })
 }
 
 /// Chunks whose bits changed on their way, of all that went in a direction that the fault concerns.

@@ -5,6 +5,7 @@ use super::super::node::Node;
 use super::super::units;
 use super::super::wish::Wish;
 use super::{Work, selector};
+use crate::fault::MAX_BURST;
 
 /// The edge that is meant: between which components, and which way.
 struct Edge<'a> {
@@ -141,8 +142,9 @@ fn correlation<'a>(node: &Node<'a>, share: Option<f64>, wish: &mut Wish<'a>) {
     match (units::share_of_percent(&value), share) {
         (Ok(0.0), _) => wish.same(&value),
         (Ok(correlation), Some(share)) if wish.kind() == "net.loss" && share < 1.0 && correlation < 1.0 => {
-            let burst = 1.0 / ((1.0 - share) * (1.0 - correlation));
-            let caveat = "correlated draws there; here losses come in bursts of the mean length that this makes";
+            let burst = (1.0 / ((1.0 - share) * (1.0 - correlation))).min(MAX_BURST);
+            let caveat =
+                "correlated draws there; here losses come in bursts of the mean length that this makes, at most 20";
             wish.set(&value, "burst", burst, Some(caveat.into()));
         }
         (Ok(_), _) => wish.lost(&value, "each draw is on its own"),

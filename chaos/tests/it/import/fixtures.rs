@@ -89,7 +89,7 @@ fn counts() {
     tool              files accepted   caveat    waits  refused     keys
     chaos_toolkit       137        0       11        0      126    1021 / 577 / 479
     chaos_mesh           97        0       51        0       46     536 / 341 / 147
-    litmus              217        0       94        0      123  2059 / 1249 / 999
+    litmus              217        0       94        0      123   2059 / 1249 / 999
     krkn                 76        0       27        0       49      111 / 85 / 147
     ");
 }
