@@ -19,6 +19,29 @@ pub enum Act {
     Held(Hold),
 }
 
+impl Act {
+    /// Whether it acts on the chosen replicas of a component and not on all of it.
+    pub fn chooses_replicas(&self) -> bool {
+        match self {
+            Act::Edge(_) => false,
+            Act::Signal(_) => true,
+            Act::Held(hold) => match hold {
+                Hold::Pause | Hold::Fds { .. } => true,
+                Hold::Cpu { .. }
+                | Hold::Memory { .. }
+                | Hold::Io { .. }
+                | Hold::Disk { .. }
+                | Hold::Inodes { .. }
+                | Hold::Connections { .. }
+                | Hold::Clock { .. }
+                | Hold::File { .. }
+                | Hold::Files(_)
+                | Hold::Names(_) => false,
+            },
+        }
+    }
+}
+
 /// Signals to the main process of each chosen replica.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Blow {

@@ -3,9 +3,11 @@
 mod quiet;
 mod ramp;
 mod scale;
+mod target;
 
 pub use quiet::{Day, Quiet, TimeOfDay};
 pub use scale::Scale;
+pub use target::{Choose, Target};
 
 use crate::fault::Fault;
 use crate::inventory::Inventory;
@@ -89,29 +91,6 @@ pub struct Hypothesis {
     /// Limit of the recovery after the undo.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recover_within: Option<Span>,
-}
-
-/// A component, and which of its replicas.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct Target {
-    /// Component name.
-    pub component: String,
-    /// Which replicas (for faults on processes).
-    #[serde(default)]
-    pub choose: Choose,
-}
-
-/// Which replicas: a count, or a percentage rounded up. One replica without either.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct Choose {
-    /// So many.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub count: Option<u32>,
-    /// So many of a hundred.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub percent: Option<u8>,
 }
 
 /// One step: a fault, or several at once, held and followed by a rest.
@@ -249,31 +228,6 @@ impl Experiment {
         problems
     }
 
-    fn target_problems(&self, inventory: Option<&Inventory>, problems: &mut Vec<Problem>) {
-        for (name, target) in &self.targets {
-            if let Some(inventory) = inventory
-                && !inventory.components.contains_key(&target.component)
-            {
-                let key = format!("targets.{name}.component");
-                let remedy = format!("known: {}", names(inventory.components.keys()));
-                problems.push(Problem::new(key, &target.component, "unknown component", remedy));
-            }
-            let key = format!("targets.{name}.choose");
-            match target.choose {
-                Choose { count: Some(_), percent: Some(_) } => {
-                    problems.push(Problem::new(key, "count, percent", "both given", "write one of them"));
-                }
-                Choose { count: Some(0), .. } => {
-                    problems.push(Problem::new(key, 0, "chooses nothing", "write 1 or more"))
-                }
-                Choose { percent: Some(percent), .. } if !(1..=100).contains(&percent) => {
-                    problems.push(Problem::new(key, percent, "not a percentage", "write 1 to 100"));
-                }
-                Choose { .. } => (),
-            }
-        }
-    }
-
     fn method_problems(&self, inventory: Option<&Inventory>, problems: &mut Vec<Problem>) {
         if self.method.is_empty() {
             problems.push(Problem::new("method", "[]", "has no step", "write at least one fault with hold and rest"));
@@ -295,6 +249,11 @@ impl Experiment {
                     problems.push(Problem::new(format!("{key}.target"), fault.target(), "unknown target", remedy));
                     continue;
                 };
+                if let Some(place) = target.choose.place().filter(|_| !fault.act().chooses_replicas()) {
+                    let message = format!("{} acts on the whole component, not on replicas in {place}", fault.kind());
+                    let remedy = "name a target without zone and labels";
+                    problems.push(Problem::new(format!("{key}.target"), fault.target(), &message, remedy));
+                }
                 if let (Some(inventory), Some(from)) = (inventory, fault.from())
                     && inventory.edges_to(Some(from), &target.component).is_empty()
                 {

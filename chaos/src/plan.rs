@@ -8,7 +8,7 @@ pub use check::{Objection, check};
 use crate::act::{Act, Hold};
 use crate::document::{Choose, Experiment, Guard, Quiet, Until};
 use crate::fault::Fault;
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, Place};
 use crate::problem::Problem;
 use crate::proxy::{EdgeName, draw};
 use crate::span::Span;
@@ -154,6 +154,9 @@ pub struct PlannedFault {
     pub fault: Fault,
     /// Component.
     pub component: String,
+    /// Where its replicas have to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
     /// What it occupies.
     pub resources: Vec<Resource>,
     /// Seed of its draws.
@@ -249,10 +252,10 @@ fn resolve(
 ) -> PlannedFault {
     let target = &experiment.targets[fault.target()];
     let component = target.component.clone();
+    let place = target.choose.place();
     let chosen = || {
-        let replicas = inventory.components.get(&component).copied().unwrap_or(0);
         let process = |replica| Resource::Process { component: component.clone(), replica };
-        choose(target.choose, replicas, seed).into_iter().map(process).collect()
+        choose(&target.choose, inventory, &component, seed).into_iter().map(process).collect()
     };
     let resources = match fault.act() {
         Act::Edge(_) | Act::Held(Hold::Packets(_)) => {
@@ -276,20 +279,22 @@ fn resolve(
         Act::Held(Hold::Connections { .. }) => vec![Resource::Port { component: component.clone() }],
     };
     let undo = fault.declaration().undo.to_string();
-    PlannedFault { local_id, fault: fault.clone(), component, resources, seed, undo }
+    PlannedFault { local_id, fault: fault.clone(), component, place, resources, seed, undo }
 }
 
 /// A seeded choice without repetition. A count beyond the replicas is kept, so that the checker objects to it.
-fn choose(choose: Choose, replicas: u32, seed: u64) -> BTreeSet<u32> {
+fn choose(choose: &Choose, inventory: &Inventory, component: &str, seed: u64) -> BTreeSet<u32> {
+    let mut pool = inventory.replicas(component, choose.place().as_ref());
+    let there = u32::try_from(pool.len()).unwrap_or(u32::MAX);
     let wanted = match choose {
-        Choose { percent: Some(percent), .. } => (replicas * u32::from(percent)).div_ceil(100),
+        Choose { percent: Some(percent), .. } => (there * u32::from(*percent)).div_ceil(100),
         Choose { count, .. } => count.unwrap_or(1),
     };
-    if wanted > replicas {
-        // One more than there are is enough for the checker to object to.
-        return (0..wanted.min(replicas.saturating_add(1))).collect();
+    if wanted > there {
+        // One that is not there is enough for the checker to object to.
+        let beyond = inventory.components.get(component).copied().unwrap_or(0);
+        return pool.into_iter().chain([beyond]).collect();
     }
-    let mut pool: Vec<u32> = (0..replicas).collect();
     let take = |n| pool.swap_remove((draw(seed, u64::from(n)) * pool.len() as f64) as usize);
     (0..wanted).map(take).collect()
 }

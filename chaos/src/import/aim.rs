@@ -75,9 +75,9 @@ impl<'a> Aim<'a> {
 
     /// How many replicas, from a key.
     pub fn choose(&mut self, node: &Node<'a>, choose: Choose, caveat: Option<&str>) {
-        self.choose = choose;
         let fit = caveat.map_or(Fit::Exact, |caveat| Fit::Caveat(caveat.into()));
         let becomes = if choose.percent.is_some() { "targets.choose.percent" } else { "targets.choose.count" };
+        self.choose = choose;
         self.share.push((node.clone(), fit, Some(becomes.into())));
     }
 
@@ -91,7 +91,7 @@ impl<'a> Aim<'a> {
     /// A fault on the edges to the component: it meets every replica.
     pub fn edge(&self, kind: &'static str, asks: &Node<'a>, draft: &mut Draft) -> Wish<'a> {
         let mut wish = self.wish(kind, asks, draft);
-        let all = Choose { count: None, percent: Some(100) };
+        let all = Choose::percent(100);
         let share = self.share.iter().map(|(node, fit, _)| {
             let why = "a fault on edges meets the traffic of every replica";
             let fit = if self.choose == all { fit.clone() } else { Fit::Caveat(why.into()) };
@@ -105,7 +105,7 @@ impl<'a> Aim<'a> {
     }
 
     fn wish(&self, kind: &'static str, asks: &Node<'a>, draft: &mut Draft) -> Wish<'a> {
-        let target = self.component.as_ref().map(|component| draft.target(component, self.choose));
+        let target = self.component.as_ref().map(|component| draft.target(component, self.choose.clone()));
         let mut wish = Wish::new(kind, target.as_deref().unwrap_or_default(), asks);
         if let Err(why) = &self.component {
             wish.refuse(why.clone());

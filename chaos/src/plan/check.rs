@@ -1,7 +1,7 @@
 //! Every objection to a plan, at once.
 
 use super::{Plan, PlannedFault, PlannedStep, Resource};
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, Place};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -50,6 +50,8 @@ fn check_fault(plan: &Plan, inventory: &Inventory, fault: &PlannedFault, all: &m
         let known: Vec<_> = inventory.components.keys().map(String::as_str).collect();
         let remedy = format!("known: {}", known.join(", "));
         all.push(objection("unknown_component", id, format!("there is no component `{component}`"), remedy));
+    } else if let Some(place) = &fault.place {
+        all.extend(misplaced(inventory, fault, place));
     } else if fault.resources.is_empty() {
         let from = fault.fault.from().unwrap_or("anybody");
         all.push(objection(
@@ -83,6 +85,31 @@ fn check_fault(plan: &Plan, inventory: &Inventory, fault: &PlannedFault, all: &m
             _ => (),
         }
     }
+}
+
+/// Every chosen replica has to be in its place, also when the landscape has changed since the plan was made.
+fn misplaced(inventory: &Inventory, fault: &PlannedFault, place: &Place) -> Option<Objection> {
+    let (component, chosen) = (&fault.component, fault.replicas());
+    let there = inventory.replicas(component, Some(place));
+    let lost = chosen.iter().find(|replica| !there.iter().any(|number| *number as usize == **replica));
+    let message = match lost {
+        _ if there.is_empty() => format!("no replica of {component} is in {place}"),
+        None => return None,
+        Some(_) if chosen.len() > there.len() => {
+            format!("{} of {component} in {place}, more are chosen", counted(there.len()))
+        }
+        Some(replica) => format!("{component}[{replica}] is not in {place} any more"),
+    };
+    let known = inventory.known_places(component);
+    let remedy = match known.as_str() {
+        "" => format!("write `zone` or `labels` for {component} in processes.yaml"),
+        known => format!("known: {known}"),
+    };
+    Some(objection("place", &fault.local_id, message, remedy))
+}
+
+fn counted(replicas: usize) -> String {
+    if replicas == 1 { "there is 1 replica".to_owned() } else { format!("there are {replicas} replicas") }
 }
 
 /// Rules about what is under fault at the same moment.

@@ -1,8 +1,8 @@
 //! Plans and what the checker promises.
 
 use chaos::document::Experiment;
-use chaos::fault::CATALOGUE;
-use chaos::inventory::{Inventory, Preparation};
+use chaos::fault::{CATALOGUE, Fault};
+use chaos::inventory::{Inventory, Place, Preparation};
 use chaos::plan::{Overrides, Resource, build, check};
 use chaos::proxy::EdgeName;
 use proptest::prelude::*;
@@ -18,7 +18,94 @@ fn inventory() -> Inventory {
             inventory.edges.insert(EdgeName::new(from, name));
         }
     }
+    inventory.places.insert("b".into(), vec![place("x", "gold"), place("y", "gold")]);
+    inventory.places.insert("c".into(), vec![place("x", "gold"), place("y", "iron"), place("x", "iron")]);
     inventory
+}
+
+fn place(zone: &str, tier: &str) -> Place {
+    Place { zone: Some(zone.into()), labels: [("tier".into(), tier.into())].into() }
+}
+
+/// One kill of `c`, of which `keepHealthy` replicas stay.
+fn kill(choose: serde_json::Value, keep_healthy: u32) -> Experiment {
+    serde_json::from_value(json!({"apiVersion": "mettle/v1", "kind": "Experiment", "metadata": {"name": "x"},
+        "hypothesis": {"title": "t"}, "targets": {"c": {"component": "c", "choose": choose}},
+        "method": [{"fault": {"kind": "process.kill", "target": "c"}, "hold": "1s", "rest": "1s"}],
+        "blast": {"maxTargets": 3, "keepHealthy": keep_healthy}}))
+    .unwrap()
+}
+
+#[test]
+fn a_zone_and_labels_restrict_the_choice() {
+    let replicas = |choose: serde_json::Value, seed: u64| {
+        let plan = build(&kill(choose, 1), &inventory(), Overrides::default(), seed).unwrap();
+        assert_eq!(check(&plan, &inventory()), []);
+        let told = plan.repetitions[0].steps[0].faults[0].resources.iter().map(ToString::to_string);
+        told.collect::<Vec<_>>().join(" ")
+    };
+    let drawn = |choose: serde_json::Value| (0..50).map(|seed| replicas(choose.clone(), seed)).collect::<BTreeSet<_>>();
+    assert_eq!(drawn(json!({"zone": "x"})), ["c[0]".into(), "c[2]".into()].into());
+    assert_eq!(drawn(json!({"zone": "x", "count": 2})), ["c[0] c[2]".into()].into());
+    assert_eq!(drawn(json!({"labels": {"tier": "iron"}, "percent": 100})), ["c[1] c[2]".into()].into());
+    // Half of one, rounded up.
+    assert_eq!(drawn(json!({"zone": "x", "labels": {"tier": "iron"}, "percent": 50})), ["c[2]".into()].into());
+}
+
+#[test]
+fn a_choice_that_finds_too_few_says_what_there_is() {
+    let objections = |choose: serde_json::Value, keep_healthy: u32, inventory: &Inventory| {
+        let plan = build(&kill(choose, keep_healthy), &self::inventory(), Overrides::default(), 7).unwrap();
+        let all = check(&plan, inventory).into_iter();
+        all.map(|o| format!("{}: {}; {}", o.rule, o.message, o.remedy)).collect::<Vec<_>>().join("\n")
+    };
+    let known = "known: zone y (1), zone x (0, 2), label tier=iron (1, 2), label tier=gold (0)";
+    let now = inventory();
+    assert_eq!(objections(json!({"zone": "z"}), 1, &now), format!("place: no replica of c is in zone z; {known}"));
+    assert_eq!(
+        objections(json!({"zone": "y", "labels": {"tier": "gold"}, "percent": 50}), 1, &now),
+        format!("place: no replica of c is in zone y with label tier=gold; {known}")
+    );
+    assert_eq!(
+        objections(json!({"zone": "x", "count": 3}), 0, &now),
+        format!("place: there are 2 replicas of c in zone x, more are chosen; {known}")
+    );
+    // The limits count all replicas of the component.
+    assert_eq!(
+        objections(json!({"zone": "x", "count": 2}), 2, &now),
+        "keep_healthy: kills 2 of 3 replicas of c, 2 must stay; run more replicas or lower blast.keepHealthy"
+    );
+    let mut moved = inventory();
+    moved.places.insert("c".into(), vec![place("y", "gold"); 3]);
+    assert!(
+        objections(json!({"zone": "x", "count": 2}), 1, &moved).starts_with("place: no replica of c is in zone x; ")
+    );
+    moved.places.insert("c".into(), vec![place("x", "gold"), place("x", "gold"), place("y", "gold")]);
+    let told = objections(json!({"zone": "x", "count": 2}), 1, &moved);
+    assert!(told.starts_with("place: c[2] is not in zone x any more; "), "{told}");
+    moved.places.clear();
+    let told = objections(json!({"zone": "x"}), 1, &moved);
+    assert_eq!(told, "place: no replica of c is in zone x; write `zone` or `labels` for c in processes.yaml");
+}
+
+#[test]
+fn a_fault_on_the_whole_component_takes_no_zone() {
+    for fault in CATALOGUE {
+        let mut document = serde_json::to_value(kill(json!({"zone": "x"}), 1)).unwrap();
+        let mut fault = crate::faults::fault(fault.kind);
+        fault["target"] = "c".into();
+        document["method"][0]["fault"] = fault.clone();
+        let experiment: Experiment = serde_json::from_value(document).unwrap();
+        let acts = experiment.method[0].fault.as_ref().unwrap().act().chooses_replicas();
+        let told = experiment.problems(None).iter().map(|p| format!("{} = {}", p.key, p.value)).collect::<Vec<_>>();
+        // The plan agrees about who acts on replicas.
+        let mut everywhere = experiment.clone();
+        everywhere.targets.get_mut("c").unwrap().choose.zone = None;
+        let plan = build(&everywhere, &inventory(), Overrides::default(), 7).unwrap();
+        let resources = &plan.repetitions[0].steps[0].faults[0].resources;
+        assert_eq!(resources.iter().any(|r| matches!(r, Resource::Process { .. })), acts, "{fault}");
+        assert_eq!(told, if acts { vec![] } else { vec!["method[0].fault.target = c".to_owned()] }, "{fault}");
+    }
 }
 
 fn experiment(faults: &[(usize, usize)], limits: (u32, u32), count: u32) -> Experiment {
@@ -59,18 +146,21 @@ fn every_objection_at_once() {
 /// What anybody can write: steps of several faults of any kind, on any component, for any time.
 fn any_experiment(
     steps: &[Vec<(usize, usize)>],
-    (limits, count): ((u32, u32), u32),
+    (limits, choose): ((u32, u32), serde_json::Value),
     (hold, most): (u64, u64),
 ) -> Experiment {
     let fault = |(kind, target): &(usize, usize)| {
         let mut fault = crate::faults::fault(CATALOGUE[kind % CATALOGUE.len()].kind);
-        fault["target"] = ["a", "b", "c"][*target].into();
+        let chooses = serde_json::from_value::<Fault>(fault.clone()).unwrap().act().chooses_replicas();
+        fault["target"] = format!("{}{}", ["a", "b", "c"][*target], if chooses { "-some" } else { "" }).into();
         json!({"fault": fault})
     };
     let step = |faults: &Vec<(usize, usize)>| json!({"parallel": faults.iter().map(fault).collect::<Vec<_>>(), "hold": format!("{hold}ms"), "rest": "1s"});
-    let target = |name: &str| json!({"component": name, "choose": {"count": count}});
+    let some = |name: &str| json!({"component": name, "choose": choose});
+    let all = |name: &str| json!({"component": name});
     serde_json::from_value(json!({"apiVersion": "mettle/v1", "kind": "Experiment", "metadata": {"name": "x"},
-        "hypothesis": {"title": "t"}, "targets": {"a": target("a"), "b": target("b"), "c": target("c")},
+        "hypothesis": {"title": "t"},
+        "targets": {"a": all("a"), "b": all("b"), "c": all("c"), "a-some": some("a"), "b-some": some("b"), "c-some": some("c")},
         "method": steps.iter().map(step).collect::<Vec<_>>(), "repeat": {"min": 2, "max": 2},
         "blast": {"maxTargets": limits.0, "keepHealthy": limits.1, "forbid": ["c"], "maxDuration": format!("{most}ms")}}))
     .unwrap()
@@ -100,11 +190,13 @@ proptest! {
     #[test]
     fn a_checked_plan_stays_within_its_limits(
         steps in prop::collection::vec(prop::collection::vec((0..64usize, 0..3usize), 1..4), 1..3),
-        limits in (1..4u32, 0..2u32), count in 1..3u32, times in (1..20_000u64, 1..120_000u64), seed: u64, control in 0..3usize,
+        limits in (1..4u32, 0..2u32), count in 1..3u32, zone in prop::option::of("[xyz]"), tier in prop::option::of("gold|iron"), times in (1..20_000u64, 1..120_000u64), seed: u64, control in 0..3usize,
     ) {
         let mut inventory = inventory();
         inventory.control.insert(["a", "b", "user"][control].into());
-        let plan = build(&any_experiment(&steps, (limits, count), times), &inventory, Overrides::default(), seed).unwrap();
+        let wanted = Place { zone, labels: tier.map(|tier| ("tier".to_owned(), tier)).into_iter().collect() };
+        let choose = json!({"count": count, "zone": wanted.zone, "labels": wanted.labels});
+        let plan = build(&any_experiment(&steps, (limits, choose), times), &inventory, Overrides::default(), seed).unwrap();
         prop_assume!(check(&plan, &inventory).is_empty());
         let mut end_ms = 0;
         for step in plan.repetitions.iter().flat_map(|repetition| &repetition.steps) {
@@ -126,7 +218,12 @@ proptest! {
                     };
                     targets.insert((component.clone(), Some(*replica)));
                     hit.entry(component).or_default().insert(*replica);
+                    let there = inventory.places.get(component).map_or(Place::default(), |all| all[*replica as usize].clone());
+                    prop_assert!(wanted.zone.is_none() || wanted.zone == there.zone);
+                    prop_assert!(wanted.labels.iter().all(|(name, value)| there.labels.get(name) == Some(value)));
                 }
+                let chosen = fault.resources.iter().filter(|resource| matches!(resource, Resource::Process { .. })).count();
+                prop_assert!(chosen == 0 || chosen == count as usize);
                 for other in step.faults.iter().filter(|other| other.component == fault.component && !std::ptr::eq(*other, fault)) {
                     prop_assert!(!fault.fault.declaration().excludes(&other.fault.declaration()));
                 }

@@ -1,8 +1,8 @@
 //! What faults act on in a local landscape.
 
 use super::local::Local;
-use super::processes::{Check, Processes, USER};
-use chaos::inventory::Inventory;
+use super::processes::{Check, Component, Processes, USER};
+use chaos::inventory::{Inventory, Place};
 use chaos::landscape::{Landscape, Site};
 use chaos::probe::Probe;
 use chaos::proxy::{Edge, EdgeName};
@@ -15,12 +15,18 @@ pub fn inventory(processes: &Processes) -> Inventory {
     for component in &processes.components {
         inventory.components.insert(component.name.clone(), 1);
         inventory.prepared.insert(component.name.clone(), component.prepare.clone());
+        inventory.places.insert(component.name.clone(), places(component));
         let user = component.user.then_some(USER);
         let callers = user.into_iter().map(|caller| EdgeName::new(caller, &component.name));
         let called = component.reaches.keys().map(|target| EdgeName::new(&component.name, target));
         inventory.edges.extend(callers.chain(called));
     }
     inventory
+}
+
+/// Where the one replica of a component is.
+fn places(component: &Component) -> Vec<Place> {
+    vec![Place { zone: component.zone.clone(), labels: component.labels.clone() }]
 }
 
 impl Landscape for Local {
@@ -31,6 +37,7 @@ impl Landscape for Local {
             // Undo happens inside our own proxies: no component lies on its way.
             control: Default::default(),
             prepared: self.components().map(|c| (c.name.clone(), c.prepare.clone())).collect(),
+            places: self.components().map(|c| (c.name.clone(), places(c))).collect(),
         }
     }
 

@@ -94,6 +94,12 @@ pub struct Component {
     /// Families of faults that it is started for: they cannot be put on a process that runs already.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub prepare: BTreeSet<Preparation>,
+    /// Zone in which it is: an experiment chooses by it with `choose: {zone: a}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
+    /// Labels that it has: an experiment chooses by them with `choose: {labels: {tier: gold}}`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
 }
 
 fn default_reaches_format() -> String {
@@ -258,6 +264,7 @@ impl Component {
         }
         self.address_problems(found);
         self.environment_problems(names, found);
+        self.place_problems(found);
         if self.restart.max > MAX_RESTARTS {
             found.add("restart.max", &self.restart.max.to_string(), "too many restarts", "write at most 1000");
         }
@@ -279,6 +286,14 @@ impl Component {
         }
         if self.logs.keep > MAX_KEPT_LOGS {
             found.add("logs.keep", &self.logs.keep.to_string(), "too many files", "write at most 100");
+        }
+    }
+
+    fn place_problems(&self, found: &mut Findings) {
+        let zone = self.zone.iter().map(|zone| ("zone".to_owned(), zone));
+        let labels = self.labels.iter().map(|(name, value)| (format!("labels.{name}"), value));
+        for (key, value) in zone.chain(labels).filter(|(_, value)| value.trim().is_empty()) {
+            found.add(&key, value, "says nothing", "write a word, or remove the key");
         }
     }
 

@@ -11,6 +11,7 @@ mod cli_gate;
 mod cli_init;
 mod cli_judge;
 mod cli_output;
+mod cli_place;
 mod cli_reference;
 mod cli_roam;
 mod cli_soak;

@@ -91,26 +91,24 @@ fn by_pods<'a>(node: &Node<'a>, aim: &mut Aim<'a>) {
 fn mode<'a>(holder: &Node<'a>, aim: &mut Aim<'a>) {
     let Some(mode) = holder.some("mode") else { return };
     let value = holder.some("value");
-    let count = |n: u32| Choose { count: Some(n), percent: None };
-    let percent = |n: u8| Choose { count: None, percent: Some(n) };
     let number = value.as_ref().and_then(|value| value.number()).filter(|n| n.fract() == 0.0 && *n >= 1.0);
     let share = value.as_ref().and_then(|value| units::share_of_percent(value).ok());
     let share = share.map(|share| (share * 100.0).ceil() as u8).filter(|share| *share > 0);
     let every = "the plan objects unless blast.maxTargets and blast.keepHealthy allow it";
     let (chosen, caveat) = match (mode.text().unwrap_or_default(), number, share) {
-        ("one", ..) => (count(1), None),
-        ("all", ..) => (percent(100), Some(every)),
-        ("fixed", Some(n), _) if n <= 1000.0 => (count(n as u32), None),
-        ("fixed-percent", _, Some(n)) => (percent(n), None),
+        ("one", ..) => (Choose::count(1), None),
+        ("all", ..) => (Choose::percent(100), Some(every)),
+        ("fixed", Some(n), _) if n <= 1000.0 => (Choose::count(n as u32), None),
+        ("fixed-percent", _, Some(n)) => (Choose::percent(n), None),
         ("random-max-percent", _, Some(n)) => {
-            (percent(n), Some("there a share up to this one is drawn; here it is always this one"))
+            (Choose::percent(n), Some("there a share up to this one is drawn; here it is always this one"))
         }
         _ => {
             aim.component = Err(format!("`mode` {} with its `value` is not a choice of replicas", mode.value));
             return aim.lost(&mode, "not a choice of replicas");
         }
     };
-    aim.choose(&mode, chosen, caveat);
+    aim.choose(&mode, chosen.clone(), caveat);
     if let Some(value) = value {
         aim.choose(&value, chosen, caveat);
     }

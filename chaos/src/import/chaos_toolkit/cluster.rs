@@ -13,7 +13,7 @@ pub(super) fn kubernetes<'a>(call: &Call<'a>, draft: &mut Draft) -> Result<Wish<
         "terminate_pods" | "delete_pods" => Ok(pods(call, draft)),
         "kill_microservice" | "delete_deployment" | "delete_replica_set" | "delete_statefulset" => {
             let mut aim = aim(call);
-            aim.choose = Choose { count: None, percent: Some(100) };
+            aim.choose = Choose::percent(100);
             let mut wish = aim.process("process.kill", &call.asks, draft);
             wish.but("there it is deleted and stays away; here every replica is killed and started again");
             Ok(wish)
@@ -86,17 +86,17 @@ fn quantity<'a>(call: &Call<'a>, aim: &mut Aim<'a>) {
     let all = call.argument("all");
     if let Some(node) = all.as_ref().filter(|node| node.flag() == Some(true)) {
         let why = "the plan objects unless blast.maxTargets and blast.keepHealthy allow it";
-        aim.choose(node, Choose { count: None, percent: Some(100) }, Some(why));
+        aim.choose(node, Choose::percent(100), Some(why));
     }
     let mode = call.argument("mode");
     let percent = mode.as_ref().and_then(|mode| mode.text()) == Some("percentage");
     if let Some(quantity) = call.argument("qty") {
         match quantity.number().filter(|n| *n >= 1.0 && n.fract() == 0.0) {
             Some(n) if percent && n <= 100.0 => {
-                aim.choose(&quantity, Choose { count: None, percent: Some(n as u8) }, None);
+                aim.choose(&quantity, Choose::percent(n as u8), None);
             }
             Some(n) if !percent && n <= 1000.0 => {
-                aim.choose(&quantity, Choose { count: Some(n as u32), percent: None }, None);
+                aim.choose(&quantity, Choose::count(n as u32), None);
             }
             _ => aim.lost(&quantity, "not a number of pods; one is chosen"),
         }

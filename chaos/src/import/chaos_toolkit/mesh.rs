@@ -17,8 +17,8 @@ pub(super) fn wish<'a>(call: &Call<'a>, draft: &mut Draft) -> Result<Wish<'a>, R
     }
     if let Some(mode) = call.argument("mode") {
         match mode.text() {
-            Some("all") => aim.choose(&mode, Choose { count: None, percent: Some(100) }, None),
-            Some("one") => aim.choose(&mode, Choose { count: Some(1), percent: None }, None),
+            Some("all") => aim.choose(&mode, Choose::percent(100), None),
+            Some("one") => aim.choose(&mode, Choose::count(1), None),
             _ => aim.lost(&mode, "one replica is chosen"),
         }
     }

@@ -49,7 +49,7 @@ pub(super) fn aim<'a>(config: &Node<'a>) -> Aim<'a> {
     for key in ["kill", "count", "instance_count"] {
         let Some(node) = config.some(key) else { continue };
         match node.number().filter(|n| n.fract() == 0.0 && (1.0..=1000.0).contains(n)) {
-            Some(n) => aim.choose(&node, Choose { count: Some(n as u32), percent: None }, None),
+            Some(n) => aim.choose(&node, Choose::count(n as u32), None),
             None => aim.lost(&node, "not a number of pods; one is chosen"),
         }
     }

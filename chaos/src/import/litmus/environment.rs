@@ -54,9 +54,9 @@ impl<'a> Environment<'a> {
         let mut aim = aim.clone();
         if let Some(node) = self.get("PODS_AFFECTED_PERC") {
             match node.number() {
-                Some(0.0) => aim.choose(&node, Choose { count: Some(1), percent: None }, None),
+                Some(0.0) => aim.choose(&node, Choose::count(1), None),
                 Some(n) if (0.0..=100.0).contains(&n) => {
-                    aim.choose(&node, Choose { count: None, percent: Some(n.ceil() as u8) }, None);
+                    aim.choose(&node, Choose::percent(n.ceil() as u8), None);
                 }
                 _ => aim.lost(&node, "not a percentage; one replica is chosen"),
             }

@@ -38,10 +38,10 @@ fn modes_choose_replicas() {
     let chosen = |mode: &str, value: Option<&str>| {
         let spec = json!({"action": "pod-kill", "mode": mode, "value": value,
             "selector": {"labelSelectors": {"app": "web", "tier": "front"}}});
-        mesh("PodChaos", spec).experiment.map(|experiment| experiment.targets["web"].choose)
+        mesh("PodChaos", spec).experiment.map(|experiment| experiment.targets["web"].choose.clone())
     };
-    let count = |n| Some(Choose { count: Some(n), percent: None });
-    let percent = |n| Some(Choose { count: None, percent: Some(n) });
+    let count = |n| Some(Choose::count(n));
+    let percent = |n| Some(Choose::percent(n));
     assert_eq!(chosen("one", None), count(1));
     assert_eq!(chosen("all", None), percent(100));
     assert_eq!(chosen("fixed", Some("3")), count(3));
@@ -205,10 +205,10 @@ fn bodies_and_headers_are_changed() {
 fn percentages_of_litmus_and_their_absence() {
     let chosen = |value: Value| {
         let env = json!({"PODS_AFFECTED_PERC": value, "NETWORK_LATENCY": "300", "TOTAL_CHAOS_DURATION": "60"});
-        experiment(&litmus("pod-network-latency", "app=web", env)).targets["web"].choose
+        experiment(&litmus("pod-network-latency", "app=web", env)).targets["web"].choose.clone()
     };
-    assert_eq!(chosen(json!("50")), Choose { count: None, percent: Some(50) });
-    assert_eq!(chosen(json!("0")), Choose { count: Some(1), percent: None });
+    assert_eq!(chosen(json!("50")), Choose::percent(50));
+    assert_eq!(chosen(json!("0")), Choose::count(1));
     assert_eq!(chosen(json!("")), Choose::default());
 }
 
