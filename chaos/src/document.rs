@@ -181,7 +181,9 @@ impl Default for Blast {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Until {
-    /// When the hypothesis is decided, at `max` at the latest.
+    /// When the hypothesis is decided: under the fault at most 10 percentage points more of the events of its signals
+    /// are bad than without it, or more than that. At `max` at the latest, and no more often than fits into
+    /// `blast.maxDuration`.
     Decided,
 }
 
@@ -189,11 +191,11 @@ pub enum Until {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub struct Repeat {
-    /// At least; in a soak exactly, unless the programme says otherwise.
+    /// At least; without `until`, and in a soak, exactly, unless the programme or the command says otherwise.
     pub min: u32,
     /// At most.
     pub max: u32,
-    /// When to stop in between.
+    /// When to stop in between; in a soak the judge decides with everything else, and `min` repetitions are run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<Until>,
 }
@@ -205,6 +207,17 @@ impl Default for Repeat {
 }
 
 impl Experiment {
+    /// Most repetitions of an experiment that ends when it is decided: as many as fit into the longest duration, never
+    /// fewer than `min`. `None` when it does not end so.
+    pub fn most_until_decided(&self) -> Option<u32> {
+        let Repeat { min, max, until } = self.repeat;
+        until?;
+        let doses = |step: &Step| step.ramp.values().next().map_or(1, |doses| doses.len().max(1) as u64);
+        let one: u64 = self.method.iter().map(|step| (step.hold.ms() + step.rest.ms()) * doses(step)).sum();
+        let fit = u32::try_from(self.blast.max_duration.ms() / one.max(1)).unwrap_or(u32::MAX);
+        Some(fit.clamp(min, max.max(min)))
+    }
+
     /// What a schema cannot say; with an inventory also names that it does not know.
     pub fn problems(&self, inventory: Option<&Inventory>) -> Vec<Problem> {
         let mut problems = Vec::new();

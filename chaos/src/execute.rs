@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::journal::{Intent, Journal, JournalError};
 use crate::landscape::Landscape;
 use crate::lease::FaultId;
-use crate::plan::{Plan, PlannedFault, PlannedStep};
+use crate::plan::{Plan, PlannedFault, PlannedStep, Repetition};
 use crate::residual::{self, Residue};
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,17 +49,25 @@ pub async fn run(
     abort: watch::Receiver<Option<Abort>>,
     events: mpsc::Sender<Progress>,
 ) -> Report {
+    run_some(plan, &plan.repetitions, ctx, (abort, events)).await
+}
+
+/// As [`run`], only these repetitions of the plan.
+pub async fn run_some(
+    plan: &Plan,
+    repetitions: &[Repetition],
+    ctx: Context,
+    (abort, events): (watch::Receiver<Option<Abort>>, mpsc::Sender<Progress>),
+) -> Report {
     let plan_hash = plan.hash();
     let mut executor = Executor { plan, plan_hash, ctx, abort, events, report: Report::default() };
-    for repetition in &plan.repetitions {
-        let decided = *executor.abort.borrow() == Some(Abort::Decided);
+    for repetition in repetitions {
         for step in &repetition.steps {
             let signal = executor.abort.borrow().clone();
             match signal {
                 Some(Abort::GuardTripped { .. }) => executor.not_run(repetition.number, step, "guard_tripped").await,
                 Some(Abort::SoakAborted) => executor.not_run(repetition.number, step, "soak_aborted").await,
-                Some(Abort::Decided) if decided => executor.not_run(repetition.number, step, "decided").await,
-                Some(Abort::Decided) | None => executor.step(repetition.number, step).await,
+                None => executor.step(repetition.number, step).await,
             }
         }
     }

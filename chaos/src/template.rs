@@ -27,6 +27,7 @@ pub fn template(kind: &str, components: &[&str]) -> Option<String> {
          guards: []\n\
          # keepHealthy: replicas that a kill must leave.\n\
          blast: {{maxTargets: 1, keepHealthy: {keep}, maxDuration: 10m, forbid: []}}\n\
+         # Add until: decided, and as soon as the signals of the hypothesis tell, no repetition follows.\n\
          repeat: {{min: 3, max: 12}}\nseed: 7\n",
         declaration.summary, declaration.undo, declaration.dose
     ))

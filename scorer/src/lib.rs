@@ -15,6 +15,7 @@ pub mod form;
 mod gaps;
 pub mod grid;
 pub mod histogram;
+pub mod hypothesis;
 pub mod margin;
 pub mod metric;
 pub mod native;

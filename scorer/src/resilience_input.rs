@@ -76,10 +76,7 @@ pub fn shares(recording: &Recording<'_>, signals: &[Signal]) -> Shares {
         if ratios.is_empty() {
             continue;
         }
-        let worst = ratios.iter().try_fold(0.0_f64, |worst, signal| {
-            bad_within(signal, recording, exposure.start_ms, exposure.end_ms).map(|(bad, all)| worst.max(bad / all))
-        });
-        match worst {
+        match worst_share(&ratios, recording, exposure.start_ms, exposure.end_ms) {
             Some(share) => shares.by_experiment.entry(exposure.experiment.clone()).or_default().push(share),
             None => shares.void.push((
                 exposure.experiment.clone(),
@@ -89,6 +86,13 @@ pub fn shares(recording: &Recording<'_>, signals: &[Signal]) -> Shares {
         }
     }
     shares
+}
+
+/// The worst bad share of ratio signals in `[start, end)`; `None` when one of them was not measured.
+pub(crate) fn worst_share(ratios: &[&Signal], recording: &Recording<'_>, start_ms: i64, end_ms: i64) -> Option<f64> {
+    ratios.iter().try_fold(0.0_f64, |worst, signal| {
+        bad_within(signal, recording, start_ms, end_ms).map(|(bad, all)| worst.max(bad / all))
+    })
 }
 
 /// Signals of the hypothesis of an injection that are declared.

@@ -15,8 +15,6 @@ pub enum Abort {
     },
     /// The soak ends: undo, then return.
     SoakAborted,
-    /// The hypothesis is decided: finish this repetition, run no further one.
-    Decided,
 }
 
 /// How an exposure ended.
@@ -116,7 +114,7 @@ pub enum Progress {
         repetition: u32,
         /// When.
         at_ms: i64,
-        /// `guard_tripped`, `soak_aborted`, `decided`, or an objection.
+        /// `guard_tripped`, `soak_aborted`, or an objection.
         why: String,
     },
 }

@@ -60,7 +60,7 @@ impl End {
             End::Void | End::Held => "another fault of the step was void".to_owned(),
             End::LeaseLost => "the lease was lost".to_owned(),
             End::Aborted(Abort::GuardTripped { signal }) => format!("the guard on {signal} tripped"),
-            End::Aborted(Abort::SoakAborted | Abort::Decided) => "somebody asked for the end".to_owned(),
+            End::Aborted(Abort::SoakAborted) => "somebody asked for the end".to_owned(),
         }
     }
 }
@@ -208,9 +208,7 @@ impl Executor<'_> {
                     let why = live.void.as_deref().unwrap_or(&early);
                     (Ended::NotRun, Some(format!("not_injected: the injection could not be verified: {why}")))
                 }
-                End::Held | End::Void | End::Aborted(Abort::Decided) => {
-                    (Ended::Completed, live.grip.remark(live.fault))
-                }
+                End::Held | End::Void => (Ended::Completed, live.grip.remark(live.fault)),
                 End::LeaseLost => (Ended::Aborted, Some("the lease was lost".into())),
                 End::Aborted(Abort::GuardTripped { signal }) => {
                     (Ended::GuardTripped, Some(format!("guard on {signal}")))
@@ -240,8 +238,7 @@ impl Executor<'_> {
 
 /// Waits for an abort that ends a hold.
 async fn tripped(abort: &mut watch::Receiver<Option<Abort>>) -> Abort {
-    let ends = |abort: &Option<Abort>| abort.as_ref().is_some_and(|abort| *abort != Abort::Decided);
-    let signal = abort.wait_for(ends).await.ok().and_then(|abort| abort.clone());
+    let signal = abort.wait_for(Option::is_some).await.ok().and_then(|abort| abort.clone());
     match signal {
         Some(abort) => abort,
         // The sender is gone: nobody will abort any more.

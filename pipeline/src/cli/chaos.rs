@@ -12,7 +12,7 @@ use super::chaos_shrink::{self, ShrinkArgs};
 use super::chaos_toxiproxy::{self, ToxiproxyArgs};
 use super::output::{Output, table, tell, write_line, write_out};
 use super::{Dir, Exit};
-use crate::documents::{Complaint, Problems, read_file};
+use crate::documents::{Complaint, Document, Problems, read_file};
 use crate::landscape::faults::inventory;
 use crate::landscape::processes::Processes;
 use crate::worker::Installation;
@@ -164,7 +164,7 @@ pub(super) struct Dose {
     /// Seed of every draw [default: the experiment's; drawn and printed when it has none].
     #[arg(long)]
     seed: Option<u64>,
-    /// Repetitions [default: the experiment's least].
+    /// Repetitions, exactly so many [default: the experiment's least; with `until: decided`, until it is].
     #[arg(long, value_name = "N")]
     repeat: Option<u32>,
 }
@@ -250,7 +250,12 @@ fn on_an_edge(inventory: &Inventory, target: Option<&str>) -> Result<Vec<String>
 
 /// An experiment from a file, without problems.
 pub(super) fn read_experiment(file: &Path) -> Result<Experiment, Problems> {
-    Ok(read_file(file, |e: &Experiment| Complaint::all(e.problems(None)))?.value)
+    Ok(read_document(file)?.value)
+}
+
+/// The same with its lines, so that more can be found wrong with it.
+pub(super) fn read_document(file: &Path) -> Result<Document<Experiment>, Problems> {
+    read_file(file, |e: &Experiment| Complaint::all(e.problems(None)))
 }
 
 /// The answer of `plan`.
@@ -266,12 +271,10 @@ struct Planned<'a> {
 pub(super) fn plan_text(wanted: &Wanted, plan: &Plan) -> String {
     let mut text = plan.gantt();
     let _ = writeln!(text, "seed {}, plan {}", plan.seed, plan.hash());
-    if wanted.experiment.repeat.until.is_some() {
-        let _ = writeln!(
-            text,
-            "`until: decided` is not evaluated here: {} repetitions are run; give --repeat for more",
-            plan.repetitions.len()
-        );
+    if wanted.until_decided() {
+        let (least, most) = (wanted.experiment.repeat.min, plan.repetitions.len());
+        let less = if most < wanted.experiment.repeat.max as usize { ", more do not fit into blast.maxDuration" } else { "" };
+        let _ = writeln!(text, "until decided: at least {least} and at most {most} repetitions{less}, after a while without a fault");
     }
     text
 }
@@ -324,7 +327,7 @@ fn list_text(runs: &[ChaosRecord]) -> String {
             record.tag.clone(),
             record.seed.to_string(),
             record.plan_hash[..12.min(record.plan_hash.len())].to_owned(),
-            chaos_run::outcome_word(record.outcome).to_owned(),
+            chaos_run::outcome_text(record),
             super::soak_view::ago(record.ended_at, Utc::now()),
         ]
     };

@@ -1,6 +1,6 @@
 //! `mettle chaos report`: a recorded experiment as a Markdown text, for a pull request or a wiki.
 
-use super::chaos_run::{exposure_cells, outcome_word};
+use super::chaos_run::{exposure_cells, outcome_text};
 use crate::worker::chaos_record::ChaosRecord;
 use std::fmt::Write as _;
 
@@ -10,7 +10,7 @@ const HEAD: [&str; 7] = ["#", "fault", "target", "held", "asked", "measured", "e
 /// The report.
 pub(super) fn markdown(record: &ChaosRecord) -> String {
     let experiment = &record.experiment;
-    let mut text = format!("# {}: {}\n\n", experiment.metadata.name, outcome_word(record.outcome));
+    let mut text = format!("# {}: {}\n\n", experiment.metadata.name, outcome_text(record));
     let _ = writeln!(text, "{}\n", experiment.hypothesis.title);
     let facts = [
         ("product", format!("{} {} ({})", record.product, record.tag, record.commit)),
@@ -18,6 +18,7 @@ pub(super) fn markdown(record: &ChaosRecord) -> String {
         ("time", format!("{} to {}", moment(record.started_at), moment(record.ended_at))),
         ("signals", experiment.hypothesis.signals.join(", ")),
         ("recovery within", experiment.hypothesis.recover_within.map(|span| span.to_string()).unwrap_or_default()),
+        ("hypothesis", record.decided.as_ref().map(ToString::to_string).unwrap_or_default()),
         ("owners", experiment.metadata.owners.join(", ")),
         ("seed", record.seed.to_string()),
         ("plan", record.plan_hash.clone()),

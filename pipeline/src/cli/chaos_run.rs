@@ -1,25 +1,32 @@
 //! `mettle chaos run` and `replay`: an experiment in the landscape of an installation.
 
-use super::chaos::{Dose, objected, plan_text, read_experiment};
+use super::chaos::{Dose, objected, plan_text, read_document};
 use super::output::{Output, table, tell};
 use super::run::{myself, on_interrupt};
 use super::{Dir, Exit};
+use crate::documents::{Complaint, Document, Problems};
 use crate::worker::chaos_record::{ChaosOutcome, ChaosRecord, RecordError};
-use crate::worker::experiment::{Ground, NoSuchTag, Wanted};
+use crate::worker::experiment::{Ground, NoSuchTag, Told, Wanted};
 use crate::worker::{Installation, Notice, View};
+use ::chaos::document::Experiment;
 use ::chaos::execute::Progress;
 use ::chaos::plan::Plan;
 use chrono::Utc;
 use clap::Args;
 use scorer::evidence::{Ended, Exposure};
+use scorer::hypothesis::Decision;
 use std::path::PathBuf;
 
 pub(super) const RUN_EXAMPLES: &str = "Examples:
   mettle chaos run payments-slow.yaml --dir soak --dry-run   shows the plan, changes nothing
   mettle chaos run payments-slow.yaml --dir soak --tag v1.2.0
 
-Ctrl-C undoes the fault and ends. Exit: 0 ran, 2 objections, 11 an injection could not be verified,
-13 ended early and undone (Ctrl-C or a guard), 14 something could not be undone.";
+With `repeat: {until: decided}` the tag is watched without a fault first, then repetitions go on until
+the hypothesis is decided: at most 10 percentage points more of its events are bad under the fault, and
+it recovers in time, or not. Ctrl-C undoes the fault and ends.
+
+Exit: 0 ran, or decided: held; 2 objections; 10 decided: broken; 11 an injection could not be verified, or
+undecided; 13 ended early and undone (Ctrl-C or a guard); 14 something could not be undone.";
 
 pub(super) const REPLAY_EXAMPLES: &str = "Examples:
   mettle chaos replay payments-slow-20260101T120000Z-0a1b2c3d --dir soak --dry-run
@@ -61,9 +68,10 @@ pub(super) struct Stage {
 }
 
 pub(super) async fn run(run: Run) -> anyhow::Result<u8> {
-    let wanted = run.dose.wanted(read_experiment(&run.file)?);
+    let document = read_document(&run.file)?;
+    let wanted = run.dose.wanted(document.value.clone());
     let installation = Installation::open(&run.stage.dir.dir)?;
-    perform(installation, &wanted, None, run.stage).await
+    perform(installation, &wanted, Origin::Document(&document), run.stage).await
 }
 
 pub(super) async fn replay(replay: Replay) -> anyhow::Result<u8> {
@@ -78,7 +86,24 @@ pub(super) async fn replay(replay: Replay) -> anyhow::Result<u8> {
         replay_of: Some(record.id.clone()),
     };
     let tag = replay.stage.tag.clone().or(Some(record.tag.clone()));
-    perform(installation, &wanted, Some(&record), Stage { tag, ..replay.stage }).await
+    perform(installation, &wanted, Origin::Record(&record), Stage { tag, ..replay.stage }).await
+}
+
+/// Where an experiment comes from.
+#[derive(Clone, Copy)]
+enum Origin<'a> {
+    Document(&'a Document<Experiment>),
+    Record(&'a ChaosRecord),
+}
+
+impl Origin<'_> {
+    /// Gives complaints their place.
+    fn place(self, complaints: Vec<Complaint>) -> Problems {
+        match self {
+            Origin::Document(document) => document.place(complaints),
+            Origin::Record(record) => Problems(complaints.into_iter().map(|c| c.within(&record.id)).collect()),
+        }
+    }
 }
 
 /// The record of this name; `None` when there is none, which was told.
@@ -96,7 +121,7 @@ pub(super) fn recorded(installation: &Installation, name: &str) -> anyhow::Resul
 async fn perform(
     installation: Installation,
     wanted: &Wanted,
-    recorded: Option<&ChaosRecord>,
+    origin: Origin<'_>,
     stage: Stage,
 ) -> anyhow::Result<u8> {
     let ground = match Ground::take(installation.clone(), stage.tag.as_deref(), &myself()?).await {
@@ -106,8 +131,9 @@ async fn perform(
         }
         ground => ground?,
     };
+    origin.place(ground.complaints(wanted)).or(())?;
     let (plan, objections) = wanted.plan(&ground.inventory())?;
-    if let Some(recorded) = recorded
+    if let Origin::Record(recorded) = origin
         && plan.hash() != recorded.plan_hash
     {
         tell!(
@@ -133,13 +159,14 @@ async fn perform(
         let gone = (Utc::now() - began).num_milliseconds() as f64;
         show(&view, &plan, event, (gone / plan.duration_ms().max(1) as f64).clamp(0.0, 1.0));
     };
-    let Some(record) = ground.run((wanted, &plan), &stop, &told).await? else {
+    let says = |line: &str| view.show(&Notice::Says(format!("{}: {line}", plan.experiment)));
+    let Some(record) = ground.run((wanted, &plan), &stop, Told { progress: &told, says: &says }).await? else {
         tell!("ended before anything was injected");
         return Ok(Exit::Interrupted as u8);
     };
     tell!(
         "{}: record {}",
-        outcome_word(record.outcome),
+        outcome_text(&record),
         installation.work("chaos").join(format!("{}.json", record.id)).display()
     );
     if let Some(residue) = &record.residue {
@@ -148,7 +175,7 @@ async fn perform(
         );
     }
     stage.output.print(&record, || exposures_text(&record.exposures))?;
-    Ok(exit_of(record.outcome) as u8)
+    Ok(exit_of(&record) as u8)
 }
 
 /// Shows what happens in a run.
@@ -208,21 +235,29 @@ pub(super) fn exposure_cells(e: &Exposure) -> Vec<String> {
 }
 
 /// The outcome for people.
-pub(super) fn outcome_word(outcome: ChaosOutcome) -> &'static str {
-    match outcome {
+pub(super) fn outcome_text(record: &ChaosRecord) -> String {
+    let word = match record.outcome {
         ChaosOutcome::Completed => "completed",
         ChaosOutcome::NotVerified => "not verified",
         ChaosOutcome::GuardTripped => "guard tripped, undone",
         ChaosOutcome::Aborted => "aborted, undone",
         ChaosOutcome::Residue => "residue",
-    }
+    };
+    let decision = record.decided.as_ref().map(|decided| match decided.decision {
+        Decision::Held => ", held",
+        Decision::Broken => ", broken",
+        Decision::Undecided => ", undecided",
+    });
+    format!("{word}{}", decision.unwrap_or_default())
 }
 
-fn exit_of(outcome: ChaosOutcome) -> Exit {
-    match outcome {
-        ChaosOutcome::Completed => Exit::Ok,
-        ChaosOutcome::NotVerified => Exit::Insufficient,
-        ChaosOutcome::GuardTripped | ChaosOutcome::Aborted => Exit::Aborted,
-        ChaosOutcome::Residue => Exit::UndoIncomplete,
+/// What is decided counts, also beside a void repetition: it is decided without that one.
+fn exit_of(record: &ChaosRecord) -> Exit {
+    match (record.outcome, record.decided.as_ref().map(|decided| decided.decision)) {
+        (ChaosOutcome::Residue, _) => Exit::UndoIncomplete,
+        (ChaosOutcome::GuardTripped | ChaosOutcome::Aborted, _) => Exit::Aborted,
+        (_, Some(Decision::Held)) | (ChaosOutcome::Completed, None) => Exit::Ok,
+        (_, Some(Decision::Broken)) => Exit::Deny,
+        (_, Some(Decision::Undecided)) | (ChaosOutcome::NotVerified, None) => Exit::Insufficient,
     }
 }

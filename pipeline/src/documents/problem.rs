@@ -43,6 +43,12 @@ impl Complaint {
         Complaint { key: key.into(), value: value.to_string(), message: message.into(), remedy: remedy.into() }
     }
 
+    /// The same as a problem of something that has no lines.
+    pub fn within(self, file: &str) -> Problem {
+        let Complaint { key, value, message, remedy } = self;
+        Problem { file: file.to_owned(), line: 0, key, value, message, remedy }
+    }
+
     /// What other rooms found, as complaints.
     pub fn all<P>(problems: Vec<P>) -> Vec<Complaint>
     where

@@ -1,5 +1,6 @@
 //! The record of an experiment that ran on its own: everything that is needed to run the same again.
 
+use super::decided::Decided;
 use super::installation::Installation;
 use chaos::document::Experiment;
 use chaos::plan::Plan;
@@ -64,6 +65,9 @@ pub struct ChaosRecord {
     pub ended_at: DateTime<Utc>,
     /// How it ended.
     pub outcome: ChaosOutcome,
+    /// How far the hypothesis is decided; only with `repeat: {until: decided}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided: Option<Decided>,
     /// What is left, in words.
     pub residue: Option<String>,
     /// Every injection with requested and achieved dose.

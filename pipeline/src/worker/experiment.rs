@@ -3,6 +3,7 @@
 use super::bundle::Bundle;
 use super::chaos_record::{ChaosOutcome, ChaosRecord};
 use super::clear::clear;
+use super::decided::Sequential;
 use super::faults::{Around, Experimented, StoreJournal, run_told};
 use super::guard::Watch;
 use super::installation::{Installation, Lock};
@@ -10,6 +11,7 @@ use super::session::{Begin, Session};
 use super::sources::{SeenTag, Sources, Truth};
 use super::supervise::{components_folder, supervise};
 use crate::builtin;
+use crate::documents::Complaint;
 use crate::landscape::faults::inventory;
 use crate::landscape::local::{Local, Release, Unchanged};
 use chaos::document::Experiment;
@@ -20,6 +22,7 @@ use chaos::plan::{Objection, Overrides, Plan, PlanError};
 use chrono::Utc;
 use scorer::Signal;
 use scorer::evidence::{Ended, Subject};
+use scorer::signal::Form;
 use std::path::Path;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -41,16 +44,30 @@ pub struct Wanted {
 }
 
 impl Wanted {
+    /// Whether it ends when its hypothesis is decided: a number of repetitions that was asked for is kept.
+    pub fn until_decided(&self) -> bool {
+        self.repeat.is_none() && self.experiment.repeat.until.is_some()
+    }
+
     /// The plan, and everything that speaks against it.
     ///
     /// # Errors
     /// The document has problems.
     pub fn plan(&self, inventory: &Inventory) -> Result<(Plan, Vec<Objection>), PlanError> {
-        let over = Overrides { repeat: self.repeat, ..Overrides::default() };
+        let over = Overrides { repeat: self.repeat.or(self.experiment.most_until_decided()), ..Overrides::default() };
         let plan = chaos::plan::build(&self.experiment, inventory, over, self.seed)?;
         let objections = chaos::plan::check(&plan, inventory);
         Ok((plan, objections))
     }
+}
+
+/// Whoever watches an experiment.
+#[derive(Clone, Copy)]
+pub struct Told<'a> {
+    /// What happens.
+    pub progress: &'a (dyn Fn(&Progress) + Sync),
+    /// How far the hypothesis is decided, in one line.
+    pub says: &'a (dyn Fn(&str) + Sync),
 }
 
 /// A landscape that is ours for one experiment; nothing runs yet.
@@ -101,6 +118,22 @@ impl Ground {
         Watch::all(&experiment.guards, &self.signals())
     }
 
+    /// Everything in the experiment that this tag cannot do.
+    pub fn complaints(&self, wanted: &Wanted) -> Vec<Complaint> {
+        let hypothesis = &wanted.experiment.hypothesis.signals;
+        let signals = self.signals();
+        let ratios: Vec<&str> =
+            signals.iter().filter(|s| matches!(s.form, Form::Ratio { .. })).map(|s| s.name.as_str()).collect();
+        let decidable = !wanted.until_decided() || hypothesis.iter().any(|name| ratios.contains(&name.as_str()));
+        let complaint = Complaint::new(
+            "hypothesis.signals",
+            hypothesis.join(", "),
+            "names no ratio, and `until: decided` needs one",
+            format!("known: {}", ratios.join(", ")),
+        );
+        if decidable { Vec::new() } else { vec![complaint] }
+    }
+
     /// Deploys, injects, undoes, ends; the record is written in every case in which something was injected.
     ///
     /// # Errors
@@ -109,11 +142,11 @@ impl Ground {
         self,
         (wanted, plan): (&Wanted, &Plan),
         stop: &CancellationToken,
-        told: &(dyn Fn(&Progress) + Sync),
+        told: Told<'_>,
     ) -> anyhow::Result<Option<ChaosRecord>> {
         let guards = self.guards(&wanted.experiment).map_err(anyhow::Error::msg)?;
-        let ran =
-            self.run_deployed((wanted, plan), Around { guards: &guards, journal: self.journal(), stop, told }).await;
+        let around = Around { guards: &guards, journal: self.journal(), stop, told: told.progress };
+        let ran = self.run_deployed((wanted, plan), around, told.says).await;
         self.shutdown().await;
         let record = ran?;
         if let Some(record) = &record {
@@ -164,6 +197,7 @@ impl Ground {
         &self,
         (wanted, plan): (&Wanted, &Plan),
         around: Around<'_>,
+        says: &(dyn Fn(&str) + Sync),
     ) -> anyhow::Result<Option<ChaosRecord>> {
         if !self.deploy(around.stop).await? {
             return Ok(None);
@@ -172,7 +206,14 @@ impl Ground {
         let plan_hash = plan.hash();
         let id = format!("{}-{}-{}", plan.experiment, started_at.format("%Y%m%dT%H%M%SZ"), &plan_hash[..HASH_DIGITS]);
         let mut session = self.session(&id)?;
-        let experimented = run_told(&mut session, plan, around).await;
+        let (experimented, decided) = if wanted.until_decided() {
+            let least = wanted.experiment.repeat.min as usize;
+            let sequential = Sequential { plan, least, signals: &self.signals(), around, says };
+            let (experimented, decided) = sequential.run(&mut session).await;
+            (experimented, Some(decided))
+        } else {
+            (run_told(&mut session, plan, around).await, None)
+        };
         let evidence = session.end().await;
         let (outcome, residue) = match experimented {
             Experimented::Residue(residue) => (ChaosOutcome::Residue, Some(residue)),
@@ -201,6 +242,7 @@ impl Ground {
             started_at,
             ended_at: Utc::now(),
             outcome,
+            decided,
             residue,
             exposures: evidence.exposures,
         }))

@@ -13,6 +13,7 @@ use chaos::plan::{self, Overrides, Plan};
 use chrono::Utc;
 use probes::clock::RunClock;
 use scorer::evidence::{Ended, Exposure, PhaseLabel};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -117,6 +118,16 @@ pub async fn run(
 
 /// As [`run`], for somebody who watches.
 pub async fn run_told(session: &mut Session, plan: &Plan, around: Around<'_>) -> Experimented {
+    run_some(session, plan, 0..plan.repetitions.len(), &around).await
+}
+
+/// As [`run_told`], only these repetitions of the plan, by index.
+pub async fn run_some(
+    session: &mut Session,
+    plan: &Plan,
+    repetitions: Range<usize>,
+    around: &Around<'_>,
+) -> Experimented {
     let Around { guards, journal, stop, told } = around;
     let (abort, aborted) = watch::channel(None);
     let steps = plan.repetitions.iter().flat_map(|repetition| &repetition.steps);
@@ -125,9 +136,12 @@ pub async fn run_told(session: &mut Session, plan: &Plan, around: Around<'_>) ->
     let (events, mut progress) = mpsc::channel(EVENTS_OF_A_FAULT * (most + 1));
     let run = format!("{}-{}-{}", session_name(session), plan.experiment, plan.seed);
     let landscape: Arc<dyn Landscape> = session.local.clone();
-    let context = Context { run, landscape, journal, clock: Arc::new(Shared(session.clock)) };
+    let context = Context { run, landscape, journal: journal.clone(), clock: Arc::new(Shared(session.clock)) };
     let owned = plan.clone();
-    let mut execution = tokio::spawn(async move { chaos::execute::run(&owned, context, aborted, events).await });
+    let mut execution = tokio::spawn(async move {
+        let some = &owned.repetitions[repetitions];
+        chaos::execute::run_some(&owned, some, context, (aborted, events)).await
+    });
     let mut turn = tokio::time::interval(TURN);
     let report: Result<Report, _> = loop {
         tokio::select! {

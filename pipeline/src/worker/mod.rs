@@ -7,6 +7,7 @@ pub mod adopt;
 mod bundle;
 pub mod chaos_record;
 mod clear;
+pub mod decided;
 pub mod differential;
 pub mod dose;
 mod drive;

@@ -5,6 +5,7 @@ mod changelog;
 mod cli_backtest;
 mod cli_baseline;
 mod cli_chaos;
+mod cli_decided;
 mod cli_documents;
 mod cli_files;
 mod cli_gate;

@@ -8,6 +8,7 @@ mod explained;
 mod forming;
 mod histograms;
 mod hostile;
+mod hypothesis;
 mod interim;
 mod noise;
 mod properties;
