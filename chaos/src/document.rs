@@ -100,7 +100,7 @@ pub struct Step {
     /// The fault.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<Fault>,
-    /// Several faults at once, instead of `fault`.
+    /// Several faults at once, with load beside them if need be, instead of `fault`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parallel: Vec<Branch>,
     /// Doses of one parameter of `fault`, one injection after the other, each with its hold and rest:
@@ -113,20 +113,57 @@ pub struct Step {
     pub rest: Span,
 }
 
-/// One of several faults at once.
+/// One of several things at once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Branch {
+    /// A fault.
+    Fault(Fault),
+    /// Load beside the faults.
+    Load(Load),
+}
+
+/// A load suite of the product, beside the faults of a step. It starts right before they go in, so that they are felt
+/// under load from the first moment, and stops when their hold is over or something ends it early.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct Branch {
-    /// The fault.
-    pub fault: Fault,
+pub struct Load {
+    /// Name of a performance suite of the product.
+    pub suite: String,
 }
 
 impl Step {
     /// The faults of the step with their paths below `key`.
-    pub fn faults(&self, key: &str) -> Vec<(String, &Fault)> {
+    pub fn faults<'s>(&'s self, key: &str) -> Vec<(String, &'s Fault)> {
         let alone = self.fault.iter().map(|fault| (format!("{key}.fault"), fault));
-        let branch = |(n, branch)| (format!("{key}.parallel[{n}].fault"), &(branch as &Branch).fault);
-        alone.chain(self.parallel.iter().enumerate().map(branch)).collect()
+        let branch = |(n, branch): (usize, &'s Branch)| match branch {
+            Branch::Fault(fault) => Some((format!("{key}.parallel[{n}].fault"), fault)),
+            Branch::Load(_) => None,
+        };
+        alone.chain(self.parallel.iter().enumerate().filter_map(branch)).collect()
+    }
+
+    /// The loads of the step with their paths below `key`.
+    pub fn loads<'s>(&'s self, key: &str) -> Vec<(String, &'s Load)> {
+        let branch = |(n, branch): (usize, &'s Branch)| match branch {
+            Branch::Load(load) => Some((format!("{key}.parallel[{n}].load"), load)),
+            Branch::Fault(_) => None,
+        };
+        self.parallel.iter().enumerate().filter_map(branch).collect()
+    }
+
+    fn load_problems(&self, key: &str, problems: &mut Vec<Problem>) {
+        let loads = self.loads(key);
+        if self.faults(key).is_empty() && !loads.is_empty() {
+            let remedy = "write at least one fault beside it; the programme has load of its own";
+            problems.push(Problem::new(format!("{key}.parallel"), "", "has load and no fault", remedy));
+        }
+        for (n, (key, load)) in loads.iter().enumerate() {
+            if loads[..n].iter().any(|(_, before)| before.suite == load.suite) {
+                let key = format!("{key}.suite");
+                problems.push(Problem::new(key, &load.suite, "is loaded twice at once", "remove one of them"));
+            }
+        }
     }
 }
 
@@ -255,6 +292,7 @@ impl Experiment {
                 problems.push(Problem::new(format!("{key}.hold"), step.hold, "holds nothing", "write \"10s\" or more"));
             }
             problems.extend(step.rungs(&key).err().unwrap_or_default());
+            step.load_problems(&key, problems);
             for (key, fault) in step.faults(&key) {
                 problems.extend(fault.problems(&key));
                 let Some(target) = self.targets.get(fault.target()) else {

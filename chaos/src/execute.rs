@@ -4,6 +4,7 @@
 //! renews the leases any more, and every entry is inert within [`crate::lease::LEASE_TTL`].
 
 mod grip;
+mod loads;
 mod measure;
 mod record;
 mod step;
@@ -14,6 +15,7 @@ use crate::clock::Clock;
 use crate::journal::{Intent, Journal, JournalError};
 use crate::landscape::Landscape;
 use crate::lease::FaultId;
+use crate::load::{Loads, NoLoads};
 use crate::plan::{Plan, PlannedFault, PlannedStep, Repetition};
 use crate::residual::{self, Residue};
 use std::sync::Arc;
@@ -42,25 +44,26 @@ pub struct Context {
     pub clock: Arc<dyn Clock>,
 }
 
-/// Runs a plan to its end, or to its abort, and leaves nothing behind. `abort` is watched at every moment.
+/// Runs a plan to its end, or to its abort, and leaves nothing behind. `abort` is watched at every moment. A step that
+/// asks for load is not run: see [`run_some`].
 pub async fn run(
     plan: &Plan,
     ctx: Context,
     abort: watch::Receiver<Option<Abort>>,
     events: mpsc::Sender<Progress>,
 ) -> Report {
-    run_some(plan, &plan.repetitions, ctx, (abort, events)).await
+    run_some((plan, &plan.repetitions), ctx, Arc::new(NoLoads), (abort, events)).await
 }
 
-/// As [`run`], only these repetitions of the plan.
+/// As [`run`], only these repetitions of the plan, and with load beside the faults.
 pub async fn run_some(
-    plan: &Plan,
-    repetitions: &[Repetition],
+    (plan, repetitions): (&Plan, &[Repetition]),
     ctx: Context,
+    loads: Arc<dyn Loads>,
     (abort, events): (watch::Receiver<Option<Abort>>, mpsc::Sender<Progress>),
 ) -> Report {
     let plan_hash = plan.hash();
-    let mut executor = Executor { plan, plan_hash, ctx, abort, events, report: Report::default() };
+    let mut executor = Executor { plan, plan_hash, ctx, loads, abort, events, report: Report::default() };
     for repetition in repetitions {
         for step in &repetition.steps {
             let signal = executor.abort.borrow().clone();
@@ -80,6 +83,7 @@ struct Executor<'a> {
     plan: &'a Plan,
     plan_hash: String,
     ctx: Context,
+    loads: Arc<dyn Loads>,
     abort: watch::Receiver<Option<Abort>>,
     events: mpsc::Sender<Progress>,
     report: Report,

@@ -21,6 +21,7 @@ pub mod inventory;
 pub mod journal;
 pub mod landscape;
 pub mod lease;
+pub mod load;
 pub mod pidfd;
 pub mod plan;
 pub mod probe;

@@ -140,6 +140,9 @@ pub struct PlannedStep {
     pub hold: Span,
     /// Rest.
     pub rest: Span,
+    /// Load suites beside the faults.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub loads: Vec<String>,
     /// Faults.
     pub faults: Vec<PlannedFault>,
 }
@@ -219,7 +222,8 @@ pub fn build(experiment: &Experiment, inventory: &Inventory, over: Overrides, se
                     number_of_fault += 1;
                     faults.push(resolve(experiment, inventory, fault, (local_id, seed)));
                 }
-                steps.push(PlannedStep { at_ms, hold, rest, faults });
+                let loads = step.loads("").into_iter().map(|(_, load)| load.suite.clone()).collect();
+                steps.push(PlannedStep { at_ms, hold, rest, loads, faults });
                 at_ms += hold.ms() + rest.ms();
             }
         }

@@ -14,7 +14,11 @@ pub fn template(kind: &str, components: &[&str]) -> Option<String> {
     let name = format!("{target}-{}", kind.replace('.', "-"));
     // A local landscape runs one replica: a fault on it leaves none.
     let keep = if kind.starts_with("process.") || kind == "stress.fds" { 0 } else { 1 };
-    let which = if keep == 0 { "# Which replicas: count or percent, of all or of some: {zone: a, labels: {tier: gold}}.\n" } else { "" };
+    let which = if keep == 0 {
+        "# Which replicas: count or percent, of all or of some: {zone: a, labels: {tier: gold}}.\n"
+    } else {
+        ""
+    };
     let parameters: String = declaration.parameters.iter().map(|(n, what)| format!("# {n}: {what}\n")).collect();
     Some(format!(
         "# {}\n{parameters}# undo: {}\n# dose: {}\n\
@@ -22,6 +26,7 @@ pub fn template(kind: &str, components: &[&str]) -> Option<String> {
          # What should hold, the signals that show it, and how fast it must be well again.\n\
          hypothesis: {{title: the product holds while {target} suffers, signals: [], recoverWithin: 10s}}\n\
          {which}targets: {{{target}: {{component: {target}, choose: {{count: 1}}}}}}\n\
+         # Load beside it: parallel: [{{fault: ...}}, {{load: {{suite: NAME}}}}] in place of fault.\n\
          method:\n  - fault: {{kind: {kind}, target: {target}{from}{values}}}\n    hold: 10s\n    rest: 10s\n\
          # Ends the experiment early: [{{signal: NAME, below: 0.9, for: 10s, then: abort}}]\n\
          guards: []\n\

@@ -1,6 +1,7 @@
 //! What the executor tells while it runs, and what it hands back.
 
 use crate::lease::FaultId;
+use crate::load::LoadRecord;
 use crate::residual::Residue;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -124,6 +125,8 @@ pub enum Progress {
 pub struct Report {
     /// One record per planned fault, in order.
     pub exposures: Vec<ExposureRecord>,
+    /// Loads that ran beside faults, in order.
+    pub loads: Vec<LoadRecord>,
     /// Anything of ours that is left; the landscape is tainted unless this is empty.
     pub residue: Vec<Residue>,
 }

@@ -5,10 +5,11 @@ use super::grip::{Grip, Keeper};
 use super::record::{Abort, Ended, ExposureRecord, Progress};
 use crate::document::Quiet;
 use crate::lease::{FaultId, LEASE_RENEW_EVERY};
+use crate::load::LoadRecord;
 use crate::plan::{self, PlannedFault, PlannedStep};
 use crate::residual::Residue;
 use chrono::DateTime;
-use futures_util::future::FutureExt;
+use futures_util::future::{FutureExt, join};
 use futures_util::stream::{self, StreamExt};
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,6 +37,12 @@ struct Live<'a> {
 }
 
 impl Live<'_> {
+    /// It was in, but not under what was asked for beside it: it says nothing.
+    fn doubt(&mut self, why: &str) {
+        self.record.verified = false;
+        self.record.detail = Some(why.to_owned());
+    }
+
     /// What is left of it.
     async fn take_out(&mut self, executor: &Executor<'_>) -> Option<Residue> {
         let taken = self.grip.take_out().await;
@@ -75,6 +82,10 @@ impl Executor<'_> {
         if let Some(quiet) = self.quiet_within(step.hold.duration()) {
             return self.not_run(repetition, step, &format!("quiet_time: from {quiet}")).await;
         }
+        let loads = match self.start_loads(repetition, step) {
+            Ok(loads) => loads,
+            Err(why) => return self.not_run(repetition, step, &format!("not_injected: {why}")).await,
+        };
         let mut lives = Vec::new();
         for fault in &step.faults {
             let id = FaultId::new(&self.ctx.run, &fault.local_id);
@@ -85,7 +96,12 @@ impl Executor<'_> {
             lives.push(self.prepare(repetition, fault, id));
         }
         let end = self.expose(repetition, step, &mut lives).await;
-        self.undo(repetition, &mut lives, &end).await;
+        let stopping = loads.stop(self.now_ms());
+        let (loads, ()) = join(stopping, self.undo(repetition, &mut lives, &end)).await;
+        if let (End::Held, Some(why)) = (&end, flaw(&loads)) {
+            lives.iter_mut().for_each(|live| live.doubt(&why));
+        }
+        self.report.loads.extend(loads);
         self.rest(repetition, step).await;
         let observed_until_ms = self.now_ms();
         let finish = |live: Live<'_>| {
@@ -124,7 +140,7 @@ impl Executor<'_> {
                 }
             }
             drop(injected);
-            self.hold(step.hold.duration(), lives).await;
+            self.hold(step, lives).await;
             End::Held
         };
         tokio::select! {
@@ -155,8 +171,8 @@ impl Executor<'_> {
         verified
     }
 
-    async fn hold(&self, hold: Duration, lives: &mut [Live<'_>]) {
-        let until = Instant::now() + hold;
+    async fn hold(&self, step: &PlannedStep, lives: &mut [Live<'_>]) {
+        let until = Instant::now() + step.hold.duration();
         let landscape = self.ctx.landscape.as_ref();
         let mut sample_at = Instant::now() + SAMPLE_EVERY;
         while Instant::now() < until {
@@ -166,8 +182,8 @@ impl Executor<'_> {
                     live.record.end_ms = self.now_ms();
                 }
             }
-            // Here and not at the next sample: nothing is left to hold.
-            if lives.iter().all(|live| live.over) {
+            // Here and not at the next sample: nothing is left to hold, unless there is load.
+            if step.loads.is_empty() && lives.iter().all(|live| live.over) {
                 return;
             }
             if Instant::now() >= sample_at {
@@ -234,6 +250,11 @@ impl Executor<'_> {
         let at_ms = self.now_ms();
         self.tell(Progress::RestOver { repetition, at_ms }).await;
     }
+}
+
+/// Why the loads of a step were not those that were asked for.
+fn flaw(loads: &[LoadRecord]) -> Option<String> {
+    loads.iter().find_map(|load| load.flaw.as_ref().map(|flaw| format!("load `{}`: {flaw}", load.suite)))
 }
 
 /// Waits for an abort that ends a hold.

@@ -53,7 +53,7 @@ impl Draft {
             1 => Step { fault: faults.pop(), parallel: Vec::new(), ramp: BTreeMap::new(), hold, rest },
             _ => Step {
                 fault: None,
-                parallel: faults.into_iter().map(|fault| Branch { fault }).collect(),
+                parallel: faults.into_iter().map(Branch::Fault).collect(),
                 ramp: BTreeMap::new(),
                 hold,
                 rest,

@@ -9,8 +9,10 @@ const WIDTH: u64 = 48;
 pub(super) fn draw(plan: &Plan) -> String {
     let total = plan.duration_ms().max(1);
     let column = |ms: u64| usize::try_from(ms * WIDTH / total).unwrap_or_default();
+    let mut steps = plan.repetitions.iter().flat_map(|repetition| &repetition.steps);
+    let load = if steps.any(|step| !step.loads.is_empty()) { ", = load" } else { "" };
     let mut text = format!(
-        "{}: {} repetitions, {}, seed {} (# fault, . rest)\n",
+        "{}: {} repetitions, {}, seed {} (# fault{load}, . rest)\n",
         plan.experiment,
         plan.repetitions.len(),
         Span::from_ms(plan.duration_ms()),
@@ -36,6 +38,11 @@ pub(super) fn draw(plan: &Plan) -> String {
                     width = WIDTH as usize
                 );
                 text += &format!("   undo: {}\n", fault.undo);
+            }
+            for suite in &step.loads {
+                let bar = " ".repeat(start) + &"=".repeat((undo - start).max(1));
+                text += &format!("#{} |{bar:<width$}| load {suite}\n", repetition.number, width = WIDTH as usize);
+                text += "   undo: it stops with the hold\n";
             }
         }
     }

@@ -17,7 +17,7 @@ use crate::landscape::faults::inventory;
 use crate::landscape::processes::Processes;
 use crate::worker::Installation;
 use crate::worker::chaos_record::ChaosRecord;
-use crate::worker::experiment::Wanted;
+use crate::worker::experiment::{Wanted, complaints_before};
 use crate::worker::sources::Sources;
 use ::chaos::document::Experiment;
 use ::chaos::inventory::Inventory;
@@ -138,10 +138,24 @@ struct Ground {
 
 impl Ground {
     async fn inventory(&self) -> anyhow::Result<Inventory> {
-        match &self.landscape {
-            Some(folder) => Ok(inventory_in(folder)?),
-            None => inventory_of(&Installation::open(&self.dir.dir)?).await,
+        Ok(self.seen(None).await?.0)
+    }
+
+    /// What faults can act on, and what is wrong with an experiment here; a landscape alone knows no suites.
+    async fn seen(&self, experiment: Option<&Experiment>) -> anyhow::Result<(Inventory, Vec<Complaint>)> {
+        if let Some(folder) = &self.landscape {
+            return Ok((inventory_in(folder)?, Vec::new()));
         }
+        let installation = Installation::open(&self.dir.dir)?;
+        // A running worker owns the mirrors of the installation.
+        let scratch = tempfile::tempdir()?;
+        let sources = Sources::open_in(&installation, scratch.path().to_owned()).await?;
+        let truth = sources.read().await?;
+        let complaints = match experiment {
+            Some(experiment) => complaints_before((&installation, &sources), &truth, experiment).await?,
+            None => Vec::new(),
+        };
+        Ok((inventory(&truth.processes), complaints))
     }
 }
 
@@ -273,8 +287,12 @@ pub(super) fn plan_text(wanted: &Wanted, plan: &Plan) -> String {
     let _ = writeln!(text, "seed {}, plan {}", plan.seed, plan.hash());
     if wanted.until_decided() {
         let (least, most) = (wanted.experiment.repeat.min, plan.repetitions.len());
-        let less = if most < wanted.experiment.repeat.max as usize { ", more do not fit into blast.maxDuration" } else { "" };
-        let _ = writeln!(text, "until decided: at least {least} and at most {most} repetitions{less}, after a while without a fault");
+        let less =
+            if most < wanted.experiment.repeat.max as usize { ", more do not fit into blast.maxDuration" } else { "" };
+        let _ = writeln!(
+            text,
+            "until decided: at least {least} and at most {most} repetitions{less}, after a while without a fault"
+        );
     }
     text
 }
@@ -291,8 +309,10 @@ pub(super) fn objected(objections: &[Objection]) -> bool {
 }
 
 async fn show_plan(args: PlanOf) -> anyhow::Result<u8> {
-    let wanted = args.dose.wanted(read_experiment(&args.file)?);
-    let inventory = args.ground.inventory().await?;
+    let document = read_document(&args.file)?;
+    let wanted = args.dose.wanted(document.value.clone());
+    let (inventory, complaints) = args.ground.seen(Some(&wanted.experiment)).await?;
+    document.place(complaints).or(())?;
     let (plan, objections) = wanted.plan(&inventory)?;
     let planned = Planned { plan: &plan, plan_hash: plan.hash(), objections: &objections };
     args.output.print(&planned, || plan_text(&wanted, &plan))?;
@@ -302,13 +322,6 @@ async fn show_plan(args: PlanOf) -> anyhow::Result<u8> {
 fn inventory_in(folder: &Path) -> Result<Inventory, Problems> {
     let file = folder.join("processes.yaml");
     Ok(inventory(&read_file(&file, |p: &Processes| Complaint::all(p.problems()))?.value))
-}
-
-async fn inventory_of(installation: &Installation) -> anyhow::Result<Inventory> {
-    // A running worker owns the mirrors of the installation.
-    let scratch = tempfile::tempdir()?;
-    let sources = Sources::open_in(installation, scratch.path().to_owned()).await?;
-    Ok(inventory(&sources.read().await?.processes))
 }
 
 fn list(dir: &Dir, output: Output) -> anyhow::Result<()> {

@@ -2,6 +2,8 @@
 
 use super::chaos_run::{exposure_cells, outcome_text};
 use crate::worker::chaos_record::ChaosRecord;
+use ::chaos::load::LoadRecord;
+use serde_json::Value;
 use std::fmt::Write as _;
 
 /// Heads of the table of injections, the cells of [`exposure_cells`].
@@ -34,9 +36,27 @@ pub(super) fn markdown(record: &ChaosRecord) -> String {
     for exposure in &record.exposures {
         text += &row(&exposure_cells(exposure));
     }
+    for load in &record.loads {
+        let _ = write!(text, "\n{}\n", load_text(load));
+    }
     let _ = writeln!(text, "\n## Plan\n\n```\n{}```\n", record.plan.gantt());
     let _ = writeln!(text, "The same again: `mettle chaos replay {}`", record.id);
     text
+}
+
+/// A load beside faults in one line: how much, how fast, and what was wrong with it.
+pub(super) fn load_text(load: &LoadRecord) -> String {
+    let number = |path: &str| load.measured.pointer(path).and_then(Value::as_f64).unwrap_or_default();
+    let flaw = load.flaw.as_ref().map(|flaw| format!("; it does not count: {flaw}")).unwrap_or_default();
+    format!(
+        "load {} in #{}: {:.1} s, {} requests, {:.1}/s, response p99 {:.1} ms{flaw}",
+        load.suite,
+        load.repetition,
+        (load.end_ms - load.start_ms).max(0) as f64 / 1e3,
+        number("/sent"),
+        number("/achievedPerS"),
+        number("/response/p99Ms"),
+    )
 }
 
 fn moment(time: chrono::DateTime<chrono::Utc>) -> String {

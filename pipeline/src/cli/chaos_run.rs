@@ -1,6 +1,7 @@
 //! `mettle chaos run` and `replay`: an experiment in the landscape of an installation.
 
 use super::chaos::{Dose, objected, plan_text, read_document};
+use super::chaos_report::load_text;
 use super::output::{Output, table, tell};
 use super::run::{myself, on_interrupt};
 use super::{Dir, Exit};
@@ -21,12 +22,13 @@ pub(super) const RUN_EXAMPLES: &str = "Examples:
   mettle chaos run payments-slow.yaml --dir soak --dry-run   shows the plan, changes nothing
   mettle chaos run payments-slow.yaml --dir soak --tag v1.2.0
 
-With `repeat: {until: decided}` the tag is watched without a fault first, then repetitions go on until
-the hypothesis is decided: at most 10 percentage points more of its events are bad under the fault, and
-it recovers in time, or not. Ctrl-C undoes the fault and ends.
+With `repeat: {until: decided}` the tag is watched without a fault first. Then repetitions go on
+until the hypothesis is decided: at most 10 percentage points more of its events are bad under the
+fault, and it recovers in time, or not. Ctrl-C undoes the fault and ends.
 
-Exit: 0 ran, or decided: held; 2 objections; 10 decided: broken; 11 an injection could not be verified, or
-undecided; 13 ended early and undone (Ctrl-C or a guard); 14 something could not be undone.";
+Exit: 0 ran, or the hypothesis held, 2 objections, 10 the hypothesis is broken, 11 an injection
+could not be verified, or undecided, 13 ended early and undone (Ctrl-C or a guard), 14 something
+could not be undone.";
 
 pub(super) const REPLAY_EXAMPLES: &str = "Examples:
   mettle chaos replay payments-slow-20260101T120000Z-0a1b2c3d --dir soak --dry-run
@@ -118,12 +120,7 @@ pub(super) fn recorded(installation: &Installation, name: &str) -> anyhow::Resul
     }
 }
 
-async fn perform(
-    installation: Installation,
-    wanted: &Wanted,
-    origin: Origin<'_>,
-    stage: Stage,
-) -> anyhow::Result<u8> {
+async fn perform(installation: Installation, wanted: &Wanted, origin: Origin<'_>, stage: Stage) -> anyhow::Result<u8> {
     let ground = match Ground::take(installation.clone(), stage.tag.as_deref(), &myself()?).await {
         Err(error) if error.is::<NoSuchTag>() => {
             tell!("error: {error:#}");
@@ -174,7 +171,10 @@ async fn perform(
             "error: not undone: {residue}; the processes have ended since, and changed files were put back where they could be; see the record"
         );
     }
-    stage.output.print(&record, || exposures_text(&record.exposures))?;
+    stage.output.print(&record, || {
+        let loads: String = record.loads.iter().map(|load| load_text(load) + "\n").collect();
+        exposures_text(&record.exposures) + &loads
+    })?;
     Ok(exit_of(&record) as u8)
 }
 

@@ -73,11 +73,16 @@ fn explain(file: &str, schema: &Value, located: &Located, error: &ValidationErro
             told(&pointer, Flaw::MissingKey, (String::new(), format!("missing key `{name}`"), remedy));
         }
         Kind::AnyOf { context } | Kind::OneOfNotValid { context } => {
-            // Report the branch that the author meant: the one whose tag fits, else the one with the fewest complaints.
+            // Report the branch that the author meant: the one whose tag, or only key, fits, else the one with the fewest
+            // complaints.
             let fits = |b: &&Vec<ValidationError<'static>>| {
                 !b.iter().any(|e| matches!(e.kind(), Kind::Constant { .. } | Kind::Enum { .. }) || is_null_type(e))
             };
-            let best = context.iter().filter(fits).min_by_key(|b| b.len());
+            let fitting: Vec<_> = context.iter().filter(fits).collect();
+            let best = match fitting.as_slice() {
+                [one] => Some(*one),
+                several => several.iter().copied().filter(|b| !has_other_key(b, &pointer)).min_by_key(|b| b.len()),
+            };
             match best {
                 Some(branch) => branch.iter().for_each(|e| explain(file, schema, located, e, out)),
                 None => {
@@ -115,6 +120,13 @@ fn is_null_type(e: &ValidationError<'_>) -> bool {
         && e.to_string().contains("\"null\"")
 }
 
+/// Whether a branch wants another key here than the one that is written.
+fn has_other_key(branch: &[ValidationError<'static>], pointer: &str) -> bool {
+    let mut here = branch.iter().filter(|e| e.instance_path().as_str() == pointer).map(ValidationError::kind);
+    here.clone().any(|kind| matches!(kind, Kind::Required { .. }))
+        && here.any(|kind| matches!(kind, Kind::AdditionalProperties { .. }))
+}
+
 fn tags(context: &[Vec<ValidationError<'static>>]) -> String {
     let mut known: Vec<String> = context
         .iter()
@@ -125,6 +137,13 @@ fn tags(context: &[Vec<ValidationError<'static>>]) -> String {
             _ => None,
         })
         .collect();
+    if known.is_empty() {
+        let wanted = context.iter().flatten().filter_map(|e| match e.kind() {
+            Kind::Required { property } => property.as_str().map(str::to_owned),
+            _ => None,
+        });
+        known.extend(wanted);
+    }
     known.dedup();
     if known.is_empty() {
         "see the schema for the allowed forms".into()

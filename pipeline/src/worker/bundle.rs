@@ -1,5 +1,6 @@
 //! Everything that a product tag says about itself: product, programme, signals, suites, experiments.
 
+use super::loads::unknown_loads;
 use crate::digest::sha256_json;
 use crate::documents::product::Product;
 use crate::documents::programme::{Phase, Programme};
@@ -153,8 +154,9 @@ impl Bundle {
         let mut experiments = BTreeMap::new();
         for path in r.yaml_in("mettle/experiments") {
             if let Some(d) = r.read::<Experiment>(&path) {
-                let complaints = d.value.problems(None);
-                r.complain(&d, Complaint::all(complaints));
+                let mut complaints = Complaint::all(d.value.problems(None));
+                complaints.extend(unknown_loads(&d.value, &suites));
+                r.complain(&d, complaints);
                 parts.push(d.json().clone());
                 experiments.insert(d.value.metadata.name.clone(), d.value);
             }
@@ -190,6 +192,13 @@ impl Bundle {
         let names: BTreeSet<&str> = processes.components.iter().filter(reached).map(|c| c.name.as_str()).collect();
         self.user_sides.retain(|name| names.contains(name.as_str()));
         self
+    }
+
+    /// Suites that the programme's experiments load beside their faults.
+    pub fn loads_of_experiments(&self) -> BTreeSet<String> {
+        let experiments = self.programme.experiments().into_iter().filter_map(|name| self.experiments.get(name));
+        let steps = experiments.flat_map(|experiment| &experiment.method);
+        steps.flat_map(|step| step.loads("")).map(|(_, load)| load.suite.clone()).collect()
     }
 
     /// How long an observation takes: samples, holds and rests. Deploying and judging come on top.

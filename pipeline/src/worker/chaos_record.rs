@@ -3,6 +3,7 @@
 use super::decided::Decided;
 use super::installation::Installation;
 use chaos::document::Experiment;
+use chaos::load::LoadRecord;
 use chaos::plan::Plan;
 use chrono::{DateTime, Utc};
 use scorer::evidence::Exposure;
@@ -72,6 +73,9 @@ pub struct ChaosRecord {
     pub residue: Option<String>,
     /// Every injection with requested and achieved dose.
     pub exposures: Vec<Exposure>,
+    /// Loads that ran beside faults, each with what it measured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub loads: Vec<LoadRecord>,
 }
 
 /// Why there is no record.

@@ -271,6 +271,7 @@ impl Drive {
             subject: self.subject(),
             toggles: self.soak.plan.as_ref().map(|p| p.toggles.clone()).unwrap_or_default(),
             rate: bundle.programme.load.as_ref().and_then(|l| l.rate).map(|r| r.0),
+            loads: bundle.loads_of_experiments(),
         };
         let mut session = match Session::begin(begin) {
             Ok(session) => session,

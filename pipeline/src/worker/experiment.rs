@@ -7,6 +7,7 @@ use super::decided::Sequential;
 use super::faults::{Around, Experimented, StoreJournal, run_told};
 use super::guard::Watch;
 use super::installation::{Installation, Lock};
+use super::loads::{suites_of, unknown_loads};
 use super::session::{Begin, Session};
 use super::sources::{SeenTag, Sources, Truth};
 use super::supervise::{components_folder, supervise};
@@ -114,8 +115,8 @@ impl Ground {
     }
 
     /// Guards of an experiment over the signals of the tag.
-    fn guards(&self, experiment: &Experiment) -> Result<Vec<Watch>, String> {
-        Watch::all(&experiment.guards, &self.signals())
+    fn guards(&self, experiment: &Experiment) -> anyhow::Result<Vec<Watch>> {
+        Watch::all(&experiment.guards, &self.signals()).map_err(anyhow::Error::msg)
     }
 
     /// Everything in the experiment that this tag cannot do.
@@ -124,6 +125,7 @@ impl Ground {
         let signals = self.signals();
         let ratios: Vec<&str> =
             signals.iter().filter(|s| matches!(s.form, Form::Ratio { .. })).map(|s| s.name.as_str()).collect();
+        let unknown = unknown_loads(&wanted.experiment, &self.bundle.suites);
         let decidable = !wanted.until_decided() || hypothesis.iter().any(|name| ratios.contains(&name.as_str()));
         let complaint = Complaint::new(
             "hypothesis.signals",
@@ -131,7 +133,7 @@ impl Ground {
             "names no ratio, and `until: decided` needs one",
             format!("known: {}", ratios.join(", ")),
         );
-        if decidable { Vec::new() } else { vec![complaint] }
+        unknown.into_iter().chain((!decidable).then_some(complaint)).collect()
     }
 
     /// Deploys, injects, undoes, ends; the record is written in every case in which something was injected.
@@ -144,9 +146,9 @@ impl Ground {
         stop: &CancellationToken,
         told: Told<'_>,
     ) -> anyhow::Result<Option<ChaosRecord>> {
-        let guards = self.guards(&wanted.experiment).map_err(anyhow::Error::msg)?;
-        let around = Around { guards: &guards, journal: self.journal(), stop, told: told.progress };
-        let ran = self.run_deployed((wanted, plan), around, told.says).await;
+        // What cannot be guarded is not deployed.
+        self.guards(&wanted.experiment)?;
+        let ran = self.run_deployed((wanted, plan), stop, told).await;
         self.shutdown().await;
         let record = ran?;
         if let Some(record) = &record {
@@ -196,24 +198,29 @@ impl Ground {
     async fn run_deployed(
         &self,
         (wanted, plan): (&Wanted, &Plan),
-        around: Around<'_>,
-        says: &(dyn Fn(&str) + Sync),
+        stop: &CancellationToken,
+        told: Told<'_>,
     ) -> anyhow::Result<Option<ChaosRecord>> {
-        if !self.deploy(around.stop).await? {
+        if !self.deploy(stop).await? {
             return Ok(None);
         }
         let started_at = Utc::now();
         let plan_hash = plan.hash();
         let id = format!("{}-{}-{}", plan.experiment, started_at.format("%Y%m%dT%H%M%SZ"), &plan_hash[..HASH_DIGITS]);
         let mut session = self.session(&id)?;
+        session.loads.announce(suites_of(plan));
+        // They watch from now on: while it was deployed nothing could be measured.
+        let guards = self.guards(&wanted.experiment)?;
+        let around = Around { guards: &guards, journal: self.journal(), stop, told: told.progress };
         let (experimented, decided) = if wanted.until_decided() {
             let least = wanted.experiment.repeat.min as usize;
-            let sequential = Sequential { plan, least, signals: &self.signals(), around, says };
+            let sequential = Sequential { plan, least, signals: &self.signals(), around, says: told.says };
             let (experimented, decided) = sequential.run(&mut session).await;
             (experimented, Some(decided))
         } else {
             (run_told(&mut session, plan, around).await, None)
         };
+        let loads = session.loads_beside().to_vec();
         let evidence = session.end().await;
         let (outcome, residue) = match experimented {
             Experimented::Residue(residue) => (ChaosOutcome::Residue, Some(residue)),
@@ -245,6 +252,7 @@ impl Ground {
             decided,
             residue,
             exposures: evidence.exposures,
+            loads,
         }))
     }
 
@@ -267,8 +275,26 @@ impl Ground {
             },
             toggles: toggles.collect(),
             rate: self.bundle.programme.load.as_ref().and_then(|l| l.rate).map(|r| r.0),
+            loads: Default::default(),
         })?)
     }
+}
+
+/// Everything in an experiment that the tag which would run cannot do, as far as its documents tell.
+///
+/// # Errors
+/// There is no tag, or its documents cannot be read.
+pub async fn complaints_before(
+    (installation, sources): (&Installation, &Sources),
+    truth: &Truth,
+    experiment: &Experiment,
+) -> anyhow::Result<Vec<Complaint>> {
+    if experiment.method.iter().all(|step| step.loads("").is_empty()) {
+        return Ok(Vec::new());
+    }
+    let seen = choose(installation, truth, None)?;
+    let bundle = sources.bundle(&seen.tag.commit, truth.landscape.programme.as_deref()).await?;
+    Ok(unknown_loads(experiment, &bundle.suites))
 }
 
 /// Why there is no tag to run an experiment on.

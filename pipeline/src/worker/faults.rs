@@ -137,10 +137,10 @@ pub async fn run_some(
     let run = format!("{}-{}-{}", session_name(session), plan.experiment, plan.seed);
     let landscape: Arc<dyn Landscape> = session.local.clone();
     let context = Context { run, landscape, journal: journal.clone(), clock: Arc::new(Shared(session.clock)) };
-    let owned = plan.clone();
+    let (owned, loads) = (plan.clone(), session.loads.clone());
     let mut execution = tokio::spawn(async move {
         let some = &owned.repetitions[repetitions];
-        chaos::execute::run_some(&owned, some, context, (aborted, events)).await
+        chaos::execute::run_some((&owned, some), context, loads, (aborted, events)).await
     });
     let mut turn = tokio::time::interval(TURN);
     let report: Result<Report, _> = loop {
@@ -174,6 +174,7 @@ pub async fn run_some(
     match report {
         Ok(report) => {
             session.expose(report.exposures.iter().map(exposure));
+            session.ran_beside(report.loads);
             // What is left counts more than who asked for the end.
             if report.residue.is_empty() {
                 if stop.is_cancelled() { Experimented::Stopped } else { Experimented::Over }

@@ -18,6 +18,7 @@ mod guard;
 pub mod installation;
 mod judge;
 pub mod laboratory;
+mod loads;
 mod observe;
 mod page;
 mod publish;

@@ -1,8 +1,10 @@
 //! One attempt while it is observed: recorder, suites, phases, and the evidence that they add up to.
 
 use super::bundle::{Bundle, SuiteDocument};
+use super::loads::SuiteLoads;
 use super::suites::{self, Running};
 use crate::landscape::local::Local;
+use chaos::load::LoadRecord;
 use probes::clock::RunClock;
 use probes::load::LoadReport;
 use probes::metrics::registry::Registry;
@@ -10,7 +12,7 @@ use probes::metrics::selection::Selection;
 use probes::metrics::{Recorder, RecorderConfig, Target};
 use scorer::Evidence;
 use scorer::evidence::{Context, Event, Exposure, Phase, PhaseLabel, Subject};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,12 +35,17 @@ pub struct Session {
     pub registry: Registry,
     /// Suites and load.
     pub running: Running,
+    /// Load beside the faults of experiments.
+    pub loads: Arc<SuiteLoads>,
     phases: Vec<Phase>,
     exposures: Vec<Exposure>,
     events: Vec<Event>,
     subject: Subject,
     context: Context,
     targets: BTreeMap<String, Target>,
+    /// Suite of the programme's own load.
+    load_suite: Option<String>,
+    ran_beside: Vec<LoadRecord>,
 }
 
 /// Why an attempt could not begin.
@@ -58,6 +65,8 @@ pub struct Begin<'a> {
     pub toggles: BTreeMap<String, String>,
     /// Rate of the load.
     pub rate: Option<f64>,
+    /// Suites that experiments may load beside their faults.
+    pub loads: BTreeSet<String>,
 }
 
 impl Session {
@@ -72,6 +81,8 @@ impl Session {
         let config = RecorderConfig::every(interval, clock).for_signals(&crate::builtin::signals(bundle));
         let recorder = Recorder::start(config.map_err(|e| SessionError(e.to_string()))?, registry.clone());
         let origin_ms = clock.now_ms();
+        let loads = Arc::new(SuiteLoads::new(bundle, begin.local.clone(), registry.clone()));
+        loads.announce(begin.loads.iter().map(String::as_str));
         let running = suites::start(bundle, &begin.local, begin.rate, &registry, clock).map_err(SessionError)?;
         let context = Context {
             programme: bundle.programme_digest.clone(),
@@ -91,12 +102,15 @@ impl Session {
             recorder,
             registry,
             running,
+            loads,
+            load_suite: bundle.programme.load.as_ref().map(|load| load.suite.clone()),
             phases: Vec::new(),
             exposures: Vec::new(),
             events: Vec::new(),
             subject: begin.subject,
             context,
             targets: BTreeMap::new(),
+            ran_beside: Vec::new(),
         };
         session.follow();
         Ok(session)
@@ -148,6 +162,23 @@ impl Session {
         self.exposures.extend(exposures);
     }
 
+    /// Keeps what ran beside the faults of an experiment.
+    pub fn ran_beside(&mut self, loads: Vec<LoadRecord>) {
+        let event = |load: &LoadRecord| Event {
+            at_ms: load.end_ms,
+            kind: "experiment_load".into(),
+            component: None,
+            detail: serde_json::to_string(load).unwrap_or_default(),
+        };
+        self.events.extend(loads.iter().map(event));
+        self.ran_beside.extend(loads);
+    }
+
+    /// Loads that ran beside faults so far.
+    pub fn loads_beside(&self) -> &[LoadRecord] {
+        &self.ran_beside
+    }
+
     /// The evidence so far, with what the load generator says of itself by now.
     pub async fn evidence(&self) -> Evidence {
         self.recorded(self.running.load_valid().await)
@@ -177,7 +208,7 @@ impl Session {
     /// Requests a second that left during the steady phases, from the generator's own counter.
     fn load_in_steady(&self) -> Option<f64> {
         let series = self.recorder.select(&Selection::named("mettle_load_sent_total"));
-        let sent = series.first()?;
+        let sent = series.iter().find(|sent| sent.labels.get("suite") == self.load_suite.as_ref())?;
         let (mut requests, mut seconds) = (0.0, 0.0);
         for phase in self.phases.iter().filter(|p| p.label == PhaseLabel::Steady) {
             let inside = || {

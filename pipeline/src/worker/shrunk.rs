@@ -59,12 +59,14 @@ fn part(experiment: &Experiment, places: &[Place], hold: Span) -> Experiment {
         let mut faults: Vec<Fault> = step.faults("").into_iter().enumerate().filter_map(kept).collect();
         let mut step = step.clone();
         step.hold = step.hold.min(hold);
-        step.parallel.clear();
-        step.fault = if faults.len() == 1 { faults.pop() } else { None };
-        step.parallel.extend(faults.into_iter().map(|fault| Branch { fault }));
-        if step.fault.is_some() || !step.parallel.is_empty() {
-            part.method.push(step);
+        if faults.is_empty() {
+            continue;
         }
+        // The load stays: it is what the faults are felt under.
+        step.parallel.retain(|branch| matches!(branch, Branch::Load(_)));
+        step.fault = if faults.len() == 1 && step.parallel.is_empty() { faults.pop() } else { None };
+        step.parallel.extend(faults.into_iter().map(Branch::Fault));
+        part.method.push(step);
     }
     part
 }

@@ -95,9 +95,8 @@ pub fn start(
             let Some(SuiteDocument::Performance(suite)) = bundle.suites.get(&of.suite) else {
                 return Err(format!("`{}` is not a performance suite", of.suite));
             };
-            let targets: Targets =
-                bases.keys().filter_map(|name| Some((name.clone(), local.user_address(name)?))).collect();
-            Load::Running(Engine::start(&suite.name, &suite.load, rate, &targets, registry).map_err(|e| e.to_string())?)
+            let engine = Engine::start(&suite.name, &suite.load, rate, &targets(local), registry);
+            Load::Running(engine.map_err(|e| e.to_string())?)
         }
     };
     Ok(Running { kept, tasks, stop, load })
@@ -111,6 +110,11 @@ fn reach_target(local: &Local, component: &str, base: &Url) -> Option<ReachTarge
         Check::Http(path) => base.join(&path).ok().map(ReachTarget::Http),
         Check::Tcp | Check::Alive(_) => local.user_address(component).map(ReachTarget::Tcp),
     }
+}
+
+/// Where load goes: the user's side of every component that has one.
+pub(super) fn targets(local: &Local) -> Targets {
+    local.peek().into_keys().filter_map(|name| Some((name.clone(), local.user_address(&name)?))).collect()
 }
 
 fn user_sides(local: &Local) -> BTreeMap<String, Url> {

@@ -11,6 +11,7 @@ mod cli_files;
 mod cli_gate;
 mod cli_init;
 mod cli_judge;
+mod cli_loads;
 mod cli_output;
 mod cli_place;
 mod cli_reference;

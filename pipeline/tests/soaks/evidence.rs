@@ -240,3 +240,54 @@ phases:
   - {name: steady, samples: 20}
 looks: {first: 10}
 "#;
+
+/// The back is slow while knocks come in; nobody knocks otherwise.
+const SLOW_UNDER_LOAD: &str = r#"
+apiVersion: mettle/v1
+kind: Experiment
+metadata: {name: back-slow}
+hypothesis: {title: the front answers while the back is slow, signals: [front-reach]}
+targets: {back: {component: back}}
+method:
+  - parallel: [{fault: {kind: net.delay, target: back, from: front, delay: 50ms}}, {load: {suite: knock}}]
+    hold: 1s
+    rest: 300ms
+"#;
+
+#[test]
+fn load_beside_a_fault_is_evidence_of_a_soak() {
+    let world = World::new();
+    // A busy machine is late, and says so; this test is not about that.
+    let patient = KNOCK.replace("limitMs: 250", "limitMs: 20000\n  timeoutMs: 20000");
+    assert_ne!(patient, KNOCK);
+    let files = [
+        ("mettle/experiments/back-slow.yaml", SLOW_UNDER_LOAD),
+        ("mettle/programme.yaml", PROGRAMME),
+        ("mettle/signals.yaml", SIGNALS),
+        ("mettle/suites/knock.yaml", patient.as_str()),
+    ];
+    world.push_with("1.0.0", &files);
+    let mut up = world.up(&[]).ready();
+    until("the soak is over", || world.soaks().first().is_some_and(|s| s.ended()));
+    assert_eq!(up.interrupt(), 130);
+    let soak = world.soaks().remove(0);
+    assert_eq!(verdict_of(&soak), Verdict::Pass, "{soak:?}\n{}", up.said());
+    let evidence = evidence_of(&world, soak.evidence().unwrap());
+    let told: Vec<_> = evidence.events.iter().filter(|event| event.kind == "experiment_load").collect();
+    let [event] = told.as_slice() else { panic!("{told:?}") };
+    let load: serde_json::Value = serde_json::from_str(&event.detail).unwrap();
+    let exposure = &evidence.exposures[0];
+    assert_eq!(
+        (&load["suite"], &load["experiment"], &load["flaw"]),
+        (&"knock".into(), &"back-slow".into(), &serde_json::Value::Null)
+    );
+    assert!(
+        load["startMs"].as_i64().unwrap() <= exposure.start_ms && event.at_ms <= exposure.end_ms,
+        "{load} {exposure:?}"
+    );
+    let sent = evidence.series.iter().find(|series| series.name == "mettle_load_sent_total").unwrap();
+    let (first, last) = (sent.values[0], sent.values[sent.values.len() - 1]);
+    assert!(first == 0.0 && last > 0.0 && load["measured"]["sent"].as_f64() >= Some(last), "{load} {sent:?}");
+    // It is no load of the programme.
+    assert_eq!((evidence.context.load_per_s, evidence.context.load_valid), (None, None));
+}

@@ -151,6 +151,11 @@ impl Drop for Engine {
     }
 }
 
+/// Lets everything that a run of `suite` counts begin at zero, before it starts.
+pub fn announce(suite: &str, load: &Load, registry: &Registry) {
+    drop(Tally::new(registry, suite, load));
+}
+
 fn template(request: &super::document::LoadRequest, targets: &Targets) -> Result<Template, LoadError> {
     let Some(address) = targets.get(&request.component) else {
         let known = targets.keys().cloned().collect::<Vec<_>>().join(", ");

@@ -15,5 +15,5 @@ mod tally;
 mod timer;
 
 pub use document::{Load, PerformanceSuite};
-pub use engine::{Engine, LoadError, Targets};
+pub use engine::{Engine, LoadError, Targets, announce};
 pub use report::{LoadReport, Validity};
