@@ -26,7 +26,7 @@ impl Act {
             Act::Edge(_) => false,
             Act::Signal(_) => true,
             Act::Held(hold) => match hold {
-                Hold::Pause | Hold::Fds { .. } => true,
+                Hold::Pause | Hold::Threads(_) | Hold::Fds { .. } => true,
                 Hold::Cpu { .. }
                 | Hold::Memory { .. }
                 | Hold::Io { .. }
@@ -35,8 +35,10 @@ impl Act {
                 | Hold::Connections { .. }
                 | Hold::Clock { .. }
                 | Hold::File { .. }
+                | Hold::Toggle(_)
                 | Hold::Files(_)
-                | Hold::Names(_) => false,
+                | Hold::Names(_)
+                | Hold::Packets(_) => false,
             },
         }
     }
