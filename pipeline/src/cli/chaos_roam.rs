@@ -31,6 +31,9 @@ then. At the end of the time, or with Ctrl-C, whatever is in is undone.
 Exit: 0 all held, 2 every experiment is refused, 11 nothing could be judged, 13 an objective broke,
 or it was ended early (Ctrl-C), 14 something could not be undone.";
 
+/// Heaviest experiment: the lightest beside it still has its turn within a thousand draws or so.
+const MAX_WEIGHT: u32 = 1_000;
+
 /// `mettle chaos roam`.
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("end").required(true).multiple(true))]
@@ -44,7 +47,8 @@ pub(super) struct RoamArgs {
     /// Ends after so many runs.
     #[arg(long, value_name = "N", group = "end", value_parser = clap::value_parser!(u32).range(1..))]
     count: Option<u32>,
-    /// How often an experiment is drawn, beside the others: NAME=3; 0 is never [default: 1 each].
+    /// How often an experiment is drawn, beside the others: NAME=3, at most 1000; 0 is never
+    /// [default: 1 each].
     #[arg(long = "weight", value_name = "NAME=N", value_parser = weight)]
     weights: Vec<(String, u32)>,
     /// Rest of the tag between two experiments.
@@ -64,7 +68,8 @@ pub(super) struct RoamArgs {
 
 fn weight(text: &str) -> Result<(String, u32), String> {
     let of = text.rsplit_once('=').and_then(|(name, weight)| Some((name.to_owned(), weight.parse().ok()?)));
-    of.ok_or_else(|| "write the name of an experiment and a whole number: payments-slow=3".to_owned())
+    let of = of.filter(|(_, weight)| *weight <= MAX_WEIGHT);
+    of.ok_or_else(|| "write the name of an experiment and a whole number up to 1000: payments-slow=3".to_owned())
 }
 
 /// The experiments with their weights.
