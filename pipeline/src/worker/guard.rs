@@ -81,7 +81,7 @@ impl Watch {
     /// for as long: a fault that nobody watches must not stay in.
     pub fn tripped(&self, recorder: &Recorder) -> Option<&str> {
         let interval = recorder.interval();
-        let samples = self.samples(recorder);
+        let samples = self.samples_over(recorder, reach(self.window));
         let seen = Seen { samples: &samples, now_ms: recorder.now_ms(), watched: self.since.elapsed() };
         let trips = broken_throughout(&samples, self.bound, self.window) || seen.nothing(self.window + interval);
         trips.then_some(self.signal.as_str())
@@ -112,6 +112,12 @@ impl Watch {
             Reads::Value(series) => samples::sums(&read(series)),
         }
     }
+}
+
+/// How far back a guard reads. Where events come less often than scrapes, the samples within the window alone cover
+/// less than the window: it would never be seen to be broken throughout.
+fn reach(window: Duration) -> Duration {
+    window * 2
 }
 
 /// Whether every sample since some moment is broken, and they cover the window.

@@ -32,6 +32,17 @@ fn a_gauge_must_be_broken_in_every_sample_of_the_whole_window() {
 }
 
 #[test]
+fn events_that_come_less_often_than_scrapes_trip_whenever_somebody_looks() {
+    let sample = |n: i64| Sample { from_ms: n * 500 - 100, until_ms: n * 500, value: 0.0 };
+    for now_ms in (20_000..20_500).step_by(10) {
+        let from_ms = now_ms - millis(reach(WINDOW));
+        let seen = (0..).map(sample).take_while(|sample| sample.until_ms <= now_ms);
+        let read: Vec<Sample> = seen.filter(|sample| sample.from_ms >= from_ms).collect();
+        assert!(trips_on(&read), "at {now_ms}");
+    }
+}
+
+#[test]
 fn a_recovery_counts_to_the_end_of_the_last_broken_sample() {
     let after = |values: &[f64], from_ms| met_after(&samples::sums(&[series("g", None, values)]), BELOW, from_ms);
     assert_eq!(after(&[0.5, 0.5, 1.0, 0.5, 1.0, 1.0], 1_500), Some(1_500));
