@@ -1,12 +1,13 @@
 //! `mettle chaos roam`: experiments drawn at random, for hours.
 
 use super::Exit;
-use super::chaos::{drawn_seed, read_experiment};
+use super::chaos::{drawn_seed, read_document};
 use super::chaos_run::show;
 use super::chaos_trials::{Tried, ended};
 use super::output::{Output, table, tell, unusable};
 use super::run::on_interrupt;
-use crate::documents::Problems;
+use crate::documents::{Document, Problems};
+use crate::worker::experiment::{Ground, Wanted};
 use crate::worker::laboratory::{Laboratory, LeftBehind, Trial, TrialError, Watched};
 use crate::worker::roam::{AllRefused, Event, Lot, Lots, Roam, Roamed, Tally, Terms};
 use crate::worker::{Notice, View};
@@ -28,8 +29,9 @@ The same seed draws the same order with the same seed for each run. An experimen
 of its quiet times; one whose plan is refused is told and left out. It breaks when a signal of its
 hypothesis stays below its objective for 3 s, or a guard of its own trips; the tag is deployed anew
 then. At the end of the time, or with Ctrl-C, whatever is in is undone.
-Exit: 0 all held, 2 every experiment is refused, 11 nothing could be judged, 13 an objective broke,
-or it was ended early (Ctrl-C), 14 something could not be undone.";
+Exit: 0 each that was run held, 2 every experiment is refused or one makes no sense for this tag,
+11 one that was run never said anything, or none was run, 13 an objective broke, or it was ended
+early (Ctrl-C), 14 something could not be undone.";
 
 /// Heaviest experiment: the lightest beside it still has its turn within a thousand draws or so.
 const MAX_WEIGHT: u32 = 1_000;
@@ -73,16 +75,16 @@ fn weight(text: &str) -> Result<(String, u32), String> {
 }
 
 /// The experiments with their weights.
-fn lots(files: &[PathBuf], weights: &[(String, u32)]) -> Result<Vec<Lot>, Vec<anyhow::Error>> {
-    let read: Vec<Result<Experiment, Problems>> = files.iter().map(|file| read_experiment(file)).collect();
+fn lots(files: &[PathBuf], weights: &[(String, u32)]) -> Result<Vec<(Document<Experiment>, u32)>, Vec<anyhow::Error>> {
+    let read: Vec<Result<Document<Experiment>, Problems>> = files.iter().map(|file| read_document(file)).collect();
     let mut errors: Vec<anyhow::Error> = Vec::new();
-    let mut lots: BTreeMap<String, Lot> = BTreeMap::new();
+    let mut lots: BTreeMap<String, (Document<Experiment>, u32)> = BTreeMap::new();
     let mut order = Vec::new();
     for (file, experiment) in files.iter().zip(read) {
         match experiment {
-            Ok(experiment) => {
-                let name = experiment.metadata.name.clone();
-                if lots.insert(name.clone(), Lot { experiment, weight: 1 }).is_some() {
+            Ok(document) => {
+                let name = document.value.metadata.name.clone();
+                if lots.insert(name.clone(), (document, 1)).is_some() {
                     errors.push(anyhow::anyhow!("{}: `{name}` is given twice; leave one out", file.display()));
                 }
                 order.push(name);
@@ -92,7 +94,7 @@ fn lots(files: &[PathBuf], weights: &[(String, u32)]) -> Result<Vec<Lot>, Vec<an
     }
     for (name, weight) in weights {
         match lots.get_mut(name) {
-            Some(lot) => lot.weight = *weight,
+            Some((_, of)) => *of = *weight,
             None if errors.is_empty() => {
                 errors.push(anyhow::anyhow!("--weight {name}: no such experiment; known: {}", order.join(", ")));
             }
@@ -104,17 +106,27 @@ fn lots(files: &[PathBuf], weights: &[(String, u32)]) -> Result<Vec<Lot>, Vec<an
 }
 
 pub(super) async fn run(args: RoamArgs) -> anyhow::Result<u8> {
-    let lots = match lots(&args.files, &args.weights) {
-        Ok(lots) => lots,
+    let documents = match lots(&args.files, &args.weights) {
+        Ok(documents) => documents,
         Err(errors) => return Ok(unusable(&errors)),
     };
     let seed = args.seed.unwrap_or_else(drawn_seed);
-    let Some(lots) = Lots::new(lots, seed) else {
+    let lot =
+        |(document, weight): &(Document<Experiment>, u32)| Lot { experiment: document.value.clone(), weight: *weight };
+    let Some(lots) = Lots::new(documents.iter().map(lot).collect(), seed) else {
         return Ok(unusable(&[anyhow::anyhow!("every experiment has the weight 0; give one another")]));
     };
     let stop = on_interrupt()?;
     let ends = stop.child_token();
-    let mut laboratory = match open(&args, &lots, &ends).await {
+    let ground = match args.tried.take(None).await {
+        Ok(ground) => ground,
+        Err(error) => return ended(error.into()),
+    };
+    let errors = unfit(&documents, &ground, seed);
+    if !errors.is_empty() {
+        return Ok(unusable(&errors));
+    }
+    let mut laboratory = match open(&args, &lots, (ground, &ends)).await {
         Ok(laboratory) => laboratory,
         Err(error) => return ended(error),
     };
@@ -136,12 +148,30 @@ pub(super) async fn run(args: RoamArgs) -> anyhow::Result<u8> {
     }
 }
 
+/// What this tag cannot do of the experiments that may be drawn; told before anything is deployed.
+fn unfit(documents: &[(Document<Experiment>, u32)], ground: &Ground, seed: u64) -> Vec<anyhow::Error> {
+    let mut errors = Vec::new();
+    for (document, _) in documents.iter().filter(|(_, weight)| *weight > 0) {
+        let experiment = document.value.clone();
+        let guards = ground.check_guards(&experiment).err();
+        let wanted = Wanted { experiment, repeat: Some(1), seed, replay_of: None };
+        let placed = document.place(ground.complaints(&wanted)).or(()).err();
+        errors.extend(placed.map(anyhow::Error::from));
+        errors.extend(guards.map(|error| error.context(document.value.metadata.name.clone())));
+    }
+    errors
+}
+
 /// Deploys the tag.
-async fn open(args: &RoamArgs, lots: &Lots, ends: &CancellationToken) -> Result<Laboratory, TrialError> {
-    let named = |lot: &Lot| lot.experiment.hypothesis.signals.clone();
-    let all_named = lots.all().iter().all(|lot| !lot.experiment.hypothesis.signals.is_empty());
-    let signals: Vec<String> = if all_named { lots.all().iter().flat_map(named).collect() } else { Vec::new() };
-    args.tried.open(None, &signals, ends).await
+async fn open(
+    args: &RoamArgs,
+    lots: &Lots,
+    (ground, ends): (Ground, &CancellationToken),
+) -> Result<Laboratory, TrialError> {
+    let drawn = || lots.all().iter().filter(|lot| lot.weight > 0).map(|lot| &lot.experiment.hypothesis.signals);
+    let all_named = drawn().all(|signals| !signals.is_empty());
+    let signals: Vec<String> = if all_named { drawn().flatten().cloned().collect() } else { Vec::new() };
+    args.tried.deploy(ground, &signals, ends).await
 }
 
 async fn roam(
@@ -224,7 +254,23 @@ fn exit_of(all: &[Tally]) -> Exit {
     let sum = |of: fn(&Tally) -> u32| all.iter().map(of).sum::<u32>();
     match (sum(|tally| tally.broken), sum(|tally| tally.held)) {
         (0, 0) => Exit::Insufficient,
+        // One that was only ever void may break the tag.
+        (0, _) if all.iter().any(|tally| tally.run > 0 && tally.held == 0) => Exit::Insufficient,
         (0, _) => Exit::Ok,
         _ => Exit::Aborted,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_not_be_measured_is_no_success() {
+        let tally = |run, held, broken| Tally { run, held, broken, void: run - held - broken, ..Tally::default() };
+        assert_eq!(exit_of(&[tally(2, 2, 0), tally(0, 0, 0), tally(3, 1, 0)]), Exit::Ok);
+        assert_eq!(exit_of(&[tally(2, 2, 0), tally(3, 0, 0)]), Exit::Insufficient);
+        assert_eq!(exit_of(&[tally(0, 0, 0)]), Exit::Insufficient);
+        assert_eq!(exit_of(&[tally(2, 1, 1), tally(3, 0, 0)]), Exit::Aborted);
     }
 }

@@ -39,8 +39,29 @@ impl Tried {
         signals: &[String],
         stop: &CancellationToken,
     ) -> Result<Laboratory, TrialError> {
-        let installation = Installation::open(&self.dir.dir).map_err(anyhow::Error::from)?;
-        let ground = Ground::take(installation, tag.or(self.tag.as_deref()), &myself()?).await?;
+        let ground = self.take(tag).await?;
+        self.deploy(ground, signals, stop).await
+    }
+
+    /// The tag (or the one of the arguments), which is not deployed yet.
+    ///
+    /// # Errors
+    /// There is no such tag, or somebody else has the landscape.
+    pub(super) async fn take(&self, tag: Option<&str>) -> anyhow::Result<Ground> {
+        let installation = Installation::open(&self.dir.dir)?;
+        Ground::take(installation, tag.or(self.tag.as_deref()), &myself()?).await
+    }
+
+    /// Deploys, watched as [`Tried::open`] says.
+    ///
+    /// # Errors
+    /// The tag cannot be deployed or watched, or somebody asked for the end.
+    pub(super) async fn deploy(
+        &self,
+        ground: Ground,
+        signals: &[String],
+        stop: &CancellationToken,
+    ) -> Result<Laboratory, TrialError> {
         let named = [self.signals.as_slice(), signals].into_iter().find(|names| !names.is_empty());
         let watched = match named {
             Some(names) => Watched::Named(names.to_vec()),

@@ -114,6 +114,14 @@ impl Ground {
         &self.seen.tag.name
     }
 
+    /// Whether the guards of an experiment can be watched.
+    ///
+    /// # Errors
+    /// Which cannot, and why.
+    pub fn check_guards(&self, experiment: &Experiment) -> anyhow::Result<()> {
+        self.guards(experiment).map(drop)
+    }
+
     /// Guards of an experiment over the signals of the tag.
     fn guards(&self, experiment: &Experiment) -> anyhow::Result<Vec<Watch>> {
         Watch::all(&experiment.guards, &self.signals()).map_err(anyhow::Error::msg)

@@ -172,14 +172,6 @@ impl Laboratory {
         self.watches(None).map(drop)
     }
 
-    /// Whether the guards of an experiment can be watched.
-    ///
-    /// # Errors
-    /// Which cannot, and why.
-    pub fn check_guards(&self, experiment: &Experiment) -> anyhow::Result<()> {
-        Watch::all(&experiment.guards, &self.ground.signals()).map(drop).map_err(anyhow::Error::msg)
-    }
-
     /// Ends the tag.
     pub async fn close(self) {
         self.ground.shutdown().await;
@@ -294,14 +286,15 @@ impl Laboratory {
         let recovery = undone_ms.map(|at_ms| recovery(&watches, &session, at_ms));
         let late = watches.iter().find_map(|watch| watch.tripped(&session.recorder)).map(str::to_owned);
         let evidence = session.end().await;
+        let tripped = evidence.exposures.iter().find(|exposure| exposure.ended == Ended::GuardTripped);
         match experimented {
             Experimented::Residue(residue) => {
                 return Err(LeftBehind { experiment: plan.experiment.clone(), residue }.into());
             }
-            Experimented::Stopped => return Ok(Trial::Stopped.into()),
-            Experimented::Over => (),
+            Experimented::Stopped if tripped.is_none() => return Ok(Trial::Stopped.into()),
+            // What broke before somebody asked for the end is an answer.
+            Experimented::Stopped | Experimented::Over => (),
         }
-        let tripped = evidence.exposures.iter().find(|exposure| exposure.ended == Ended::GuardTripped);
         // Without a fault that was in, a broken signal is nobody's answer.
         let late = late.filter(|_| evidence.exposures.iter().any(|exposure| exposure.verified));
         let of = |detail: &str| detail.strip_prefix("guard on ").unwrap_or(detail).to_owned();

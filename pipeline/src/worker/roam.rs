@@ -188,9 +188,8 @@ impl Roam<'_> {
     /// # Errors
     /// Every experiment is refused, the tag does not meet its objectives without any fault, or something is left of one.
     pub async fn run(&self, laboratory: &mut Laboratory, roamed: &mut Roamed) -> anyhow::Result<()> {
-        for lot in self.lots.all() {
+        for lot in self.lots.all().iter().filter(|lot| lot.weight > 0) {
             laboratory.watch(self.watched_by(&lot.experiment))?;
-            laboratory.check_guards(&lot.experiment)?;
         }
         let mut ran = 0;
         while !self.stop.is_cancelled() && self.terms.count.is_none_or(|count| ran < count) {
@@ -272,9 +271,12 @@ impl Roam<'_> {
     }
 }
 
+/// What may come before the first fault: a deployment after a break, and the time until every objective is met.
+const BEFORE: Duration = Duration::from_secs(90);
+
 /// When a plan meets none of its quiet times any more.
 fn free(plan: &Plan, now: DateTime<Utc>) -> Result<DateTime<Utc>, String> {
-    let lasts = Duration::from_millis(plan.duration_ms());
+    let lasts = BEFORE + Duration::from_millis(plan.duration_ms());
     let never = || {
         let quiet: Vec<String> = plan.quiet.iter().map(ToString::to_string).collect();
         format!("quiet_time: it takes {:.0} s, and no such time is free of {}", lasts.as_secs_f64(), quiet.join(", "))
