@@ -127,10 +127,10 @@ impl Format {
             return Err(SettingError::TooLong { bytes: text.len() });
         }
         let read = match self {
-            Format::Json => serde_json::from_str(text).map_err(|error| error.to_string()),
+            Format::Json => json::read(text),
             Format::Yaml => yaml::read(text),
             Format::Toml => toml::read(text),
-            Format::Env => Ok(env::read(text)),
+            Format::Env => env::read(text),
         };
         read.map_err(|why| SettingError::Unreadable { format: self, why })
     }

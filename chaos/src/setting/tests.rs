@@ -77,6 +77,60 @@ fn what_cannot_be_changed_alone_is_refused_and_says_no_value() {
 }
 
 #[test]
+fn lines_that_readers_differ_about_are_refused_by_number_and_without_their_text() {
+    let refused = |text: &str| Format::Env.with(text, &key("OTHER"), &scalar(json!("x"))).unwrap_err().to_string();
+    let cases = [
+        ("A=\"say \\\"hunter2\\\"\"", "a backslash between quotes"),
+        ("A='hunter2\\'", "a backslash between quotes"),
+        ("A='hunter'\\''2'", "something follows the closing quote"),
+        ("A=\"hunter\"2", "something follows the closing quote"),
+        ("A=\"hunter2\nOTHER=inner\n\"", "a quote is not closed"),
+        ("A=hunter'2 \n'", "a quote within a value"),
+        ("A=hunter\\\n2", "a backslash before"),
+        ("A=hunter\\ #2", "a backslash before"),
+        ("hunter2", "is no KEY=VALUE"),
+        ("Hunter2HUNTER2=", "is no KEY=VALUE"),
+        ("HUNTER2HUNTER2==", "is no KEY=VALUE"),
+        ("hunter/2=x", "is no KEY=VALUE"),
+        ("A=1 # hunter2\nOTHER=hunter2", "key `OTHER` is given twice"),
+    ];
+    for (lines, why) in cases {
+        let said = refused(&format!("OTHER=1\n# x\n{lines}\n"));
+        let line = if why.contains("twice") { 4 } else { 3 };
+        assert!(said.contains(&format!("line {line}: {why}")), "{lines}: {said}");
+        assert!(!said.to_lowercase().contains("hunter"), "{said}");
+    }
+}
+
+#[test]
+fn a_comment_in_lines_stays_a_comment() {
+    let cases = [
+        ("A=1\t# it's\n", "A=2\t# it's\n"),
+        ("A=a#b # c\r\n", "A=2 # c\r\n"),
+        ("A= # none\n", "A=2 # none\n"),
+        ("A=\"1 # 1\"# c\n", "A=\"2\"# c\n"),
+        ("export\tA = '1'\t\n", "export\tA = '2'\t\n"),
+        ("A={\"b\": \"it is\"}  ", "A=2  "),
+    ];
+    for (old, new) in cases {
+        assert_eq!(Format::Env.with(old, &key("A"), &scalar(json!(2))).as_deref(), Ok(new), "{old}");
+    }
+    // Not `A=2#none`, whose comment would be part of the value.
+    let entangled = Err(SettingError::Entangled { key: "A".into() });
+    assert_eq!(Format::Env.with("A=#none\n", &key("A"), &scalar(json!(2))), entangled);
+}
+
+#[test]
+fn an_object_with_a_key_twice_is_refused() {
+    let text = "{\"a\": 1,\n\"b\": {\"c\": \"hunter2\", \"c\": 2}}";
+    let said = Format::Json.with(text, &key("b.c"), &scalar(json!(3))).unwrap_err().to_string();
+    assert!(
+        said.starts_with("not readable as JSON: key `c` is given twice at line 2") && !said.contains("hunter"),
+        "{said}"
+    );
+}
+
+#[test]
 fn the_name_of_a_file_tells_its_format() {
     let of = |name: &str| Format::of(Path::new(name));
     assert_eq!(
