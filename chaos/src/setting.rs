@@ -181,6 +181,9 @@ impl Format {
             same if *same == self.meant(value) => return Err(SettingError::Already { key: named() }),
             _ => (),
         }
+        if self == Format::Yaml && yaml::is_referred_to(text, key) {
+            return Err(SettingError::Entangled { key: named() });
+        }
         let other = "no value that stands there by itself";
         let place = self.find(text, key).ok_or_else(|| SettingError::NotSingle { key: named(), what: other })?;
         let written = self.write(&text[..place.start], value);

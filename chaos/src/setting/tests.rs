@@ -10,7 +10,7 @@ fn scalar(value: Value) -> Scalar {
     serde_json::from_value(value).unwrap()
 }
 
-const YAML: &str = "# flags of the shop\nfeatures: &all   # all\n  newCheckout: true   # since March\n  'old one': \"on\"\n  names: [a, 'b', {deep: 1.5}]\n\n  größe: groß\nother: *all\ntext: |\n  newCheckout: true\n";
+const YAML: &str = "# flags of the shop\nfeatures:   # all\n  newCheckout: true   # since March\n  'old one': \"on\"\n  names: [a, 'b', {deep: 1.5}]\n\n  größe: groß\nown: &own {}\nother: *own\ntext: |\n  newCheckout: true\n";
 const JSON: &str = "{\n\t\"features\": {\"newCheckout\" : true, \"old one\":\"on\",\n\"names\":[\"a\",{\"deep\":1.5}]},\n \"größe\":\"groß\"}\n";
 const TOML: &str = "# flags\ntitle = 'shop'\n[features]   # all\nnewCheckout = true # since March\n\"old one\" = \"on\"\nnames = [\"a\", {deep = 1.5}]\n\"größe\" = \"groß\"\n[[servers]]\non = false\n[[servers]]\non = true\n";
 const ENV: &str =
@@ -118,6 +118,17 @@ fn a_comment_in_lines_stays_a_comment() {
     // Not `A=2#none`, whose comment would be part of the value.
     let entangled = Err(SettingError::Entangled { key: "A".into() });
     assert_eq!(Format::Env.with("A=#none\n", &key("A"), &scalar(json!(2))), entangled);
+}
+
+#[test]
+fn a_value_that_something_else_refers_to_is_entangled() {
+    let with = |text: &str, at: &str| Format::Yaml.with(text, &key(at), &scalar(json!(2)));
+    let entangled = |at: &str| Err(SettingError::Entangled { key: at.into() });
+    assert_eq!(with("a: &x 1\nb: *x\n", "a"), entangled("a"));
+    assert_eq!(with("a: &x {b: [1]}\nc:\n  <<: *x\n", "a.b[0]"), entangled("a.b[0]"));
+    assert_eq!(with("a: &x 1\nb: 3\n", "a").as_deref(), Ok("a: &x 2\nb: 3\n"));
+    assert!(with("a: &x # one\n  1\n", "a").unwrap_err().to_string().contains("by itself"));
+    assert_eq!(with("a: &x 1\nb: [*x]\nc: &y 1\n", "c").as_deref(), Ok("a: &x 1\nb: [*x]\nc: &y 2\n"));
 }
 
 #[test]
