@@ -49,7 +49,7 @@ mod tls_unknown_issuer;
 mod tls_wrong_host;
 
 pub use config_file::ConfigFile;
-pub use config_toggle::{ConfigToggle, NewValue};
+pub use config_toggle::ConfigToggle;
 pub use declaration::{Declaration, Needs};
 pub use dns_error::DnsError;
 pub use dns_slow::DnsSlow;
@@ -301,6 +301,11 @@ impl Fault {
     /// `net.delay`.
     pub fn kind(&self) -> &'static str {
         self.declaration().kind
+    }
+
+    /// Whether something of it must stand in no plan and no record.
+    pub fn is_secret(&self) -> bool {
+        matches!(self, Fault::ConfigToggle(ConfigToggle { secret: true, .. }))
     }
 }
 

@@ -20,6 +20,11 @@ impl Step {
         let Some(fault) = &self.fault else {
             return Err(wrong(key, parameter, "has no single fault", "write `fault`, without `parallel`".into()));
         };
+        // The doses stand in the document as they are, whatever the fault leaves out of its own serial form.
+        if fault.is_secret() || parameter == "secret" {
+            let remedy = "write one step for each value, without `ramp`".to_owned();
+            return Err(wrong(key, parameter, "is over a fault with a secret, which would be kept", remedy));
+        }
         if self.ramp.len() > 1 {
             let names: Vec<_> = self.ramp.keys().map(String::as_str).collect();
             return Err(wrong(key, &names.join(", "), "raises several parameters", "write one of them".into()));

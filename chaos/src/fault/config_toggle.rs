@@ -7,11 +7,10 @@ use crate::setting::{Format, KeyPath, Scalar};
 use schemars::JsonSchema;
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
-use sha2::{Digest, Sha256};
 use std::path::{Component, Path};
 
-/// Hex digits of the digest of a secret: enough to tell a change of it, far too few to find it by.
-const DIGITS: usize = 8;
+/// What is kept of a secret. Not a digest, by which one that can be guessed would be found.
+const KEPT: &str = "***";
 
 const DECLARATION: Declaration = Declaration {
     kind: "config.toggle",
@@ -21,7 +20,7 @@ const DECLARATION: Declaration = Declaration {
         ("format", "json, yaml, toml or env (lines KEY=VALUE) (default: by the name of the file)"),
         ("key", "where the value stands: features.newCheckout, servers[0].on, \"a.b\".c"),
         ("value", "true or false, a number, or text; every other byte of the file stays as it is"),
-        ("secret", "true: the value stands in no plan and no record (default false)"),
+        ("secret", "true: neither the value nor the text that shows it stands in a plan or a record (default false)"),
         (
             "seen",
             "{path, expect, within}: GET of the path answers with this text as soon as the component acts on the value; void if it does not within this time, 1s to 10m (default 30s)",
@@ -51,7 +50,7 @@ pub struct ConfigToggle {
     /// Where the value stands.
     pub key: KeyPath,
     /// The new value.
-    pub value: NewValue,
+    pub value: Scalar,
     /// Whether the value must stand nowhere else.
     #[serde(default)]
     pub secret: bool,
@@ -60,21 +59,7 @@ pub struct ConfigToggle {
     pub seen: Option<Seen>,
 }
 
-/// A value as a document gives it, or what a record keeps of a secret.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub enum NewValue {
-    /// The value.
-    Given(Scalar),
-    /// A secret: the beginning of its digest.
-    #[schemars(skip)]
-    Kept {
-        /// Hex digits.
-        sha256: String,
-    },
-}
-
-/// Whatever is kept or printed of a fault is its serial form: a secret leaves no more than a digest there.
+/// Whatever is kept or printed of a fault is its serial form: a secret leaves nothing there.
 impl Serialize for ConfigToggle {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut fields = serializer.serialize_map(None)?;
@@ -89,7 +74,9 @@ impl Serialize for ConfigToggle {
             fields.serialize_entry("secret", &true)?;
         }
         if let Some(seen) = &self.seen {
-            fields.serialize_entry("seen", seen)?;
+            // The text that shows a secret most often holds it.
+            let kept = Seen { expect: KEPT.to_owned(), ..seen.clone() };
+            fields.serialize_entry("seen", if self.secret { &kept } else { seen })?;
         }
         fields.end()
     }
@@ -100,16 +87,9 @@ impl ConfigToggle {
         self.format.or_else(|| Format::of(Path::new(&self.file)))
     }
 
-    /// The value as others may see it. The digest is one of the place, too: equal secrets elsewhere look different.
-    fn shown(&self) -> NewValue {
-        match &self.value {
-            NewValue::Given(value) if self.secret => {
-                let digest = Sha256::digest(format!("{}\n{}\n{}", self.file, self.key, value.plain()));
-                let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-                NewValue::Kept { sha256: hex[..DIGITS].to_owned() }
-            }
-            shown => shown.clone(),
-        }
+    /// The value as others may see it.
+    fn shown(&self) -> Scalar {
+        if self.secret { Scalar::Text(KEPT.to_owned()) } else { self.value.clone() }
     }
 }
 
@@ -121,20 +101,17 @@ impl Kind for ConfigToggle {
     }
 
     fn act(&self) -> Act {
-        let value = match &self.value {
-            NewValue::Given(value) => value.clone(),
-            // Nobody acts on it: it is a problem of the document.
-            NewValue::Kept { sha256 } => Scalar::Text(sha256.clone()),
-        };
         let format = self.format().unwrap_or(Format::Json);
-        Act::Held(Hold::Toggle(Flip { path: self.file.clone(), format, key: self.key.clone(), value }))
+        Act::Held(Hold::Toggle(Flip {
+            path: self.file.clone(),
+            format,
+            key: self.key.clone(),
+            value: self.value.clone(),
+        }))
     }
 
     fn requested(&self) -> Vec<(&'static str, String)> {
-        let value = match self.shown() {
-            NewValue::Given(value) => value.plain(),
-            NewValue::Kept { sha256 } => format!("*** (sha256 {sha256})"),
-        };
+        let value = self.shown().plain();
         let seen = self.seen.as_ref().map(|seen| ("seen", format!("{} within {}", seen.path, seen.within)));
         [("file", self.file.clone()), ("key", self.key.to_string()), ("value", value)].into_iter().chain(seen).collect()
     }
@@ -144,7 +121,7 @@ impl Kind for ConfigToggle {
     }
 
     fn seen(&self) -> Option<(&Seen, [&'static str; 2])> {
-        let is_on = self.value == NewValue::Given(Scalar::Truth(true));
+        let is_on = self.value == Scalar::Truth(true);
         let names = if is_on { ["time_to_on_ms", "time_to_off_ms"] } else { ["time_to_off_ms", "time_to_on_ms"] };
         self.seen.as_ref().map(|seen| (seen, names))
     }
@@ -160,9 +137,10 @@ impl Kind for ConfigToggle {
             let remedy = "name it .json, .yaml, .toml or .env, or write `format`";
             problems.push(Problem::new(file, &self.file, "its name does not tell the format", remedy));
         }
-        if let NewValue::Kept { sha256 } = &self.value {
+        // Nobody else acts on what a record shows.
+        if self.secret && self.value == self.shown() {
             let remedy = "run the experiment itself, not its record";
-            problems.push(Problem::new(format!("{key}.value"), sha256, "is a secret, which no record keeps", remedy));
+            problems.push(Problem::new(format!("{key}.value"), KEPT, "is a secret, which no record keeps", remedy));
         }
         problems.extend(self.seen.iter().flat_map(|seen| seen.problems(&format!("{key}.seen"))));
         problems
@@ -184,16 +162,21 @@ mod tests {
 
     #[test]
     fn a_secret_stands_nowhere_and_cannot_be_had_back() {
-        let secret = fault(json!({"value": "hunter2", "secret": true}));
+        let with = |word: &str| {
+            let seen = json!({"path": "/words", "expect": format!("word: {word}")});
+            fault(json!({"value": word, "secret": true, "seen": seen}))
+        };
+        let secret = with("hunter2");
         let kept = serde_json::to_string(&secret).unwrap();
         for text in [&kept, &format!("{secret:?} {:?} {:?}", secret.act(), secret.requested())] {
-            assert!(!text.contains("hunter2") && text.contains("db.word"), "{text}");
+            assert!(!text.contains("hunter2") && text.contains("db.word") && text.contains("/words"), "{text}");
         }
         let back: Fault = serde_json::from_str(&kept).unwrap();
         assert_eq!(serde_json::to_string(&back).unwrap(), kept);
         assert_eq!(back.problems("f")[0].message, "is a secret, which no record keeps");
         assert!(secret.problems("f").is_empty());
-        assert_ne!(kept, serde_json::to_string(&fault(json!({"value": "hunter3", "secret": true}))).unwrap());
+        // Who guesses it cannot tell by the record that the guess is right.
+        assert_eq!(kept, serde_json::to_string(&with("hunter3")).unwrap());
         let open = fault(json!({"value": false}));
         assert_eq!(serde_json::from_str::<Fault>(&serde_json::to_string(&open).unwrap()).unwrap(), open);
     }

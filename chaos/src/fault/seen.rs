@@ -5,12 +5,13 @@ use crate::problem::Problem;
 use crate::span::Span;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// Shortest and longest patience.
 const PATIENCE: (Span, Span) = (Span::from_ms(1_000), Span::from_ms(600_000));
 
 /// A request of the component whose answers show which value it acts on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Seen {
     /// Path that is asked with GET, at the component's own port; it must change nothing.
@@ -20,6 +21,13 @@ pub struct Seen {
     /// How long the component may take.
     #[serde(default = "usual")]
     pub within: Span,
+}
+
+/// The text may hold a secret: the debug form does not tell it.
+impl fmt::Debug for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Seen {{ path: {:?}, expect: ***, within: {} }}", self.path, self.within)
+    }
 }
 
 fn usual() -> Span {

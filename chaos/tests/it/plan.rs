@@ -262,3 +262,28 @@ fn a_ramp_is_one_injection_after_the_other_with_rising_dose() {
         assert_eq!(problems.iter().map(|p| p.key.as_str()).collect::<Vec<_>>().join(", "), keys, "{ramp}");
     }
 }
+
+#[test]
+fn a_ramp_over_a_secret_is_refused_and_not_told() {
+    let experiment = |secret: bool, ramp: serde_json::Value| -> Experiment {
+        let fault = json!({"kind": "config.toggle", "target": "b", "file": "a.yaml", "key": "db.word", "value": "x", "secret": secret});
+        serde_json::from_value(json!({"apiVersion": "mettle/v1", "kind": "Experiment", "metadata": {"name": "x"},
+            "hypothesis": {"title": "t"}, "targets": {"b": {"component": "b"}},
+            "method": [{"fault": fault, "ramp": ramp, "hold": "2s", "rest": "1s"}]}))
+        .unwrap()
+    };
+    for (secret, ramp) in [
+        (true, json!({"value": ["hunter2", "hunter3"]})),
+        (true, json!({"value": [["hunter2"]]})),
+        (false, json!({"secret": ["hunter2"]})),
+    ] {
+        let problems = experiment(secret, ramp).problems(None);
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert_eq!(
+            (problems[0].key.as_str(), problems[0].message.as_str()),
+            ("method[0].ramp", "is over a fault with a secret, which would be kept")
+        );
+        assert!(!format!("{problems:?}").contains("hunter"), "{problems:?}");
+    }
+    assert!(experiment(false, json!({"value": ["y", "z"]})).problems(None).is_empty());
+}

@@ -63,8 +63,16 @@ async fn a_secret_is_put_in_and_told_nowhere() {
         "seen": {"path": "/toggles", "expect": "hunter2"}});
     let exposure = exposure(&component, &toggle(more)).await;
     assert!(exposure.verified && exposure.achieved.contains_key("time_to_off_ms"), "{exposure:?}");
-    assert!(exposure.requested["value"].starts_with("*** (sha256 "), "{exposure:?}");
+    assert_eq!(exposure.requested["value"], "***");
     assert!(!serde_json::to_string(&exposure).unwrap().contains("hunter2"));
+    // Neither a component that does not act on it nor one that shows the text already makes the record tell it.
+    for (path, expect) in [("/health", "hunter2"), ("/toggles", "blue")] {
+        let seen = json!({"path": path, "expect": expect, "within": "1s"});
+        let more = json!({"key": "features.colour", "value": "hunter2", "secret": true, "seen": seen});
+        let exposed = self::exposure(&component, &toggle(more)).await;
+        assert!(void(&exposed).contains("the expected text"), "{exposed:?}");
+        assert!(!serde_json::to_string(&exposed).unwrap().contains(expect), "{exposed:?}");
+    }
 }
 
 fn flip(value: &str) -> Hold {

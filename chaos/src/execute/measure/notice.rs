@@ -43,7 +43,7 @@ impl Notice {
         let answer = answer.ok_or_else(|| format!("the component does not answer GET {}", seen.path))?;
         if holds(&answer.body, &seen.expect) {
             let text = "before anything was changed: its time could not be measured";
-            return Err(format!("GET {} answers with `{}` {text}", seen.path, seen.expect));
+            return Err(format!("GET {} answers with the expected text {text}", seen.path));
         }
         let status = answer.status;
         let (back, watcher) = (Arc::default(), JoinSet::new());
@@ -69,8 +69,9 @@ impl Notice {
             }
             sleep(LOOK).await;
         }
-        let Seen { path, expect, within } = &self.seen;
-        Err(format!("not seen: no answer to GET {path} held `{expect}` within {within}"))
+        // Not the text itself: it may hold a secret.
+        let Seen { path, within, .. } = &self.seen;
+        Err(format!("not seen: no answer to GET {path} held the expected text within {within}"))
     }
 
     /// The old value is there again: from now on answers that show it are looked for, until this is dropped.
