@@ -5,9 +5,13 @@ use super::sandboxed::{let_go, seen_by};
 use super::{Held, Order, folder};
 use crate::act::Flip;
 use crate::sandbox::is_probe;
+use nix::fcntl::AT_FDCWD;
+use nix::sys::stat::{UtimensatFlags, utimensat};
+use nix::sys::time::TimeSpec;
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::io::{self, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -84,18 +88,28 @@ fn beside(file: &Path, end: &str) -> io::Result<PathBuf> {
     Ok(file.with_file_name(name))
 }
 
-/// Writes a file with the rights and the owner of another.
+/// Writes a new file with the rights and the owner of another. Until it has them nobody else may read it, and it is
+/// none that somebody else has put there, nor one behind a link.
 fn write_like(like: &Path, path: &Path, content: &str) -> io::Result<()> {
-    use std::os::unix::fs::MetadataExt;
     let old = like.metadata()?;
-    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).open(path)?;
-    file.write_all(content.as_bytes())?;
-    file.set_permissions(old.permissions())?;
+    remove(path)?;
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     let new = file.metadata()?;
     if (new.uid(), new.gid()) != (old.uid(), old.gid()) {
         std::os::unix::fs::fchown(&file, Some(old.uid()), Some(old.gid()))?;
     }
+    // After the owner: a change of it takes rights away.
+    file.set_permissions(old.permissions())?;
+    file.write_all(content.as_bytes())?;
     file.sync_all()
+}
+
+/// Removes a name; that it is not there is as good.
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
 }
 
 fn digest(content: &[u8]) -> String {
@@ -122,25 +136,29 @@ fn restore(kept: &Path) -> io::Result<()> {
         return Err(io::Error::other(format!("{} is not a kept file", kept.display())));
     };
     let file = kept.with_file_name(own);
-    match fs::remove_file(beside(&file, &format!("{NEW}{ours}"))?) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => (),
-    }
+    remove(&beside(&file, &format!("{NEW}{ours}"))?)?;
     if !kept.try_exists()? {
         return Ok(());
     }
     // Between the second name and the change both names lead to the same file.
     if is_ours(&file, ours) || !file.try_exists()? || same(&file, kept)? {
         // A rename between two names of one file does nothing: the second name goes on its own.
-        if same(&file, kept).unwrap_or(false) { fs::remove_file(kept) } else { fs::rename(kept, &file) }
+        if same(&file, kept).unwrap_or(false) { fs::remove_file(kept) } else { put_back(kept, &file) }
     } else {
         let text = "was changed by somebody else meanwhile; compare it with the file kept beside it, then remove one";
         Err(io::Error::other(format!("{} {text}", file.display())))
     }
 }
 
+/// Puts the old file back as one that was changed now: whoever reads a file again when its time is later than that of
+/// the last reading would otherwise stay with our content.
+fn put_back(kept: &Path, file: &Path) -> io::Result<()> {
+    // Who may rename it but not touch it still has to put it back.
+    let _ = utimensat(AT_FDCWD, kept, &TimeSpec::UTIME_OMIT, &TimeSpec::UTIME_NOW, UtimensatFlags::NoFollowSymlink);
+    fs::rename(kept, file)
+}
+
 fn same(one: &Path, other: &Path) -> io::Result<bool> {
-    use std::os::unix::fs::MetadataExt;
     let (one, other) = (one.metadata()?, other.metadata()?);
     Ok((one.dev(), one.ino()) == (other.dev(), other.ino()))
 }
@@ -178,4 +196,47 @@ fn is_name_of_ours(name: &str) -> bool {
     let digits = |end: &str| end.len() == DIGITS && end.bytes().all(|byte| byte.is_ascii_hexdigit());
     let with_digest = [KEPT, NEW].iter().any(|mark| name.rsplit_once(mark).is_some_and(|(_, end)| digits(end)));
     with_digest || is_probe(Path::new(name), None) || name.starts_with(super::nameless::PREFIX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    #[test]
+    fn what_somebody_put_in_the_place_of_the_new_file_neither_gets_nor_shows_the_content() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("old"), "old").unwrap();
+        fs::set_permissions(at("old"), fs::Permissions::from_mode(0o640)).unwrap();
+        fs::write(at("victim"), "theirs").unwrap();
+        symlink(at("victim"), at("new")).unwrap();
+        write_like(&at("old"), &at("new"), "secret").unwrap();
+        assert_eq!(fs::read_to_string(at("victim")).unwrap(), "theirs");
+        let new = at("new").symlink_metadata().unwrap();
+        assert_eq!((new.is_file(), new.mode() & 0o7777), (true, 0o640));
+
+        fs::write(at("planted"), "").unwrap();
+        let mut open = fs::File::open(at("planted")).unwrap();
+        write_like(&at("old"), &at("planted"), "secret").unwrap();
+        let mut seen = String::new();
+        open.read_to_string(&mut seen).unwrap();
+        assert_eq!((seen.as_str(), fs::read_to_string(at("planted")).unwrap().as_str()), ("", "secret"));
+    }
+
+    #[test]
+    fn a_file_that_is_put_back_was_changed_now() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a");
+        let kept = beside(&file, &format!("{KEPT}{}", digest(b"ours"))).unwrap();
+        fs::write(&kept, "old").unwrap();
+        let long_ago = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+        fs::File::open(&kept).unwrap().set_modified(long_ago).unwrap();
+        fs::write(&file, "ours").unwrap();
+        let changed = file.metadata().unwrap().modified().unwrap();
+        restore(&kept).unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "old");
+        assert!(file.metadata().unwrap().modified().unwrap() >= changed);
+    }
 }
