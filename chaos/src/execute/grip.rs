@@ -108,11 +108,11 @@ impl Grip {
         }
     }
 
-    /// What was measured while the target recovered.
-    pub(super) fn afterwards(&self) -> Quantities {
+    /// What was measured while the target recovered, and what a reader of the record should know of it.
+    pub(super) fn afterwards(&self) -> (Quantities, Option<String>) {
         match self {
-            Grip::Edges(_) | Grip::Signals(_) => Quantities::new(),
-            Grip::Held(grip) => grip.quantities(),
+            Grip::Edges(_) | Grip::Signals(_) => (Quantities::new(), None),
+            Grip::Held(grip) => (grip.quantities(), grip.remark_afterwards()),
         }
     }
 

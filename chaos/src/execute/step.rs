@@ -105,9 +105,12 @@ impl Executor<'_> {
         self.rest(repetition, step).await;
         let observed_until_ms = self.now_ms();
         let finish = |live: Live<'_>| {
-            let mut achieved = live.record.achieved;
-            achieved.extend(live.grip.afterwards());
-            ExposureRecord { observed_until_ms, achieved, ..live.record }
+            let mut record = live.record;
+            let (measured, remark) = live.grip.afterwards();
+            record.achieved.extend(measured);
+            let told: Vec<String> = record.detail.into_iter().chain(remark).collect();
+            let detail = (!told.is_empty()).then(|| told.join("; "));
+            ExposureRecord { observed_until_ms, detail, ..record }
         };
         self.report.exposures.extend(lives.into_iter().map(finish));
     }

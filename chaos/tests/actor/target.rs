@@ -1,5 +1,5 @@
 //! A component: a small HTTP server, with TLS or without, with named threads, a settings file and a child process;
-//! `GET /fork` starts another, `GET /toggles` answers with the file.
+//! `GET /fork` starts another, `GET /toggles` answers with the file, `GET /latch` whether it ever held `false`.
 
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
@@ -12,6 +12,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -73,16 +74,21 @@ fn welcome(stream: TcpStream, tls: Arc<ServerConfig>) -> io::Result<()> {
 
 fn answer(stream: impl Read + Write) -> io::Result<()> {
     let mut stream = BufReader::new(stream);
-    let (mut line, mut is_of_toggles) = (String::new(), false);
+    let (mut line, mut body) = (String::new(), None);
     while stream.read_line(&mut line)? > 0 {
         if line.starts_with("GET /fork ") {
             // It lives as long as we do.
             drop(Command::new("/proc/self/exe").arg("idle").spawn()?);
         }
-        is_of_toggles |= line.starts_with("GET /toggles ");
+        if line.starts_with("GET /toggles ") {
+            body = Some(toggles());
+        }
+        if line.starts_with("GET /latch ") {
+            body = Some(latch().to_owned());
+        }
         if line == "\r\n" {
             let date = httpdate::fmt_http_date(SystemTime::now());
-            let body = if std::mem::take(&mut is_of_toggles) { toggles() } else { "ok".to_owned() };
+            let body = body.take().unwrap_or_else(|| "ok".to_owned());
             let length = body.len();
             let answer = format!("HTTP/1.1 200 OK\r\ndate: {date}\r\ncontent-length: {length}\r\n\r\n{body}");
             stream.get_mut().write_all(answer.as_bytes())?;
@@ -104,6 +110,13 @@ fn toggles() -> String {
         *last = Some((Instant::now(), text));
     }
     last.as_ref().map(|(_, text)| text.clone()).unwrap_or_default()
+}
+
+/// As a component that does not go back to what it acted on before.
+fn latch() -> &'static str {
+    static HELD: AtomicBool = AtomicBool::new(false);
+    let holds = toggles().contains("false");
+    if HELD.fetch_or(holds, Ordering::AcqRel) || holds { "off" } else { "on" }
 }
 
 /// Becomes a program in a sandbox, as a component does. Returns only if that failed.

@@ -33,7 +33,18 @@ async fn the_time_to_off_and_back_is_measured() {
     assert!(exposure.achieved["value_is_ours"] == 1.0, "{exposure:?}");
     // The component reads its file anew after 100 ms: it acts neither at once nor never.
     assert!(exposure.achieved["time_to_off_ms"] > 0.0, "{exposure:?}");
-    assert!(exposure.achieved.contains_key("time_to_on_ms"), "{exposure:?}");
+    assert!(exposure.achieved.contains_key("time_to_on_ms") && exposure.detail.is_none(), "{exposure:?}");
+    assert_eq!(fs::read_to_string(component.stage.folder.join("toggles.yaml")).unwrap(), TOGGLES);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_component_that_does_not_go_back_is_told() {
+    let component = Component::start("sound");
+    let exposure = exposure(&component, &toggle(json!({"seen": {"path": "/latch", "expect": "off"}}))).await;
+    assert!(exposure.verified && exposure.achieved.contains_key("time_to_off_ms"), "{exposure:?}");
+    assert!(!exposure.achieved.contains_key("time_to_on_ms"), "{exposure:?}");
+    let told = "GET /latch was not seen to show the old value again";
+    assert!(exposure.detail.as_ref().is_some_and(|detail| detail.contains(told)), "{exposure:?}");
     assert_eq!(fs::read_to_string(component.stage.folder.join("toggles.yaml")).unwrap(), TOGGLES);
 }
 

@@ -132,6 +132,11 @@ impl HeldGrip {
         (!off.is_empty()).then(|| off.join("; "))
     }
 
+    /// What a reader of the record should know of the time after the undo.
+    pub(super) fn remark_afterwards(&self) -> Option<String> {
+        self.notice.as_ref().and_then(Notice::remark)
+    }
+
     /// The clock of the component, when it is what the fault acts on.
     async fn wall_clock(&self, order: &Order, landscape: &dyn Landscape) -> Result<Option<WallClock>, String> {
         if !matches!(self.hold, Hold::Clock { .. }) {
