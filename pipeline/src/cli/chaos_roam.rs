@@ -14,7 +14,7 @@ use crate::worker::{Notice, View};
 use ::chaos::document::Experiment;
 use ::chaos::span::Span;
 use clap::Args;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
@@ -170,7 +170,8 @@ async fn open(
 ) -> Result<Laboratory, TrialError> {
     let drawn = || lots.all().iter().filter(|lot| lot.weight > 0).map(|lot| &lot.experiment.hypothesis.signals);
     let all_named = drawn().all(|signals| !signals.is_empty());
-    let signals: Vec<String> = if all_named { drawn().flatten().cloned().collect() } else { Vec::new() };
+    let named: BTreeSet<&String> = drawn().flatten().collect();
+    let signals: Vec<String> = if all_named { named.into_iter().cloned().collect() } else { Vec::new() };
     args.tried.deploy(ground, &signals, ends).await
 }
 
