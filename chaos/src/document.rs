@@ -11,6 +11,7 @@ pub use target::{Choose, Target};
 
 use crate::fault::Fault;
 use crate::inventory::Inventory;
+use crate::plan::patience_ms;
 use crate::problem::Problem;
 use crate::span::Span;
 use schemars::JsonSchema;
@@ -250,7 +251,9 @@ impl Experiment {
         let Repeat { min, max, until } = self.repeat;
         until?;
         let doses = |step: &Step| step.ramp.values().next().map_or(1, |doses| doses.len().max(1) as u64);
-        let one: u64 = self.method.iter().map(|step| (step.hold.ms() + step.rest.ms()) * doses(step)).sum();
+        let patience = |step: &Step| patience_ms(step.faults("").into_iter().map(|(_, fault)| fault));
+        let lasts = |step: &Step| (patience(step) + step.hold.ms() + step.rest.ms()) * doses(step);
+        let one: u64 = self.method.iter().map(lasts).sum();
         let fit = u32::try_from(self.blast.max_duration.ms() / one.max(1)).unwrap_or(u32::MAX);
         Some(fit.clamp(min, max.max(min)))
     }

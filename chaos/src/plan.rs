@@ -168,6 +168,23 @@ pub struct PlannedFault {
     pub undo: String,
 }
 
+impl PlannedStep {
+    /// From the injection to the undo at the latest: components may take some time to act on faults.
+    pub(crate) fn in_for(&self) -> Span {
+        Span::from_ms(self.hold.ms() + patience_ms(self.faults.iter().map(|fault| &fault.fault)))
+    }
+
+    /// With the rest, milliseconds.
+    fn lasts_ms(&self) -> u64 {
+        self.in_for().ms() + self.rest.ms()
+    }
+}
+
+/// How long it may take until every component is seen to act on its fault, milliseconds.
+pub(crate) fn patience_ms<'f>(faults: impl Iterator<Item = &'f Fault>) -> u64 {
+    faults.filter_map(|fault| Some(fault.seen()?.0.within.ms())).max().unwrap_or(0)
+}
+
 impl PlannedFault {
     /// The replicas that were chosen, by number.
     pub(crate) fn replicas(&self) -> Vec<usize> {
@@ -223,8 +240,9 @@ pub fn build(experiment: &Experiment, inventory: &Inventory, over: Overrides, se
                     faults.push(resolve(experiment, inventory, fault, (local_id, seed)));
                 }
                 let loads = step.loads("").into_iter().map(|(_, load)| load.suite.clone()).collect();
-                steps.push(PlannedStep { at_ms, hold, rest, loads, faults });
-                at_ms += hold.ms() + rest.ms();
+                let step = PlannedStep { at_ms, hold, rest, loads, faults };
+                at_ms += step.lasts_ms();
+                steps.push(step);
             }
         }
         repetitions.push(Repetition { number, steps });
@@ -311,10 +329,10 @@ impl Plan {
         digest.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// Planned duration, milliseconds.
+    /// Planned duration, milliseconds; less when components are seen sooner to act on faults than they have to be.
     pub fn duration_ms(&self) -> u64 {
         let steps = self.repetitions.iter().flat_map(|repetition| &repetition.steps);
-        steps.map(|step| step.hold.ms() + step.rest.ms()).sum()
+        steps.map(PlannedStep::lasts_ms).sum()
     }
 
     /// The timeline as text, with doses, resources and the undo of each step.

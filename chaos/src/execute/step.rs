@@ -79,7 +79,7 @@ impl Executor<'_> {
             let why = format!("{}: {}", objection.rule, objection.message);
             return self.not_run(repetition, step, &why).await;
         }
-        if let Some(quiet) = self.quiet_within(step.hold.duration()) {
+        if let Some(quiet) = self.quiet_within(step.in_for().duration()) {
             return self.not_run(repetition, step, &format!("quiet_time: from {quiet}")).await;
         }
         let loads = match self.start_loads(repetition, step) {
@@ -115,10 +115,10 @@ impl Executor<'_> {
         self.report.exposures.extend(lives.into_iter().map(finish));
     }
 
-    /// The quiet time that a hold from now on would meet.
-    fn quiet_within(&self, hold: Duration) -> Option<&Quiet> {
+    /// The quiet time that faults would meet that are in for so long from now on.
+    fn quiet_within(&self, in_for: Duration) -> Option<&Quiet> {
         let now = DateTime::from_timestamp_millis(self.now_ms())?;
-        self.plan.quiet.iter().find(|quiet| quiet.meets(now, hold))
+        self.plan.quiet.iter().find(|quiet| quiet.meets(now, in_for))
     }
 
     fn prepare<'f>(&self, repetition: u32, fault: &'f PlannedFault, id: FaultId) -> Live<'f> {

@@ -23,8 +23,8 @@ pub(super) fn draw(plan: &Plan) -> String {
     }
     for repetition in &plan.repetitions {
         for step in &repetition.steps {
-            let (start, undo) = (column(step.at_ms), column(step.at_ms + step.hold.ms()));
-            let end = column(step.at_ms + step.hold.ms() + step.rest.ms());
+            let (start, undo) = (column(step.at_ms), column(step.at_ms + step.in_for().ms()));
+            let end = column(step.at_ms + step.lasts_ms());
             let bar = " ".repeat(start) + &"#".repeat((undo - start).max(1)) + &".".repeat(end.saturating_sub(undo));
             for fault in &step.faults {
                 let dose: Vec<_> = fault.fault.requested().into_iter().map(|(k, v)| format!("{k} {v}")).collect();

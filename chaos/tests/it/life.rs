@@ -177,3 +177,18 @@ async fn nothing_is_injected_in_a_quiet_time() {
     assert_eq!(exposure.detail.as_deref(), Some("quiet_time: from 00:00 to 00:00 UTC"));
     assert!(running.journal.0.lock().unwrap().is_empty(), "an intent was written");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_injected_that_may_last_into_a_quiet_time() {
+    let seen = json!({"path": "/on", "expect": "on", "within": "10m"});
+    let toggle =
+        json!({"kind": "config.toggle", "target": "p", "file": "a.yaml", "key": "on", "value": true, "seen": seen});
+    let mut quiet = experiment(&toggle, "300ms", 1);
+    let minutes =
+        |from_now: i64| (chrono::Utc::now() + chrono::Duration::minutes(from_now)).format("%H:%M").to_string();
+    quiet.quiet = serde_json::from_value(json!([{"from": minutes(5), "to": minutes(65)}])).unwrap();
+    let running = start(Small::with_server().await, &quiet);
+    let detail = running.report.await.unwrap().exposures[0].detail.clone().unwrap();
+    assert!(detail.starts_with("quiet_time: from "), "{detail}");
+    assert!(running.journal.0.lock().unwrap().is_empty(), "an intent was written");
+}

@@ -202,7 +202,8 @@ proptest! {
         for step in plan.repetitions.iter().flat_map(|repetition| &repetition.steps) {
             // It always ends, in time, and one step after the other.
             prop_assert_eq!(step.at_ms, end_ms);
-            end_ms += step.hold.ms() + step.rest.ms();
+            let patience = step.faults.iter().filter_map(|fault| fault.fault.seen()).map(|(seen, _)| seen.within.ms()).max();
+            end_ms += patience.unwrap_or(0) + step.hold.ms() + step.rest.ms();
             let mut used = BTreeSet::new();
             let mut targets = BTreeSet::new();
             let mut hit: BTreeMap<&str, BTreeSet<u32>> = BTreeMap::new();
@@ -286,4 +287,29 @@ fn a_ramp_over_a_secret_is_refused_and_not_told() {
         assert!(!format!("{problems:?}").contains("hunter"), "{problems:?}");
     }
     assert!(experiment(false, json!({"value": ["y", "z"]})).problems(None).is_empty());
+}
+
+#[test]
+fn the_time_in_which_a_component_has_to_act_on_a_fault_counts() {
+    let toggle = |within: &str| {
+        json!({"fault": {"kind": "config.toggle", "target": "b", "file": "a.yaml", "key": "on", "value": true,
+            "seen": {"path": "/on", "expect": "on", "within": within}}})
+    };
+    let experiment = |most: &str| -> Experiment {
+        let delay = json!({"kind": "net.delay", "target": "a", "delay": "9ms"});
+        serde_json::from_value(json!({"apiVersion": "mettle/v1", "kind": "Experiment", "metadata": {"name": "x"},
+            "hypothesis": {"title": "t"}, "targets": {"a": {"component": "a"}, "b": {"component": "b"}},
+            "method": [
+                {"parallel": [toggle("10s"), {"fault": delay}], "hold": "2s", "rest": "1s"},
+                {"fault": toggle("5s")["fault"], "hold": "2s", "rest": "1s"}],
+            "blast": {"maxTargets": 2, "maxDuration": most}, "repeat": {"until": "decided"}}))
+        .unwrap()
+    };
+    let plan = |most: &str| build(&experiment(most), &inventory(), Overrides::default(), 7).unwrap();
+    let steps = &plan("21s").repetitions[0].steps;
+    assert_eq!((steps[0].at_ms, steps[1].at_ms, plan("21s").duration_ms()), (0, 13_000, 21_000));
+    let objects =
+        |most: &str| check(&plan(most), &inventory()).iter().any(|objection| objection.rule == "max_duration");
+    assert!(objects("20s") && !objects("21s"));
+    assert_eq!(["41s", "42s"].map(|most| experiment(most).most_until_decided()), [Some(1), Some(2)]);
 }
