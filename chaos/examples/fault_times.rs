@@ -24,6 +24,8 @@ use landscape::OneTarget;
 use nowhere::Nowhere;
 use serde_json::Value;
 use std::error::Error;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
@@ -95,6 +97,24 @@ async fn once(landscape: &Arc<OneTarget>, fault: &Value, by: EndedBy) -> Result<
     Ok((times, report))
 }
 
+/// Waits until the component is up, and acts on nothing of the last fault any more where an answer of its own tells.
+fn is_settled(component: &Component, fault: &Value) {
+    component.is_up();
+    let (Some(path), Some(expect)) = (fault["seen"]["path"].as_str(), fault["seen"]["expect"].as_str()) else {
+        return;
+    };
+    component::until("the component is as it was", || {
+        let ask = || {
+            let mut stream = TcpStream::connect(component.stage.address())?;
+            stream.write_all(format!("GET {path} HTTP/1.1\r\nconnection: close\r\n\r\n").as_bytes())?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer)?;
+            std::io::Result::Ok(answer)
+        };
+        ask().is_ok_and(|answer| !answer.contains(expect))
+    });
+}
+
 /// Median and maximum beside the limit.
 fn cell(mut times: Vec<f64>, limit: Duration) -> String {
     times.sort_by(f64::total_cmp);
@@ -118,7 +138,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let (mut verified, mut undone, mut guarded, mut last) = (Vec::new(), Vec::new(), Vec::new(), None);
         for _ in 0..TIMES {
             for by in [EndedBy::Itself, EndedBy::Guard] {
-                tokio::task::block_in_place(|| component.is_up());
+                tokio::task::block_in_place(|| is_settled(&component, &fault));
                 let (times, report) = once(&landscape, &fault, by).await?;
                 verified.push(times.verified);
                 match by {

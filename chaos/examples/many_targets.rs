@@ -128,7 +128,8 @@ async fn expose(landscape: Arc<Many>, fault: &Value) -> Result<(), Box<dyn Error
     let report = execution.await?;
     let verified = report.exposures.iter().filter(|exposure| exposure.verified).count();
     if verified < TARGETS || !report.residue.is_empty() {
-        let why = report.exposures.iter().find(|exposure| !exposure.verified).and_then(|e| e.detail.clone());
+        let why: BTreeMap<_, _> =
+            report.exposures.iter().filter(|e| !e.verified).map(|e| (&e.detail, &e.achieved)).collect();
         return Err(format!("{verified} of {TARGETS} verified: {why:?}; left: {:?}", report.residue).into());
     }
     let injected = injected.ok_or("nothing was injected")?;
