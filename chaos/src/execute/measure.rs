@@ -91,7 +91,12 @@ impl Dose {
         self.look(fault, edge, by, count).await;
         let hits = self.evidence(fault);
         let few = hits.probes as usize * 10 < count as usize * 9;
-        if share.is_some_and(|share| few || hits.are_below(share)) && self.shows(fault) {
+        let unsure = match share {
+            Some(share) => (few || hits.are_below(share)) && self.shows(fault),
+            // A machine that is busy for a moment is slow straight to the target as well.
+            None => count > 1 && !self.shows(fault),
+        };
+        if unsure {
             self.look(fault, edge, by, count * AGAIN).await;
         }
     }
