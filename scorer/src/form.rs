@@ -247,18 +247,26 @@ fn common_bounds(buckets: &[&RawSeries]) -> Vec<f64> {
     common
 }
 
+/// All buckets with this bound.
+fn of_bound<'a>(buckets: &[&'a RawSeries], bound: f64) -> Vec<&'a RawSeries> {
+    buckets.iter().copied().filter(|s| bound_of(s).is_some_and(|b| same_bound(b, bound))).collect()
+}
+
 /// Increments of all buckets with this bound.
 fn upto(recording: &Recording<'_>, buckets: &[&RawSeries], bound: f64) -> Vec<f64> {
-    let own: Vec<&RawSeries> =
-        buckets.iter().copied().filter(|s| bound_of(s).is_some_and(|b| same_bound(b, bound))).collect();
-    increments(recording, &own, Scale::Increment)
+    increments(recording, &of_bound(buckets, bound), Scale::Increment)
+}
+
+/// The smallest common bound that is no smaller than a threshold.
+fn bound_for(buckets: &[&RawSeries], threshold_s: f64) -> Option<f64> {
+    // Without a finite bound nothing can be said about the threshold; the `+Inf` bucket would call every answer fast.
+    let enough = |bound: &f64| bound.is_finite() && *bound >= threshold_s * (1.0 - 1e-9);
+    common_bounds(buckets).into_iter().find(enough)
 }
 
 fn latency(recording: &Recording<'_>, buckets: &Selector, threshold_s: f64) -> Option<Vec<Formed>> {
     let buckets = matching(recording, buckets)?;
-    // Without a finite bound nothing can be said about the threshold; the `+Inf` bucket would call every answer fast.
-    let enough = |bound: &f64| bound.is_finite() && *bound >= threshold_s * (1.0 - 1e-9);
-    let bound = common_bounds(&buckets).into_iter().find(enough)?;
+    let bound = bound_for(&buckets, threshold_s)?;
     let samples = bad_of(&upto(recording, &buckets, bound), &upto(recording, &buckets, f64::INFINITY));
     Some(vec![Formed { bound_s: Some(bound), ..Formed::new(Labels::new(), Kind::LatencyShare, samples) }])
 }
@@ -329,13 +337,21 @@ fn counts(recording: &Recording<'_>, series: &Selector, by: &[String]) -> Option
     Some(groups.into_iter().map(formed).collect())
 }
 
-/// Bad events and total of a ratio signal in `[start, end)`. `None`: not a ratio, not measured, or nothing happened.
+/// Bad events and total of a ratio or latency signal in `[start, end)`. `None`: neither, not measured, or nothing
+/// happened.
 pub fn bad_within(signal: &Signal, recording: &Recording<'_>, start_ms: i64, end_ms: i64) -> Option<(f64, f64)> {
-    let Form::Ratio { good, total } = &signal.form else { return None };
+    let (good, total) = match &signal.form {
+        Form::Ratio { good, total } => (matching(recording, good)?, matching(recording, total)?),
+        Form::Latency { buckets, threshold_s } => {
+            let buckets = matching(recording, buckets)?;
+            let bound = bound_for(&buckets, *threshold_s)?;
+            (of_bound(&buckets, bound), of_bound(&buckets, f64::INFINITY))
+        }
+        Form::Distribution { .. } | Form::Gauge { .. } | Form::Rate { .. } | Form::Count { .. } => return None,
+    };
     let sum = |series: &[&RawSeries]| -> Option<f64> {
         series.iter().map(|one| recording.moved_within(one, start_ms, end_ms)).sum()
     };
-    let (good, total) = (matching(recording, good)?, matching(recording, total)?);
     if total.is_empty() {
         return None;
     }

@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 /// Margin of the error share in fault windows: 10 percentage points.
 pub const FAULT_MARGIN: f64 = 0.10;
 /// Prior standard deviation of the error share between injections of one type.
-const PRIOR_SD: f64 = 0.03;
+pub(crate) const PRIOR_SD: f64 = 0.03;
 /// Degrees of freedom of that prior.
-const PRIOR_DF: f64 = 4.0;
+pub(crate) const PRIOR_DF: f64 = 4.0;
 
 /// Error shares (0..1) in the fault window per verified injection, by type of experiment.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -88,7 +88,7 @@ pub fn shares(recording: &Recording<'_>, signals: &[Signal]) -> Shares {
     shares
 }
 
-/// The worst bad share of ratio signals in `[start, end)`; `None` when one of them was not measured.
+/// The worst bad share of ratio and latency signals in `[start, end)`; `None` when one of them was not measured.
 pub(crate) fn worst_share(ratios: &[&Signal], recording: &Recording<'_>, start_ms: i64, end_ms: i64) -> Option<f64> {
     ratios.iter().try_fold(0.0_f64, |worst, signal| {
         bad_within(signal, recording, start_ms, end_ms).map(|(bad, all)| worst.max(bad / all))

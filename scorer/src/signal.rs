@@ -116,6 +116,16 @@ pub enum Form {
     },
 }
 
+impl Form {
+    /// Whether it is a share of good events: a ratio, or the observations within a bound.
+    pub fn is_share(&self) -> bool {
+        match self {
+            Form::Ratio { .. } | Form::Latency { .. } => true,
+            Form::Distribution { .. } | Form::Gauge { .. } | Form::Rate { .. } | Form::Count { .. } => false,
+        }
+    }
+}
+
 /// A label selector, parsed: `name{label="v",code!~"5.."}`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
