@@ -23,9 +23,11 @@ fn builtin(bundle: &Bundle) -> Vec<Signal> {
     if let Some(of) = &bundle.programme.load
         && let Some(SuiteDocument::Performance(suite)) = bundle.suites.get(&of.suite)
     {
+        // Its own requests alone: an experiment may run other suites beside it.
+        let of_suite = ("suite", suite.name.as_str());
         let ok = Form::Ratio {
-            good: select("mettle_load_requests_total", &[("outcome", "ok")]),
-            total: select("mettle_load_requests_total", &[]),
+            good: select("mettle_load_requests_total", &[of_suite, ("outcome", "ok")]),
+            total: select("mettle_load_requests_total", &[of_suite]),
         };
         out.push(Signal {
             objective: Some(OBJECTIVE),
@@ -33,7 +35,7 @@ fn builtin(bundle: &Bundle) -> Vec<Signal> {
             ..signal("load-success", ok, Dimension::Performance, Worse::Down)
         });
         let slow = Form::Latency {
-            buckets: select("mettle_load_response_seconds_bucket", &[]),
+            buckets: select("mettle_load_response_seconds_bucket", &[of_suite]),
             threshold_s: suite.load.limit().as_secs_f64(),
         };
         out.push(Signal {
