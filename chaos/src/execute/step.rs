@@ -98,7 +98,7 @@ impl Executor<'_> {
         let end = self.expose(repetition, step, &mut lives).await;
         let stopping = loads.stop(self.now_ms());
         let (loads, ()) = join(stopping, self.undo(repetition, &mut lives, &end)).await;
-        if let (End::Held, Some(why)) = (&end, flaw(&loads)) {
+        if let (End::Held | End::LeaseLost, Some(why)) = (&end, flaw(&loads)) {
             lives.iter_mut().for_each(|live| live.doubt(&why));
         }
         self.report.loads.extend(loads);
