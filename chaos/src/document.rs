@@ -215,13 +215,16 @@ impl Default for Blast {
     }
 }
 
+/// Fewest repetitions that decide a hypothesis.
+pub const LEAST_UNTIL_DECIDED: u32 = 3;
+
 /// When to stop repeating.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Until {
     /// When the hypothesis is decided: under the fault at most 10 percentage points more of the events of its signals
-    /// are bad than without it, or more than that. At `max` at the latest, and no more often than fits into
-    /// `blast.maxDuration`.
+    /// are bad than without it, or more than that. After `min` repetitions at the earliest, three if that is less; at
+    /// `max` at the latest, and no more often than fits into `blast.maxDuration`.
     Decided,
 }
 
@@ -244,18 +247,25 @@ impl Default for Repeat {
     }
 }
 
+impl Repeat {
+    /// Fewest repetitions of an experiment that ends when it is decided.
+    pub fn least_until_decided(&self) -> u32 {
+        self.min.max(LEAST_UNTIL_DECIDED)
+    }
+}
+
 impl Experiment {
     /// Most repetitions of an experiment that ends when it is decided: as many as fit into the longest duration, never
-    /// fewer than `min`. `None` when it does not end so.
+    /// fewer than decide. `None` when it does not end so.
     pub fn most_until_decided(&self) -> Option<u32> {
-        let Repeat { min, max, until } = self.repeat;
-        until?;
+        self.repeat.until?;
+        let (least, max) = (self.repeat.least_until_decided(), self.repeat.max);
         let doses = |step: &Step| step.ramp.values().next().map_or(1, |doses| doses.len().max(1) as u64);
         let patience = |step: &Step| patience_ms(step.faults("").into_iter().map(|(_, fault)| fault));
         let lasts = |step: &Step| (patience(step) + step.hold.ms() + step.rest.ms()) * doses(step);
         let one: u64 = self.method.iter().map(lasts).sum();
         let fit = u32::try_from(self.blast.max_duration.ms() / one.max(1)).unwrap_or(u32::MAX);
-        Some(fit.clamp(min, max.max(min)))
+        Some(fit.clamp(least, max.max(least)))
     }
 
     /// What a schema cannot say; with an inventory also names that it does not know.
@@ -273,10 +283,14 @@ impl Experiment {
                 problems.push(Problem::new(key, &guard.signal, "has no single limit", remedy));
             }
         }
-        let Repeat { min, max, .. } = self.repeat;
+        let Repeat { min, max, until } = self.repeat;
         if min == 0 || max < min || max > MAX_REPETITIONS {
             let remedy = format!("write 1 <= min <= max <= {MAX_REPETITIONS}");
             problems.push(Problem::new("repeat", format!("{min}..{max}"), "not a range of repetitions", remedy));
+        }
+        if until.is_some() && max < LEAST_UNTIL_DECIDED {
+            let remedy = format!("write {LEAST_UNTIL_DECIDED} or more");
+            problems.push(Problem::new("repeat.max", max, "too few repetitions to decide by", remedy));
         }
         problems
     }

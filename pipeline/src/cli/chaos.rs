@@ -286,7 +286,7 @@ pub(super) fn plan_text(wanted: &Wanted, plan: &Plan) -> String {
     let mut text = plan.gantt();
     let _ = writeln!(text, "seed {}, plan {}", plan.seed, plan.hash());
     if wanted.until_decided() {
-        let (least, most) = (wanted.experiment.repeat.min, plan.repetitions.len());
+        let (least, most) = (wanted.experiment.repeat.least_until_decided(), plan.repetitions.len());
         let less =
             if most < wanted.experiment.repeat.max as usize { ", more do not fit into blast.maxDuration" } else { "" };
         let _ = writeln!(

@@ -2,15 +2,22 @@
 //! the scorer says that the hypothesis holds or not.
 
 use super::faults::{Around, Experimented, run_some};
+use super::loads::suites_of;
 use super::session::{Session, settle};
+use crate::documents::Complaint;
+use chaos::document::{Experiment, LEAST_UNTIL_DECIDED, Step};
+use chaos::load::Loads;
 use chaos::plan::Plan;
-use scorer::evidence::{Ended, PhaseLabel};
-use scorer::hypothesis::{Decision, Question, standing, steady};
+use scorer::evidence::PhaseLabel;
+use scorer::hypothesis::{Decision, LEAST, Question, standing, steady};
 use scorer::{Evidence, Signal};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 use tokio::time::sleep;
+
+const _: () = assert!(LEAST_UNTIL_DECIDED as usize == LEAST, "the plan and the scorer must mean the same");
 
 /// Windows without a fault: enough to see how far windows of one tag differ.
 const WINDOWS: u32 = 8;
@@ -73,15 +80,15 @@ impl Sequential<'_> {
         let most = self.plan.repetitions.len();
         let undecided =
             |why: &str| Decided { decision: Decision::Undecided, after: 0, spoke: 0, most, why: why.to_owned() };
-        let Some(without) = self.without(session).await else {
-            return (Experimented::Stopped, undecided("ended before the first injection"));
+        let without = match self.without(session).await {
+            Ok(Some(without)) => without,
+            Ok(None) => return (Experimented::Stopped, undecided("ended before the first injection")),
+            Err(why) => return self.not_begun(undecided(&why)),
         };
         let evidence = session.evidence().await;
         // What cannot be decided is not injected.
         if let Err(why) = steady(&self.question(&evidence, &without, 0)) {
-            let decided = undecided(&why);
-            (self.says)(&decided.to_string());
-            return (Experimented::Over, decided);
+            return self.not_begun(undecided(&why));
         }
         let mut decided = undecided("no repetition ran");
         for number in 0..most {
@@ -92,15 +99,20 @@ impl Sequential<'_> {
             let stands = standing(&self.question(&evidence, &without, look));
             let (after, spoke) = (number + 1, stands.repetitions);
             decided = Decided { decision: stands.decision, after, spoke, most, why: stands.why };
-            let tripped = evidence.exposures.iter().any(|exposure| exposure.ended == Ended::GuardTripped);
-            if ran != Experimented::Over || tripped || spoke < self.least {
+            if ran != Experimented::Over || spoke < self.least {
                 decided.decision = Decision::Undecided;
             }
             (self.says)(&decided.to_string());
-            if ran != Experimented::Over || tripped || decided.decision != Decision::Undecided {
+            if ran != Experimented::Over || decided.decision != Decision::Undecided {
                 return (ran, decided);
             }
         }
+        (Experimented::Over, decided)
+    }
+
+    /// Nothing was injected, and this is why.
+    fn not_begun(&self, decided: Decided) -> (Experimented, Decided) {
+        (self.says)(&decided.to_string());
         (Experimented::Over, decided)
     }
 
@@ -109,9 +121,29 @@ impl Sequential<'_> {
         Question { experiment, hypothesis, evidence, signals: self.signals, without, look }
     }
 
-    /// Watches the tag without a fault for as long as the longest hold; the windows, or `None` when it was asked to
-    /// end.
-    async fn without(&self, session: &mut Session) -> Option<Vec<(i64, i64)>> {
+    /// Watches the tag without a fault under the load of the steps; the windows, or `None` when it was asked to end.
+    ///
+    /// # Errors
+    /// Why the load was not the one that was asked for.
+    async fn without(&self, session: &mut Session) -> Result<Option<Vec<(i64, i64)>>, String> {
+        let suites: BTreeSet<&str> = suites_of(self.plan).collect();
+        let mut loads = Vec::new();
+        for suite in suites {
+            let load = session.loads.start(suite).map_err(|why| format!("load `{suite}` could not start: {why}"))?;
+            loads.push((suite, load));
+        }
+        let windows = self.watch(session).await;
+        for (suite, load) in loads {
+            // Without windows nobody asks any more what the load was.
+            if let (Some(flaw), true) = (load.stop().await.flaw, windows.is_some()) {
+                return Err(format!("load `{suite}`: {flaw}"));
+            }
+        }
+        Ok(windows)
+    }
+
+    /// Watches the tag for as long as the longest hold.
+    async fn watch(&self, session: &mut Session) -> Option<Vec<(i64, i64)>> {
         let holds = self.plan.repetitions.iter().flat_map(|repetition| &repetition.steps).map(|step| step.hold.ms());
         let hold_ms = i64::try_from(holds.max().unwrap_or(0)).unwrap_or(i64::MAX);
         let samples = hold_ms / session.interval_ms / i64::from(WINDOWS) + 1;
@@ -132,4 +164,41 @@ impl Sequential<'_> {
         }
         Some(windows.collect())
     }
+}
+
+/// Everything in an experiment that keeps its hypothesis from being decided over these signals of a tag.
+pub fn undecidable(experiment: &Experiment, signals: &[Signal]) -> Vec<Complaint> {
+    let shares: Vec<&str> = signals.iter().filter(|s| s.form.is_share()).map(|s| s.name.as_str()).collect();
+    let remedy = || match shares.as_slice() {
+        [] => "the tag has no ratio and no latency: declare one in mettle/signals.yaml".to_owned(),
+        shares => format!("known: {}", shares.join(", ")),
+    };
+    let named = &experiment.hypothesis.signals;
+    let mut complaints = Vec::new();
+    if named.is_empty() {
+        let message = "names nothing that `until: decided` could judge";
+        complaints.push(Complaint::new("hypothesis.signals", "[]", message, remedy()));
+    }
+    for (n, name) in named.iter().enumerate().filter(|(_, name)| !shares.contains(&name.as_str())) {
+        let message = if signals.iter().any(|signal| signal.name == *name) {
+            "is no share of good events, and `until: decided` judges ratios and latencies only"
+        } else {
+            "is not a signal of this tag"
+        };
+        complaints.push(Complaint::new(format!("hypothesis.signals[{n}]"), name, message, remedy()));
+    }
+    complaints.extend(uneven_loads(experiment));
+    complaints
+}
+
+/// The windows without a fault have the load of the steps; of steps that differ in it they would be like none.
+fn uneven_loads(experiment: &Experiment) -> Option<Complaint> {
+    let suites =
+        |step: &Step| -> BTreeSet<String> { step.loads("").into_iter().map(|(_, load)| load.suite.clone()).collect() };
+    let first = suites(experiment.method.first()?);
+    let (n, step) = experiment.method.iter().enumerate().find(|(_, step)| suites(step) != first)?;
+    let value = Vec::from_iter(suites(step)).join(", ");
+    let message =
+        "is not the load of method[0], and `until: decided` compares all steps with the same time without a fault";
+    Some(Complaint::new(format!("method[{n}].parallel"), value, message, "give every step the same load"))
 }

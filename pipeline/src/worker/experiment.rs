@@ -3,7 +3,7 @@
 use super::bundle::Bundle;
 use super::chaos_record::{ChaosOutcome, ChaosRecord};
 use super::clear::clear;
-use super::decided::Sequential;
+use super::decided::{Sequential, undecidable};
 use super::faults::{Around, Experimented, StoreJournal, run_told};
 use super::guard::Watch;
 use super::installation::{Installation, Lock};
@@ -22,8 +22,7 @@ use chaos::inventory::Inventory;
 use chaos::plan::{Objection, Overrides, Plan, PlanError};
 use chrono::Utc;
 use scorer::Signal;
-use scorer::evidence::{Ended, Subject};
-use scorer::signal::Form;
+use scorer::evidence::Subject;
 use std::path::Path;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -129,19 +128,11 @@ impl Ground {
 
     /// Everything in the experiment that this tag cannot do.
     pub fn complaints(&self, wanted: &Wanted) -> Vec<Complaint> {
-        let hypothesis = &wanted.experiment.hypothesis.signals;
-        let signals = self.signals();
-        let ratios: Vec<&str> =
-            signals.iter().filter(|s| matches!(s.form, Form::Ratio { .. })).map(|s| s.name.as_str()).collect();
-        let unknown = unknown_loads(&wanted.experiment, &self.bundle.suites);
-        let decidable = !wanted.until_decided() || hypothesis.iter().any(|name| ratios.contains(&name.as_str()));
-        let complaint = Complaint::new(
-            "hypothesis.signals",
-            hypothesis.join(", "),
-            "names no ratio, and `until: decided` needs one",
-            format!("known: {}", ratios.join(", ")),
-        );
-        unknown.into_iter().chain((!decidable).then_some(complaint)).collect()
+        let mut complaints = unknown_loads(&wanted.experiment, &self.bundle.suites);
+        if wanted.until_decided() {
+            complaints.extend(undecidable(&wanted.experiment, &self.signals()));
+        }
+        complaints
     }
 
     /// Deploys, injects, undoes, ends; the record is written in every case in which something was injected.
@@ -221,7 +212,7 @@ impl Ground {
         let guards = self.guards(&wanted.experiment)?;
         let around = Around { guards: &guards, journal: self.journal(), stop, told: told.progress };
         let (experimented, decided) = if wanted.until_decided() {
-            let least = wanted.experiment.repeat.min as usize;
+            let least = wanted.experiment.repeat.least_until_decided() as usize;
             let sequential = Sequential { plan, least, signals: &self.signals(), around, says: told.says };
             let (experimented, decided) = sequential.run(&mut session).await;
             (experimented, Some(decided))
@@ -233,9 +224,7 @@ impl Ground {
         let (outcome, residue) = match experimented {
             Experimented::Residue(residue) => (ChaosOutcome::Residue, Some(residue)),
             Experimented::Stopped => (ChaosOutcome::Aborted, None),
-            Experimented::Over if evidence.exposures.iter().any(|e| e.ended == Ended::GuardTripped) => {
-                (ChaosOutcome::GuardTripped, None)
-            }
+            Experimented::GuardTripped => (ChaosOutcome::GuardTripped, None),
             Experimented::Over if evidence.exposures.iter().all(|e| e.verified) => (ChaosOutcome::Completed, None),
             Experimented::Over => (ChaosOutcome::NotVerified, None),
         };

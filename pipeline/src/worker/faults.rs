@@ -70,8 +70,10 @@ impl chaos::clock::Clock for Shared {
 /// How an experiment ended for the soak.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Experimented {
-    /// It ran, or a guard ended it.
+    /// It ran.
     Over,
+    /// A guard tripped, under a fault or in a rest: everything is undone, and what was left of it did not run.
+    GuardTripped,
     /// The soak was asked to end; everything is undone.
     Stopped,
     /// Something of ours is left.
@@ -177,7 +179,11 @@ pub async fn run_some(
             session.ran_beside(report.loads);
             // What is left counts more than who asked for the end.
             if report.residue.is_empty() {
-                if stop.is_cancelled() { Experimented::Stopped } else { Experimented::Over }
+                match *abort.borrow() {
+                    _ if stop.is_cancelled() => Experimented::Stopped,
+                    Some(Abort::GuardTripped { .. }) => Experimented::GuardTripped,
+                    Some(Abort::SoakAborted) | None => Experimented::Over,
+                }
             } else {
                 Experimented::Residue(
                     report

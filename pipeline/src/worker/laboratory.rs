@@ -293,7 +293,7 @@ impl Laboratory {
             }
             Experimented::Stopped if tripped.is_none() => return Ok(Trial::Stopped.into()),
             // What broke before somebody asked for the end is an answer.
-            Experimented::Stopped | Experimented::Over => (),
+            Experimented::Stopped | Experimented::Over | Experimented::GuardTripped => (),
         }
         // Without a fault that was in, a broken signal is nobody's answer.
         let late = late.filter(|_| evidence.exposures.iter().any(|exposure| exposure.verified));
