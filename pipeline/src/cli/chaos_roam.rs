@@ -6,7 +6,7 @@ use super::chaos_run::show;
 use super::chaos_trials::{Tried, ended};
 use super::output::{Output, table, tell, unusable};
 use super::run::on_interrupt;
-use crate::documents::{Document, Problems};
+use crate::documents::{Complaint, Document, Problems};
 use crate::worker::experiment::{Ground, Wanted};
 use crate::worker::laboratory::{Laboratory, LeftBehind, Trial, TrialError, Watched};
 use crate::worker::roam::{AllRefused, Event, Lot, Lots, Roam, Roamed, Tally, Terms};
@@ -14,6 +14,7 @@ use crate::worker::{Notice, View};
 use ::chaos::document::Experiment;
 use ::chaos::span::Span;
 use clap::Args;
+use scorer::Signal;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -155,11 +156,28 @@ fn unfit(documents: &[(Document<Experiment>, u32)], ground: &Ground, seed: u64) 
         let experiment = document.value.clone();
         let guards = ground.check_guards(&experiment).err();
         let wanted = Wanted { experiment, repeat: Some(1), seed, replay_of: None };
-        let placed = document.place(ground.complaints(&wanted)).or(()).err();
+        let mut complaints = ground.complaints(&wanted);
+        complaints.extend(unwatched(&wanted.experiment, &ground.signals()));
+        let placed = document.place(complaints).or(()).err();
         errors.extend(placed.map(anyhow::Error::from));
         errors.extend(guards.map(|error| error.context(document.value.metadata.name.clone())));
     }
     errors
+}
+
+/// Signals of a hypothesis that cannot be watched.
+fn unwatched(experiment: &Experiment, signals: &[Signal]) -> Vec<Complaint> {
+    let fit: Vec<&str> = signals.iter().filter(|s| s.objective.is_some()).map(|s| s.name.as_str()).collect();
+    let complaint = |(n, name): (usize, &String)| {
+        let message = match signals.iter().find(|signal| signal.name == *name) {
+            None => "is not a signal of this tag",
+            Some(signal) if signal.objective.is_none() => "has no objective, so that nothing can break it",
+            Some(_) => return None,
+        };
+        let remedy = format!("known: {}", fit.join(", "));
+        Some(Complaint::new(format!("hypothesis.signals[{n}]"), name, message, remedy))
+    };
+    experiment.hypothesis.signals.iter().enumerate().filter_map(complaint).collect()
 }
 
 /// Deploys the tag.

@@ -100,11 +100,16 @@ fn what_is_refused_is_left_out_and_all_refused_is_an_error() {
     assert_eq!((ran.code, &tally(&ran, "slow")["held"]), (0, &1.into()), "{ran:?}");
     assert_eq!(tally(&ran, "forbidden")["refused"], 1, "{ran:?}");
 
+    installed.write("typo.yaml", &slow("typo", "1s", "").replace("title: holds", "title: holds, signals: [jurneys]"));
     for (arguments, why) in [
         (&["i/slow.yaml"][..], "required"),
         (&["--count", "1", "i/slow.yaml", "i/slow.yaml"], "`slow` is given twice"),
         (&["--count", "1", "--weight", "other=2", "i/slow.yaml"], "--weight other: no such experiment; known: slow"),
         (&["--count", "1", "--weight", "slow=0", "i/slow.yaml"], "every experiment has the weight 0"),
+        (
+            &["--count", "1", "i/slow.yaml", "i/typo.yaml"],
+            "hypothesis.signals[0] = jurneys  is not a signal of this tag",
+        ),
     ] {
         let wrong = roam(&installed, arguments);
         assert!(wrong.code == 2 && wrong.stderr.contains(why), "{wrong:?}");
