@@ -191,7 +191,8 @@ fn decided(value: impl Fn(u64, u64, bool) -> f64) -> (u64, u64) {
     for run in 1..=RUNS {
         let without: Vec<f64> = (0..8).map(|n| value(run, n, false)).collect();
         let under: Vec<f64> = (8..20).map(|n| value(run, n, true)).collect();
-        let looks = (0..=under.len() - LEAST).map(|look| compare(&without, &under[..LEAST + look], look).unwrap());
+        let looks =
+            (0..=under.len() - LEAST).map(|look| compare(&without, &under[..LEAST + look], look).expect("values"));
         let first = looks.map(|of| (of.high <= FAULT_MARGIN, of.low >= FAULT_MARGIN)).find(|of| of.0 || of.1);
         held += u64::from(first.is_some_and(|(held, _)| held));
         broken += u64::from(first.is_some_and(|(_, broken)| broken));
