@@ -142,3 +142,29 @@ fn a_plan_shows_load_and_knows_the_suites() {
       i/e.yaml:9  method[0].parallel[1].load  missing key `suite`; add `suite:` (Name of a performance suite of the product)
     "#);
 }
+
+#[test]
+fn the_windows_without_a_fault_are_under_the_load_of_the_steps() {
+    let installed = installed();
+    // Events that only this load makes.
+    installed.write(
+        "shop/mettle/signals.yaml",
+        "apiVersion: mettle/v1\nkind: Signals\nsignals:\n  - {name: peak, kind: ratio, \
+         good: 'mettle_load_requests_total{suite=\"peak\",outcome=\"ok\"}', \
+         total: 'mettle_load_requests_total{suite=\"peak\"}', tier: gate, dimension: business, objective: 0.5, margin: 5pp}\n",
+    );
+    installed.tag("v1.0.1-b");
+    let text = experiment("kind: net.delay, from: user, delay: 20ms", "peak", "2s")
+        .replace("{title: holds}", "{title: holds, signals: [peak]}")
+        + "repeat: {min: 3, max: 5, until: decided}\n";
+    installed.write("e.yaml", &text);
+    let ran = installed.mettle(&["chaos", "run", "i/e.yaml", "--dir", "i", "--tag", "v1.0.1-b", "-o", "json"]);
+    let record: Value = serde_json::from_str(&ran.stdout).unwrap_or_default();
+    assert_eq!((ran.code, &record["decided"]["decision"]), (0, &"held".into()), "{ran:?}");
+    // Steps that differ in their load have no such time in common.
+    let second =
+        "  - fault: {kind: net.delay, from: user, delay: 20ms, target: web}\n    hold: 2s\n    rest: 1s\nblast:";
+    installed.write("e.yaml", &text.replace("blast:", second));
+    let ran = installed.mettle(&["chaos", "run", "i/e.yaml", "--dir", "i", "--tag", "v1.0.1-b"]);
+    assert!(ran.code == 2 && ran.stderr.contains("method[1].parallel  is not the load of method[0]"), "{ran:?}");
+}
