@@ -125,7 +125,8 @@ pub enum Branch {
 }
 
 /// A load suite of the product, beside the faults of a step. It starts right before they go in, so that they are felt
-/// under load from the first moment, and stops when their hold is over or something ends it early.
+/// under load from the first moment, and stops when their hold is over or something ends it early. A signal that only its
+/// requests move has no value in the rest, and does not recover there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Load {
@@ -223,7 +224,8 @@ pub const LEAST_UNTIL_DECIDED: u32 = 3;
 #[serde(rename_all = "lowercase")]
 pub enum Until {
     /// When the hypothesis is decided: under the fault at most 10 percentage points more of the events of its signals
-    /// are bad than without it, or more than that. After `min` repetitions at the earliest, three if that is less; at
+    /// are bad than without it, or more than that; and, with `recoverWithin`, most repetitions recover in time, or do
+    /// not. After `min` repetitions at the earliest, three if that is less; at
     /// `max` at the latest, and no more often than fits into `blast.maxDuration`.
     Decided,
 }

@@ -31,12 +31,12 @@ pub use file::restore_kept;
 pub(crate) use sandboxed::{PROBE_SIZE, let_go, make_anew, probes, seen_by};
 
 use crate::act::Hold;
+use crate::digest;
 use crate::lease::LEASE_TTL;
 use crate::proc_table::Entry;
 use crate::sandbox::KEY_DIGITS;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
@@ -99,9 +99,7 @@ impl Order {
 
     /// Part of the names of the files on which the dose is measured: equal for all who have the order.
     pub(crate) fn probe_key(&self) -> String {
-        let digest = Sha256::digest(format!("{}\n{}", self.mark, self.seed));
-        let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        hex[..KEY_DIGITS].to_owned()
+        digest::hex(format!("{}\n{}", self.mark, self.seed))[..KEY_DIGITS].to_owned()
     }
 }
 

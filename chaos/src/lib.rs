@@ -11,6 +11,7 @@ pub mod amount;
 pub mod candidates;
 pub mod clock;
 pub mod covering;
+mod digest;
 pub mod document;
 pub mod execute;
 pub mod fault;

@@ -6,6 +6,7 @@ mod gantt;
 pub use check::{Objection, check};
 
 use crate::act::{Act, Hold};
+use crate::digest;
 use crate::document::{Choose, Experiment, Guard, Quiet, Until};
 use crate::fault::Fault;
 use crate::inventory::{Inventory, Place};
@@ -13,7 +14,6 @@ use crate::problem::Problem;
 use crate::proxy::{EdgeName, draw};
 use crate::span::Span;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -325,8 +325,7 @@ impl Plan {
     /// SHA-256 (hex) of the plan's canonical JSON: equal plans, equal hashes, on any machine.
     pub fn hash(&self) -> String {
         let value = serde_json::to_value(self).expect("a plan is plain data");
-        let digest = Sha256::digest(canonical(&value).as_bytes());
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+        digest::hex(canonical(&value))
     }
 
     /// Planned duration, milliseconds; less when components are seen sooner to act on faults than they have to be.

@@ -18,12 +18,12 @@ pub(crate) use packet_fault::gilbert;
 pub use packet_fault::{PacketEffect, PacketFault};
 pub(crate) use place::{can_have_network, can_open_tun};
 
+use crate::digest;
 use crate::proxy::Direction;
 use mint::Wanted;
 use nix::sys::socket::{getsockopt, setsockopt, sockopt::Ipv4Tos, sockopt::PeerCredentials};
 use nix::unistd::{Uid, geteuid};
 use packet::{CALLER, CALM, TARGET};
-use sha2::{Digest, Sha256};
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -38,14 +38,14 @@ use tokio::sync::OnceCell;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+/// Digits of the digest in an address.
+const ADDRESS_DIGITS: usize = 32;
 /// How long the road may take to hand a socket over.
 const HAND_OVER_MAX: Duration = Duration::from_secs(2);
 
 /// Where the road of a fault is asked for sockets.
 pub fn address(id: &str, mark: &str) -> String {
-    let digest = Sha256::digest(format!("{mark}\n{id}"));
-    let hex: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    format!("mettle-road-{hex}")
+    format!("mettle-road-{}", &digest::hex(format!("{mark}\n{id}"))[..ADDRESS_DIGITS])
 }
 
 /// A road in the process that makes it.

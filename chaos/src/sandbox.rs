@@ -32,13 +32,13 @@ pub(crate) use probe_path::{KEY_DIGITS, is_probe, probe_path};
 pub(crate) use resolv_conf::ResolvConf;
 pub(crate) use table::NOTICED_WITHIN;
 
+use crate::digest;
 use crate::proc_table::Entry;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
 use nix::unistd::{getppid, getuid};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::SocketAddr;
@@ -53,6 +53,8 @@ use std::time::Duration;
 pub const SUBCOMMAND: &str = "sandbox";
 /// How long it may take to be ready; mounting takes milliseconds.
 const READY_MAX: Duration = Duration::from_secs(8);
+/// Digits of the digest in an address.
+const ADDRESS_DIGITS: usize = 32;
 /// Exit code when it cannot be made.
 const EXIT_REFUSED: u8 = 3;
 
@@ -75,9 +77,7 @@ impl Settings {
     /// Where holders find the sandbox of a component, in the kernel's table of sockets without files: it is gone with
     /// the process, however that ends.
     pub fn address(mark: &str, component: &str) -> String {
-        let digest = Sha256::digest(format!("{mark}\n{component}"));
-        let hex: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-        format!("mettle-sandbox-{hex}")
+        format!("mettle-sandbox-{}", &digest::hex(format!("{mark}\n{component}"))[..ADDRESS_DIGITS])
     }
 }
 

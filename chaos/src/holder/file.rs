@@ -4,11 +4,11 @@ use super::guard::{Guard, Undo};
 use super::sandboxed::{let_go, seen_by};
 use super::{Held, Order, folder};
 use crate::act::Flip;
+use crate::digest::hex;
 use crate::sandbox::is_probe;
 use nix::fcntl::AT_FDCWD;
 use nix::sys::stat::{UtimensatFlags, utimensat};
 use nix::sys::time::TimeSpec;
-use sha2::{Digest, Sha256};
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -45,7 +45,8 @@ impl Changed {
         }
         let kept = beside(&file, &format!("{KEPT}{}", digest(content.as_bytes())))?;
         if kept.exists() {
-            return Err(io::Error::other(format!("{} is there already", kept.display())));
+            // Without the name of the kept file: it tells a digest of what may be a secret.
+            return Err(io::Error::other(format!("an old file is kept beside {path} already")));
         }
         let view = order.processes.first().map(|main| seen_by(main.pid, &file));
         let guard = Guard::post(Undo::Kept { kept: kept.clone(), view })?;
@@ -113,8 +114,7 @@ fn remove(path: &Path) -> io::Result<()> {
 }
 
 fn digest(content: &[u8]) -> String {
-    let hex = Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    hex[..DIGITS].to_owned()
+    hex(content)[..DIGITS].to_owned()
 }
 
 /// Whether the file holds the content with this digest.

@@ -1,7 +1,7 @@
 //! Lines `KEY=VALUE`, with `export` before the key or without, the value between quotes or not.
 //!
-//! Shells, containers and libraries read such files differently. What they do not all take for the same lines and
-//! values is refused, with the number of the line and never with its text, which may be a secret.
+//! Comments, `export` and quotes are read as shells do. What could make another reader take other lines for entries is
+//! refused, with the number of the line and never with its text, which may be a secret.
 
 use super::key::{KeyPath, Part};
 use super::scalar::Scalar;

@@ -8,7 +8,7 @@ use super::output::{Output, table, tell, unusable};
 use super::run::on_interrupt;
 use crate::documents::{Complaint, Document, Problems};
 use crate::worker::experiment::{Ground, Wanted};
-use crate::worker::laboratory::{Laboratory, LeftBehind, Trial, TrialError, Watched};
+use crate::worker::laboratory::{Laboratory, LeftBehind, TrialError, Watched, objective_guard};
 use crate::worker::roam::{AllRefused, Event, Lot, Lots, Roam, Roamed, Tally, Terms};
 use crate::worker::{Notice, View};
 use ::chaos::document::Experiment;
@@ -28,7 +28,7 @@ pub(super) const EXAMPLES: &str = "Examples:
 
 The same seed draws the same order with the same seed for each run. An experiment waits for the end
 of its quiet times; one whose plan is refused is told and left out. It breaks when a signal of its
-hypothesis stays below its objective for 3 s, or a guard of its own trips; the tag is deployed anew
+hypothesis (or of --signals) misses its objective for 3 s, or a guard of its own trips; the tag is deployed anew
 then. At the end of the time, or with Ctrl-C, whatever is in is undone.
 Exit: 0 each that was run held, 2 every experiment is refused or one makes no sense for this tag,
 11 one that was run never said anything, or none was run, 13 an objective broke, or it was ended
@@ -123,7 +123,7 @@ pub(super) async fn run(args: RoamArgs) -> anyhow::Result<u8> {
         Ok(ground) => ground,
         Err(error) => return ended(error.into()),
     };
-    let errors = unfit(&documents, &ground, seed);
+    let errors = unfit(&documents, &ground, (seed, args.tried.names_signals()));
     if !errors.is_empty() {
         return Ok(unusable(&errors));
     }
@@ -150,14 +150,20 @@ pub(super) async fn run(args: RoamArgs) -> anyhow::Result<u8> {
 }
 
 /// What this tag cannot do of the experiments that may be drawn; told before anything is deployed.
-fn unfit(documents: &[(Document<Experiment>, u32)], ground: &Ground, seed: u64) -> Vec<anyhow::Error> {
+fn unfit(
+    documents: &[(Document<Experiment>, u32)],
+    ground: &Ground,
+    (seed, are_named): (u64, bool),
+) -> Vec<anyhow::Error> {
     let mut errors = Vec::new();
     for (document, _) in documents.iter().filter(|(_, weight)| *weight > 0) {
         let experiment = document.value.clone();
         let guards = ground.check_guards(&experiment).err();
         let wanted = Wanted { experiment, repeat: Some(1), seed, replay_of: None };
         let mut complaints = ground.complaints(&wanted);
-        complaints.extend(unwatched(&wanted.experiment, &ground.signals()));
+        if !are_named {
+            complaints.extend(unwatched(&wanted.experiment, &ground.signals()));
+        }
         let placed = document.place(complaints).or(()).err();
         errors.extend(placed.map(anyhow::Error::from));
         errors.extend(guards.map(|error| error.context(document.value.metadata.name.clone())));
@@ -167,15 +173,17 @@ fn unfit(documents: &[(Document<Experiment>, u32)], ground: &Ground, seed: u64) 
 
 /// Signals of a hypothesis that cannot be watched.
 fn unwatched(experiment: &Experiment, signals: &[Signal]) -> Vec<Complaint> {
-    let fit: Vec<&str> = signals.iter().filter(|s| s.objective.is_some()).map(|s| s.name.as_str()).collect();
+    let fit: Vec<&str> = signals.iter().filter(|s| objective_guard(s).is_ok()).map(|s| s.name.as_str()).collect();
+    let remedy = match fit.as_slice() {
+        [] => {
+            "no signal of the tag has an objective that can be watched: declare one in mettle/signals.yaml".to_owned()
+        }
+        fit => format!("known: {}; or name what must hold with --signals", fit.join(", ")),
+    };
     let complaint = |(n, name): (usize, &String)| {
-        let message = match signals.iter().find(|signal| signal.name == *name) {
-            None => "is not a signal of this tag",
-            Some(signal) if signal.objective.is_none() => "has no objective, so that nothing can break it",
-            Some(_) => return None,
-        };
-        let remedy = format!("known: {}", fit.join(", "));
-        Some(Complaint::new(format!("hypothesis.signals[{n}]"), name, message, remedy))
+        let signal = signals.iter().find(|signal| signal.name == *name);
+        let message = signal.map_or(Some("is not a signal of this tag"), |signal| objective_guard(signal).err())?;
+        Some(Complaint::new(format!("hypothesis.signals[{n}]"), name, message, remedy.clone()))
     };
     experiment.hypothesis.signals.iter().enumerate().filter_map(complaint).collect()
 }
@@ -242,17 +250,11 @@ fn tells(view: &View, event: &Event<'_>, share: f64) {
         }
         Event::Runs(plan, progress) => show(view, plan, progress, share),
         Event::Ran(drawn, experiment, tried) => {
-            let came = match &tried.trial {
-                Trial::Held => "held".to_owned(),
-                Trial::Broke(signal) => format!("broke {signal}"),
-                Trial::Void(why) => format!("says nothing: {why}"),
-                Trial::Stopped => "stopped".to_owned(),
-            };
             let recovered = tried.recovery.filter(|recovery| recovery.time > 0.0 && !recovery.censored);
             let recovered =
                 recovered.map_or_else(String::new, |recovery| format!(", well again after {:.1} s", recovery.time));
             let (number, name, seed) = (drawn.number, &experiment.metadata.name, drawn.seed);
-            says(format!("draw {number}: {name} (seed {seed}): {came}{recovered}"));
+            says(format!("draw {number}: {name} (seed {seed}): {}{recovered}", tried.trial));
         }
     }
 }

@@ -25,8 +25,9 @@ pub(super) const RUN_EXAMPLES: &str = "Examples:
 With `repeat: {until: decided}` the tag is watched without a fault first. Then repetitions go on
 until the hypothesis is decided: at most 10 percentage points more of its events are bad under the
 fault, and it recovers in time, or not. That takes three repetitions at least. It is wrong in at
-most 5 % where repetitions scatter about a mean; a fault that hurts rarely can go unseen: n quiet
-repetitions exclude only a chance of harm above 1 - 0.05^(1/n), 63 % for 3 and 22 % for 12 (`min`).
+most 5 % about its events, and as often about its recovery, where repetitions scatter about a
+mean; a fault that hurts rarely can go unseen: n quiet repetitions exclude only a chance of harm
+above 1 - 0.05^(1/n), 63 % for 3 and 22 % for 12 (`min`).
 Ctrl-C undoes the fault and ends.
 
 Exit: 0 ran, or the hypothesis held, 2 objections, 10 the hypothesis is broken, 11 an injection

@@ -17,7 +17,8 @@ pub(super) struct Tried {
     /// Tag [default: the one that was soaked last, else the newest].
     #[arg(long)]
     pub(super) tag: Option<String>,
-    /// Signals with an objective that must hold [default: gate signals of kind ratio].
+    /// Signals with an objective that must hold [default: those of the hypothesis, else gate signals
+    /// of kind ratio].
     #[arg(long, value_delimiter = ',')]
     signals: Vec<String>,
 }

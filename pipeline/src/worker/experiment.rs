@@ -224,7 +224,7 @@ impl Ground {
         let (outcome, residue) = match experimented {
             Experimented::Residue(residue) => (ChaosOutcome::Residue, Some(residue)),
             Experimented::Stopped => (ChaosOutcome::Aborted, None),
-            Experimented::GuardTripped => (ChaosOutcome::GuardTripped, None),
+            Experimented::GuardTripped(_) => (ChaosOutcome::GuardTripped, None),
             Experimented::Over if evidence.exposures.iter().all(|e| e.verified) => (ChaosOutcome::Completed, None),
             Experimented::Over => (ChaosOutcome::NotVerified, None),
         };
@@ -286,12 +286,17 @@ pub async fn complaints_before(
     truth: &Truth,
     experiment: &Experiment,
 ) -> anyhow::Result<Vec<Complaint>> {
-    if experiment.method.iter().all(|step| step.loads("").is_empty()) {
+    let is_decided = experiment.repeat.until.is_some();
+    if !is_decided && experiment.method.iter().all(|step| step.loads("").is_empty()) {
         return Ok(Vec::new());
     }
     let seen = choose(installation, truth, None)?;
     let bundle = sources.bundle(&seen.tag.commit, truth.landscape.programme.as_deref()).await?;
-    Ok(unknown_loads(experiment, &bundle.suites))
+    let mut complaints = unknown_loads(experiment, &bundle.suites);
+    if is_decided {
+        complaints.extend(undecidable(experiment, &builtin::signals(&bundle)));
+    }
+    Ok(complaints)
 }
 
 /// Why there is no tag to run an experiment on.

@@ -72,8 +72,9 @@ impl chaos::clock::Clock for Shared {
 pub enum Experimented {
     /// It ran.
     Over,
-    /// A guard tripped, under a fault or in a rest: everything is undone, and what was left of it did not run.
-    GuardTripped,
+    /// The guard of this signal tripped, under a fault or in a rest: everything is undone, and what was left of it did
+    /// not run.
+    GuardTripped(String),
     /// The soak was asked to end; everything is undone.
     Stopped,
     /// Something of ours is left.
@@ -174,29 +175,23 @@ pub async fn run_some(
         session.close_phase(now);
     }
     match report {
-        Ok(report) => {
-            session.expose(report.exposures.iter().map(exposure));
-            session.ran_beside(report.loads);
-            // What is left counts more than who asked for the end.
-            if report.residue.is_empty() {
-                match *abort.borrow() {
-                    _ if stop.is_cancelled() => Experimented::Stopped,
-                    Some(Abort::GuardTripped { .. }) => Experimented::GuardTripped,
-                    Some(Abort::SoakAborted) | None => Experimented::Over,
-                }
-            } else {
-                Experimented::Residue(
-                    report
-                        .residue
-                        .iter()
-                        .map(|r| format!("fault {}: {}", r.id, r.place))
-                        .collect::<Vec<_>>()
-                        .join("; "),
-                )
-            }
-        }
+        Ok(report) => came_to(session, report, abort.borrow().as_ref(), stop.is_cancelled()),
         // The executor's leases lapse by themselves; what it did is not known.
         Err(error) => Experimented::Residue(format!("the executor ended by itself: {error}")),
+    }
+}
+
+/// Keeps what a report says, and tells how the experiment ended.
+fn came_to(session: &mut Session, report: Report, abort: Option<&Abort>, is_stopped: bool) -> Experimented {
+    session.expose(report.exposures.iter().map(exposure));
+    session.ran_beside(report.loads);
+    let left: Vec<String> = report.residue.iter().map(|r| format!("fault {}: {}", r.id, r.place)).collect();
+    match abort {
+        // What is left counts more than who asked for the end.
+        _ if !left.is_empty() => Experimented::Residue(left.join("; ")),
+        _ if is_stopped => Experimented::Stopped,
+        Some(Abort::GuardTripped { signal }) => Experimented::GuardTripped(signal.clone()),
+        Some(Abort::SoakAborted) | None => Experimented::Over,
     }
 }
 

@@ -3,21 +3,24 @@
 use super::experiment::{Ground, Wanted};
 use super::faults::{Around, Experimented, run_told};
 use super::guard::Watch;
+use super::loads::suites_of;
 use super::session::Session;
 use anyhow::Context as _;
 use chaos::document::{Experiment, Guard, Then};
 use chaos::execute::Progress;
 use chaos::span::Span;
+use scorer::Signal;
 use scorer::evidence::Ended;
-use scorer::signal::{Form, Tier};
+use scorer::signal::{Form, Tier, Worse};
 use scorer::survival::Recovery;
+use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 /// How long an objective has to be broken without a break to count.
-const BROKEN_FOR: Duration = Duration::from_secs(3);
+const BROKEN_FOR: Span = Span::from_ms(3_000);
 /// How long a tag may take to meet its objectives before a trial; one that hangs is deployed again then.
 const CALM_WITHIN: Duration = Duration::from_secs(30);
 /// How often a tag that does not meet its objectives is deployed again before it is given up.
@@ -38,6 +41,17 @@ pub enum Trial {
     Void(String),
     /// Somebody asked for the end.
     Stopped,
+}
+
+impl fmt::Display for Trial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Trial::Held => f.write_str("held"),
+            Trial::Broke(signal) => write!(f, "broke {signal}"),
+            Trial::Void(why) => write!(f, "says nothing: {why}"),
+            Trial::Stopped => f.write_str("stopped"),
+        }
+    }
 }
 
 impl Trial {
@@ -188,17 +202,11 @@ impl Laboratory {
         for name in self.watched.names() {
             let signal = signals.iter().find(|signal| signal.name == *name);
             let signal = signal.with_context(|| format!("signal `{name}` is not declared"))?;
-            let objective = signal.objective.with_context(|| format!("signal `{name}` has no objective"))?;
             if signal.component.as_deref().is_some_and(|component| components.contains(&component)) {
                 continue;
             }
-            guards.push(Guard {
-                signal: name.clone(),
-                below: Some(objective),
-                above: None,
-                for_: Span::from_ms(u64::try_from(BROKEN_FOR.as_millis())?),
-                then: Then::Abort,
-            });
+            let guard = objective_guard(signal).map_err(|why| anyhow::anyhow!("signal `{name}` {why}"))?;
+            guards.push(guard);
         }
         Watch::all(&guards, &signals).map_err(anyhow::Error::msg)
     }
@@ -214,13 +222,10 @@ impl Laboratory {
         (what, told): (&str, &dyn Fn(&str)),
     ) -> Result<Tried, TrialError> {
         let tried = self.trial(experiment, seed).await?;
-        let came = match &tried.trial {
-            Trial::Held => "held".to_owned(),
-            Trial::Broke(signal) => format!("broke {signal}"),
-            Trial::Void(why) => format!("says nothing: {why}"),
-            Trial::Stopped => return Err(TrialError::Stopped),
-        };
-        told(&format!("{}: {what}: {came}", self.tag()));
+        if tried.trial == Trial::Stopped {
+            return Err(TrialError::Stopped);
+        }
+        told(&format!("{}: {what}: {}", self.tag(), tried.trial));
         Ok(tried)
     }
 
@@ -264,6 +269,7 @@ impl Laboratory {
         let Some(mut session) = self.calm().await? else {
             return Ok(Trial::Stopped.into());
         };
+        session.loads.announce(suites_of(&plan));
         let mut watches = self.watches(Some(experiment))?;
         if own == Own::Heeded {
             watches.extend(Watch::all(&experiment.guards, &self.ground.signals()).map_err(anyhow::Error::msg)?);
@@ -287,18 +293,19 @@ impl Laboratory {
         let late = watches.iter().find_map(|watch| watch.tripped(&session.recorder)).map(str::to_owned);
         let evidence = session.end().await;
         let tripped = evidence.exposures.iter().find(|exposure| exposure.ended == Ended::GuardTripped);
-        match experimented {
+        let in_rest = match experimented {
             Experimented::Residue(residue) => {
                 return Err(LeftBehind { experiment: plan.experiment.clone(), residue }.into());
             }
             Experimented::Stopped if tripped.is_none() => return Ok(Trial::Stopped.into()),
             // What broke before somebody asked for the end is an answer.
-            Experimented::Stopped | Experimented::Over | Experimented::GuardTripped => (),
-        }
+            Experimented::Stopped | Experimented::Over => None,
+            Experimented::GuardTripped(signal) => Some(signal),
+        };
         // Without a fault that was in, a broken signal is nobody's answer.
         let late = late.filter(|_| evidence.exposures.iter().any(|exposure| exposure.verified));
         let of = |detail: &str| detail.strip_prefix("guard on ").unwrap_or(detail).to_owned();
-        let signal = tripped.map(|exposure| of(exposure.detail.as_deref().unwrap_or_default())).or(late);
+        let signal = tripped.map(|exposure| of(exposure.detail.as_deref().unwrap_or_default())).or(in_rest).or(late);
         self.broken = signal.is_some();
         let trial = match (signal, evidence.exposures.iter().find(|exposure| !exposure.verified)) {
             (Some(signal), _) => Trial::Broke(signal),
@@ -336,6 +343,24 @@ impl Laboratory {
             self.watched.names().join(", ")
         )
     }
+}
+
+/// The objective of a signal as a guard.
+///
+/// # Errors
+/// Why it cannot be watched.
+pub fn objective_guard(signal: &Signal) -> Result<Guard, &'static str> {
+    let objective = signal.objective.ok_or("has no objective, so that nothing can break it")?;
+    let (below, above) = match (&signal.form, signal.worse) {
+        (form, _) if form.is_share() => (Some(objective), None),
+        (Form::Gauge { .. }, Worse::Down) => (Some(objective), None),
+        (Form::Gauge { .. }, Worse::Up) => (None, Some(objective)),
+        (Form::Gauge { .. }, Worse::Either) => {
+            return Err("is worse in either direction: its objective has no good side");
+        }
+        _ => return Err("is a distribution, rate or count: ratios, latencies and gauges can be watched"),
+    };
+    Ok(Guard { signal: signal.name.clone(), below, above, for_: BROKEN_FOR, then: Then::Abort })
 }
 
 /// The components that the faults of an experiment act on.

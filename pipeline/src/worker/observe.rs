@@ -188,7 +188,7 @@ impl<D: Driver> Observation<'_, D> {
                 Ok((plan, guards)) => {
                     self.driver.stands(&format!("fault {name}"), self.counted);
                     match faults::run(self.session, &plan, &guards, self.journal.clone(), self.stop).await {
-                        Experimented::Over | Experimented::GuardTripped => {}
+                        Experimented::Over | Experimented::GuardTripped(_) => {}
                         Experimented::Stopped => return PhaseEnd::Stopped,
                         Experimented::Residue(residue) => return PhaseEnd::Residue(residue),
                     }

@@ -167,7 +167,7 @@ pub struct Roam<'a> {
     pub lots: &'a Lots,
     /// When it is over.
     pub terms: Terms,
-    /// Signals that must hold, of an experiment that names none.
+    /// Signals that must hold: those that somebody named, for all; else the usual ones, for an experiment that names none.
     pub watched: Watched,
     /// Ends it: at the end of its time, or because somebody asks.
     pub stop: CancellationToken,
