@@ -28,8 +28,8 @@ pub(super) const EXAMPLES: &str = "Examples:
 
 The same seed draws the same order with the same seed for each run. An experiment waits for the end
 of its quiet times; one whose plan is refused is told and left out. It breaks when a signal of its
-hypothesis (or of --signals) misses its objective for 3 s, or a guard of its own trips; the tag is deployed anew
-then. At the end of the time, or with Ctrl-C, whatever is in is undone.
+hypothesis (or of --signals) misses its objective for 3 s, or a guard of its own trips; the tag is
+deployed anew then. At the end of the time, or with Ctrl-C, whatever is in is undone.
 Exit: 0 each that was run held, 2 every experiment is refused or one makes no sense for this tag,
 11 one that was run never said anything, or none was run, 13 an objective broke, or it was ended
 early (Ctrl-C), 14 something could not be undone.";
