@@ -117,6 +117,16 @@ pub enum Form {
 }
 
 impl Form {
+    /// The selectors of everything that it is formed of.
+    pub fn selectors(&self) -> Vec<&Selector> {
+        match self {
+            Form::Ratio { good, total } => vec![good, total],
+            Form::Latency { buckets, .. } | Form::Distribution { buckets, .. } => vec![buckets],
+            Form::Gauge { series, .. } | Form::Count { series, .. } => vec![series],
+            Form::Rate { series, per, .. } => std::iter::once(series).chain(per).collect(),
+        }
+    }
+
     /// Whether it is a share of good events: a ratio, or the observations within a bound.
     pub fn is_share(&self) -> bool {
         match self {

@@ -4,7 +4,9 @@ use super::problem::Complaint;
 use super::product::{ApiVersion, Bump};
 use super::quantity::{Percent, Span};
 use chrono::{DateTime, Utc};
+use probes::metrics::server::ServerSettings;
 use schemars::JsonSchema;
+use scorer::signal::Selector;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -118,6 +120,36 @@ pub struct Metrics {
     /// The embedded recorder.
     #[serde(default)]
     pub recorder: RecorderSettings,
+    /// The server that scrapes the product, with the HTTP API of Prometheus. The recorder then looks at processes and
+    /// at what Mettle measures itself.
+    #[serde(default)]
+    pub server: Option<ServerSettings>,
+    /// Selector of series of that server which are recorded beside those that signals ask for.
+    #[serde(default)]
+    pub watch: Option<String>,
+}
+
+impl Metrics {
+    fn complaints(&self, key: &str) -> Vec<Complaint> {
+        let mut out = Vec::new();
+        let problems = self.server.iter().flat_map(ServerSettings::problems);
+        out.extend(problems.map(|p| Complaint::new(format!("{key}.server.{}", p.key), p.value, p.message, p.remedy)));
+        if let Some(watch) = &self.watch {
+            let watch_key = format!("{key}.watch");
+            if let Err(error) = Selector::parse(watch) {
+                out.push(Complaint::new(
+                    watch_key,
+                    watch,
+                    error.to_string(),
+                    "write a selector, as {namespace=\"shop\"}",
+                ));
+            } else if self.server.is_none() {
+                let remedy = "add `server`, or remove it: the recorder keeps every series anyway";
+                out.push(Complaint::new(watch_key, watch, "there is no server to watch", remedy));
+            }
+        }
+        out
+    }
 }
 
 /// Settings of the embedded recorder.
@@ -261,6 +293,9 @@ impl Landscape {
                 format!("cluster `{}` does not say which processes run", c.name),
                 "add `processes: processes.yaml`",
             ));
+        }
+        for (i, c) in self.clusters.iter().enumerate() {
+            out.extend(c.metrics.complaints(&format!("clusters[{i}].metrics")));
         }
         for (i, t) in self.staging_triggers.iter().enumerate() {
             let given =

@@ -3,9 +3,12 @@
 use super::problem::Complaint;
 use super::product::ApiVersion;
 use super::quantity::Span;
+use probes::metrics::FeedQuery;
+use probes::metrics::server::check_query;
 use schemars::JsonSchema;
 use scorer::signal::{Dimension, Form, Margin, Selector, Signal, Tier, Worse};
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// The document.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -42,6 +45,8 @@ pub enum FormKind {
     Rate,
     /// Rare events.
     Count,
+    /// What a query says that the metrics server evaluates.
+    Query,
 }
 
 /// Tier on the wire.
@@ -105,10 +110,16 @@ pub struct SignalSpec {
     /// gauge, rate, count: selector of the series.
     #[serde(default)]
     pub series: Option<String>,
+    /// query: PromQL that gives one value per series and moment; needs a metrics server in the landscape.
+    #[serde(default)]
+    pub promql: Option<String>,
+    /// query: distance of its values; the programme's interval where absent.
+    #[serde(default)]
+    pub step: Option<Span>,
     /// rate: counter to divide by.
     #[serde(default)]
     pub per: Option<String>,
-    /// distribution, gauge, rate, count: one metric per value of these labels.
+    /// distribution, gauge, rate, count, query: one metric per value of these labels.
     #[serde(default)]
     pub group_by: Vec<String>,
     /// Component that it speaks of.
@@ -148,6 +159,15 @@ impl Signals {
     /// All complaints.
     pub fn signals(&self) -> Result<Vec<Signal>, Vec<Complaint>> {
         signals_of(&self.signals)
+    }
+
+    /// Queries that the metrics server evaluates; `interval` is the distance of values where none is given.
+    pub fn queries(&self, interval: Duration) -> Vec<FeedQuery> {
+        let query = |spec: &SignalSpec| {
+            let promql = spec.promql.clone()?;
+            Some(FeedQuery { signal: spec.name.clone(), promql, step: spec.step.map_or(interval, |step| step.0) })
+        };
+        self.signals.iter().filter_map(query).collect()
     }
 }
 
@@ -239,6 +259,8 @@ impl Reader<'_> {
             ("series", s.series.is_some()),
             ("per", s.per.is_some()),
             ("groupBy", !s.group_by.is_empty()),
+            ("promql", s.promql.is_some()),
+            ("step", s.step.is_some()),
         ];
         for (name, _) in given.iter().filter(|(name, given)| *given && !allowed.contains(name)) {
             self.complaints.push(Complaint::new(
@@ -248,6 +270,18 @@ impl Reader<'_> {
                 format!("remove it; this kind takes {}", allowed.join(", ")),
             ));
         }
+    }
+
+    /// Whether there is a query that can be evaluated.
+    fn query(&mut self) -> Option<()> {
+        let key = format!("{}.promql", self.key);
+        let Some(promql) = &self.spec.promql else {
+            let message = format!("signal `{}` needs `promql`", self.spec.name);
+            self.complaints.push(Complaint::new(key, "", message, "add `promql: 'sum(queue_depth)'`"));
+            return None;
+        };
+        let checked = check_query(promql);
+        checked.map_err(|e| self.complaints.push(Complaint::new(key, promql, e.to_string(), e.remedy()))).ok()
     }
 
     fn form(&mut self) -> Option<(Form, Worse)> {
@@ -301,6 +335,12 @@ impl Reader<'_> {
                     Form::Count { series: self.selector("series", s.series.as_ref())?, group_by: s.group_by.clone() },
                     Worse::Up,
                 ))
+            }
+            FormKind::Query => {
+                self.strangers(&["promql", "step", "groupBy"]);
+                self.query()?;
+                let series = FeedQuery::selector(&s.name);
+                Some((Form::Gauge { series, group_by: s.group_by.clone() }, Worse::Either))
             }
         }
     }

@@ -9,6 +9,7 @@ use crate::documents::{Complaint, Document, Problem, Problems, salvage};
 use crate::landscape::processes::{Check, Component, Processes};
 use chaos::document::Experiment;
 use probes::load::PerformanceSuite;
+use probes::metrics::FeedQuery;
 use probes::suite::{BusinessSuite, SecuritySuite};
 use scorer::Signal;
 use scorer::evidence::Class;
@@ -52,6 +53,8 @@ pub struct Bundle {
     pub experiments: BTreeMap<String, Experiment>,
     /// Components that Mettle probes from the user's side: all, until the landscape says which.
     pub user_sides: BTreeSet<String>,
+    /// Queries that the metrics server evaluates for signals.
+    pub queries: Vec<FeedQuery>,
     /// Digest of the programme with its suites and experiments: only soaks of one programme are compared.
     pub programme_digest: String,
 }
@@ -161,10 +164,11 @@ impl Bundle {
                 experiments.insert(d.value.metadata.name.clone(), d.value);
             }
         }
-        let signals = r.read::<Signals>("mettle/signals.yaml").map(|d| match d.value.signals() {
+        let declared = r.read::<Signals>("mettle/signals.yaml");
+        let signals = declared.as_ref().map(|d| match d.value.signals() {
             Ok(signals) => signals,
             Err(complaints) => {
-                r.complain(&d, complaints);
+                r.complain(d, complaints);
                 Vec::new()
             }
         });
@@ -173,6 +177,7 @@ impl Bundle {
         match (product, programme) {
             (Some(product), Some(programme)) if r.problems.is_empty() => Ok(Bundle {
                 user_sides: components.into_iter().collect(),
+                queries: declared.map(|d| d.value.queries(programme.interval.0)).unwrap_or_default(),
                 product,
                 programme,
                 signals: signals.unwrap_or_default(),

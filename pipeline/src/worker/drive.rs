@@ -9,6 +9,7 @@ use super::facts::{self, Progress};
 use super::faults::StoreJournal;
 use super::installation::Installation;
 use super::judge::{self, Bench};
+use super::metrics_source::MetricsSource;
 use super::observe::{self, Observation};
 use super::session::{Begin, Session};
 use super::sources::{SourceError, Sources, Truth};
@@ -272,8 +273,9 @@ impl Drive {
             toggles: self.soak.plan.as_ref().map(|p| p.toggles.clone()).unwrap_or_default(),
             rate: bundle.programme.load.as_ref().and_then(|l| l.rate).map(|r| r.0),
             loads: bundle.loads_of_experiments(),
+            metrics: MetricsSource::of(&self.installation, &self.truth.landscape),
         };
-        let mut session = match Session::begin(begin) {
+        let mut session = match Session::begin(begin).await {
             Ok(session) => session,
             Err(error) => return Ok(vec![Event::AbortAsked { reason: error.to_string() }]),
         };

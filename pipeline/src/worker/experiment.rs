@@ -206,7 +206,7 @@ impl Ground {
         let started_at = Utc::now();
         let plan_hash = plan.hash();
         let id = format!("{}-{}-{}", plan.experiment, started_at.format("%Y%m%dT%H%M%SZ"), &plan_hash[..HASH_DIGITS]);
-        let mut session = self.session(&id)?;
+        let mut session = self.session(&id).await?;
         session.loads.announce(suites_of(plan));
         // They watch from now on: while it was deployed nothing could be measured.
         let guards = self.guards(&wanted.experiment)?;
@@ -254,7 +254,7 @@ impl Ground {
     }
 
     /// Recorder, suites and load of the tag's programme: a fault without traffic shows nothing, and guards read signals.
-    pub(super) fn session(&self, id: &str) -> anyhow::Result<Session> {
+    pub(super) async fn session(&self, id: &str) -> anyhow::Result<Session> {
         let state = &self.truth.landscape.toggles.state;
         let toggles = self.bundle.product.toggles.iter();
         let toggles = toggles.map(|t| (t.key.clone(), state.get(&t.key).cloned().unwrap_or_else(|| "on".into())));
@@ -273,7 +273,9 @@ impl Ground {
             toggles: toggles.collect(),
             rate: self.bundle.programme.load.as_ref().and_then(|l| l.rate).map(|r| r.0),
             loads: Default::default(),
-        })?)
+            metrics: MetricsSource::of(&self.installation, &self.truth.landscape),
+        })
+        .await?)
     }
 }
 

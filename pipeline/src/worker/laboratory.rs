@@ -321,7 +321,7 @@ impl Laboratory {
             if deployment > 0 && !self.ground.deploy(&self.stop).await? {
                 return Ok(None);
             }
-            let session = self.ground.session(&format!("trial-{}", self.trials))?;
+            let session = self.ground.session(&format!("trial-{}", self.trials)).await?;
             let watches = self.watches(None)?;
             let until = Instant::now() + CALM_WITHIN;
             let mut session = session;

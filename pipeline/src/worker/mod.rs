@@ -19,6 +19,7 @@ pub mod installation;
 mod judge;
 pub mod laboratory;
 mod loads;
+mod metrics_source;
 mod observe;
 mod page;
 mod publish;

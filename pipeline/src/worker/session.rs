@@ -2,6 +2,7 @@
 
 use super::bundle::{Bundle, SuiteDocument};
 use super::loads::SuiteLoads;
+use super::metrics_source::MetricsSource;
 use super::suites::{self, Running};
 use crate::landscape::local::Local;
 use chaos::load::LoadRecord;
@@ -46,6 +47,8 @@ pub struct Session {
     /// Suite of the programme's own load.
     load_suite: Option<String>,
     ran_beside: Vec<LoadRecord>,
+    /// Whether a metrics server scrapes the product; what it says of a target being up is not said twice.
+    scraped_elsewhere: bool,
 }
 
 /// Why an attempt could not begin.
@@ -67,19 +70,27 @@ pub struct Begin<'a> {
     pub rate: Option<f64>,
     /// Suites that experiments may load beside their faults.
     pub loads: BTreeSet<String>,
+    /// Where the landscape's metrics come from.
+    pub metrics: MetricsSource<'a>,
 }
 
 impl Session {
     /// Starts recorder, suites and load.
     ///
     /// # Errors
-    /// A suite or the load cannot start.
-    pub fn begin(begin: Begin<'_>) -> Result<Self, SessionError> {
+    /// A suite or the load cannot start, or the metrics server cannot be read.
+    pub async fn begin(begin: Begin<'_>) -> Result<Self, SessionError> {
         let bundle = begin.bundle;
         let interval = bundle.programme.interval.0;
         let (clock, registry) = (RunClock::start_now(), Registry::new());
         let config = RecorderConfig::every(interval, clock).for_signals(&crate::builtin::signals(bundle));
+        let feed = begin.metrics.feed(bundle, clock).await.map_err(SessionError)?;
+        let scraped_elsewhere = feed.is_some();
         let recorder = Recorder::start(config.map_err(|e| SessionError(e.to_string()))?, registry.clone());
+        let recorder = match feed {
+            Some(feed) => recorder.with_feed(feed),
+            None => recorder,
+        };
         let origin_ms = clock.now_ms();
         let loads = Arc::new(SuiteLoads::new(bundle, begin.local.clone(), registry.clone()));
         loads.announce(begin.loads.iter().map(String::as_str));
@@ -111,6 +122,7 @@ impl Session {
             context,
             targets: BTreeMap::new(),
             ran_beside: Vec::new(),
+            scraped_elsewhere,
         };
         session.follow();
         Ok(session)
@@ -119,11 +131,13 @@ impl Session {
     /// Follows the processes: restarts move them to other ports and ids.
     pub fn follow(&mut self) {
         for (name, state) in self.local.peek() {
-            let metrics = state.metrics_url.as_deref().filter(|_| !state.pids.is_empty()).and_then(|u| u.parse().ok());
+            let scraped = !state.pids.is_empty() && !self.scraped_elsewhere;
+            let metrics = state.metrics_url.as_deref().filter(|_| scraped).and_then(|u| u.parse().ok());
             let pids = state.pids.first().and_then(|p| u32::try_from(*p).ok()).into_iter().collect();
             let target = Target { metrics, pids };
             if self.targets.get(&name) != Some(&target) {
-                self.recorder.set_target(&name, (!target.pids.is_empty()).then(|| target.clone()));
+                let known = self.scraped_elsewhere || !target.pids.is_empty();
+                self.recorder.set_target(&name, known.then(|| target.clone()));
                 self.targets.insert(name.clone(), target);
             }
             let counter = self.registry.counter(RESTARTS, &[("job", &name)]);
@@ -181,6 +195,7 @@ impl Session {
 
     /// The evidence so far, with what the load generator says of itself by now.
     pub async fn evidence(&self) -> Evidence {
+        self.recorder.catch_up().await;
         self.recorded(self.running.load_valid().await)
     }
 
@@ -229,6 +244,7 @@ impl Session {
     pub async fn end(mut self) -> Evidence {
         self.follow();
         let load = self.running.stop().await;
+        self.recorder.catch_up().await;
         let mut evidence = self.recorded(Some(load.as_ref().is_some_and(LoadReport::is_valid)));
         if let Some(load) = load {
             let detail = serde_json::to_string(&load).unwrap_or_default();

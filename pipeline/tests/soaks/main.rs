@@ -11,3 +11,4 @@ mod loops;
 mod people;
 mod products;
 mod remotes;
+mod sources;

@@ -4,13 +4,14 @@
 //! fails costs its own samples and no other's; what could not be recorded is an event, never silence.
 
 use super::event_log::EventLog;
+use super::feed::Feed;
 use super::registry::Registry;
 use super::scrape_loop::Loop;
 use super::selection::{Selection, SelectionError};
 use super::store::{Limits, Store};
 use crate::clock::{RunClock, wall_ms};
 use scorer::evidence::Event;
-use scorer::signal::Form;
+use scorer::signal::Labels;
 use scorer::{RawSeries, Signal};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -55,13 +56,7 @@ impl RecorderConfig {
     /// The first pattern that does not compile.
     pub fn for_signals(mut self, signals: &[Signal]) -> Result<Self, SelectionError> {
         for signal in signals {
-            let selectors = match &signal.form {
-                Form::Ratio { good, total } => vec![good, total],
-                Form::Latency { buckets, .. } | Form::Distribution { buckets, .. } => vec![buckets],
-                Form::Gauge { series, .. } | Form::Count { series, .. } => vec![series],
-                Form::Rate { series, per, .. } => std::iter::once(series).chain(per).collect(),
-            };
-            for selector in selectors {
+            for selector in signal.form.selectors() {
                 self.wanted.push(Selection::try_new(selector)?);
             }
         }
@@ -98,7 +93,7 @@ pub enum RecorderError {
     StopTimedOut(Duration),
 }
 
-/// A running recorder. Dropping it stops it.
+/// A running recorder. Dropping it stops it, and the feed that it hands over.
 #[derive(Debug)]
 pub struct Recorder {
     shared: Arc<Shared>,
@@ -106,6 +101,8 @@ pub struct Recorder {
     interval: Duration,
     stop: CancellationToken,
     task: JoinHandle<()>,
+    /// What is not scraped here but read from a server.
+    feed: Option<Feed>,
     _guard: DropGuard,
 }
 
@@ -127,7 +124,24 @@ impl Recorder {
         let (clock, interval, stop) = (config.clock, config.interval, CancellationToken::new());
         let looper = Loop::new(config, registry, Arc::clone(&shared));
         let task = tokio::spawn(looper.run(stop.clone()));
-        Self { shared, clock, interval, task, _guard: stop.clone().drop_guard(), stop }
+        Self { shared, clock, interval, task, feed: None, _guard: stop.clone().drop_guard(), stop }
+    }
+
+    /// Hands over what `feed` reads beside what is scraped.
+    pub fn with_feed(self, feed: Feed) -> Self {
+        Self { feed: Some(feed), ..self }
+    }
+
+    /// Reads what a server has by now; without a feed there is nothing to do. A failure is an event.
+    pub async fn catch_up(&self) {
+        if let Some(feed) = &self.feed {
+            // Told by the feed's own event.
+            drop(feed.catch_up().await);
+        }
+    }
+
+    fn fed(&self, chosen: impl Fn(&str, &Labels) -> bool, from_ms: i64) -> Vec<RawSeries> {
+        self.feed.as_ref().map(|feed| feed.select(chosen, from_ms)).unwrap_or_default()
     }
 
     /// Time between ticks.
@@ -152,28 +166,36 @@ impl Recorder {
 
     /// Everything recorded so far, by name and labels; the tick under way is not part of it.
     pub fn snapshot(&self) -> Vec<RawSeries> {
-        lock(&self.shared.store).read(|_| true, i64::MIN)
+        joined(lock(&self.shared.store).read(|_| true, i64::MIN), self.fed(|_, _| true, i64::MIN))
     }
 
     /// The series that `selection` means, from their beginning; the others are not expanded.
     pub fn select(&self, selection: &Selection) -> Vec<RawSeries> {
-        lock(&self.shared.store).window(selection, i64::MIN)
+        self.window(selection, i64::MIN)
     }
 
     /// The series that signals ask for, from their beginning: all that a look needs.
     pub fn of_signals(&self) -> Vec<RawSeries> {
-        lock(&self.shared.store).signals()
+        joined(lock(&self.shared.store).signals(), self.fed(|_, _| true, i64::MIN))
     }
 
     /// The series that `selection` means, over the last `window` before now.
     pub fn latest_window(&self, selection: &Selection, window: Duration) -> Vec<RawSeries> {
         let window = i64::try_from(window.as_millis()).unwrap_or(i64::MAX);
-        lock(&self.shared.store).window(selection, self.clock.now_ms().saturating_sub(window))
+        self.window(selection, self.clock.now_ms().saturating_sub(window))
+    }
+
+    fn window(&self, selection: &Selection, from_ms: i64) -> Vec<RawSeries> {
+        let fed = self.fed(|name, labels| selection.contains(name, labels), from_ms);
+        joined(lock(&self.shared.store).window(selection, from_ms), fed)
     }
 
     /// Events so far.
     pub fn events(&self) -> Vec<Event> {
-        lock(&self.shared.events).events()
+        let mut events = lock(&self.shared.events).events();
+        events.extend(self.feed.iter().flat_map(Feed::events));
+        events.sort_by_key(|event| event.at_ms);
+        events
     }
 
     /// Number of series, and bytes of their compressed values.
@@ -183,7 +205,7 @@ impl Recorder {
 
     /// Whether the recording goes on; if not, [`Recorder::stop`] says why.
     pub fn is_running(&self) -> bool {
-        !self.task.is_finished()
+        !self.task.is_finished() && self.feed.as_ref().is_none_or(Feed::is_running)
     }
 
     /// Stops and hands over the recording.
@@ -201,6 +223,15 @@ impl Recorder {
             }
         }
     }
+}
+
+/// Both, by name and labels.
+fn joined(mut own: Vec<RawSeries>, fed: Vec<RawSeries>) -> Vec<RawSeries> {
+    if !fed.is_empty() {
+        own.extend(fed);
+        own.sort_by(|a, b| (&a.name, &a.labels).cmp(&(&b.name, &b.labels)));
+    }
+    own
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -68,7 +68,7 @@ impl Selection {
     pub fn contains(&self, name: &str, labels: &Labels) -> bool {
         (self.name.is_empty() || self.name == name)
             && self.conditions.iter().all(|(label, condition)| {
-                let value = labels.get(label).map_or("", String::as_str);
+                let value = if label == "__name__" { name } else { labels.get(label).map_or("", String::as_str) };
                 match condition {
                     Condition::Equal(wanted) => value == wanted,
                     Condition::NotEqual(unwanted) => value != unwanted,

@@ -5,6 +5,7 @@
 mod business;
 mod exposition;
 mod load;
+mod metrics_server;
 mod reach;
 mod recorder;
 mod security;

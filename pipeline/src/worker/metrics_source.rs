@@ -1,0 +1,85 @@
+//! Where a landscape's metrics come from, beside the embedded recorder.
+
+use super::bundle::Bundle;
+use super::installation::Installation;
+use crate::builtin;
+use crate::documents::landscape::{Landscape, Metrics};
+use probes::clock::RunClock;
+use probes::metrics::feed::QUERY_NAME;
+use probes::metrics::server::{ReadLimits, Server, SourceError};
+use probes::metrics::{Feed, FeedConfig};
+use scorer::signal::Selector;
+use std::error::Error as _;
+use std::path::Path;
+
+/// Beginnings of the names that Mettle's own recorder measures: a server that has them, too, has them from us.
+const OWN: [&str; 2] = ["mettle_", "probe_"];
+
+/// The metrics of a landscape.
+#[derive(Clone, Copy, Debug)]
+pub struct MetricsSource<'a> {
+    metrics: &'a Metrics,
+    /// Folder in which files of secrets lie.
+    dir: &'a Path,
+}
+
+impl<'a> MetricsSource<'a> {
+    /// What the landscape says.
+    pub fn of(installation: &'a Installation, landscape: &'a Landscape) -> Self {
+        MetricsSource { metrics: &landscape.clusters[0].metrics, dir: &installation.dir }
+    }
+
+    /// Starts to read the metrics server, if there is one.
+    ///
+    /// # Errors
+    /// It cannot be read, or a signal needs one that is not there; with what to do.
+    pub async fn feed(self, bundle: &Bundle, clock: RunClock) -> Result<Option<Feed>, String> {
+        let Some(settings) = &self.metrics.server else {
+            return match bundle.queries.first() {
+                None => Ok(None),
+                Some(query) => Err(format!(
+                    "signal `{}` is a query, and the landscape has no metrics server; add `metrics: {{server: {{url: \
+                     ..}}}}` to its cluster, or write the signal with selectors",
+                    query.signal
+                )),
+            };
+        };
+        let server = Server::new(settings.clone().within(self.dir), ReadLimits::default());
+        let config = FeedConfig {
+            server,
+            selectors: self.selectors(bundle),
+            queries: bundle.queries.clone(),
+            every: bundle.programme.interval.0,
+            clock,
+            known: Vec::new(),
+        };
+        Feed::start(config).await.map(Some).map_err(|error| told(&error))
+    }
+
+    /// What is read: the series that signals ask for and that are not our own, and those that are watched.
+    fn selectors(self, bundle: &Bundle) -> Vec<Selector> {
+        let mut selectors: Vec<Selector> = Vec::new();
+        let signals = builtin::signals(bundle);
+        let theirs = signals.iter().flat_map(|signal| signal.form.selectors());
+        let theirs = theirs.filter(|s| s.name != QUERY_NAME && !OWN.iter().any(|own| s.name.starts_with(own)));
+        // Checked with the document.
+        let watched = self.metrics.watch.as_deref().and_then(|text| Selector::parse(text).ok());
+        for selector in theirs.cloned().chain(watched) {
+            if !selectors.contains(&selector) {
+                selectors.push(selector);
+            }
+        }
+        selectors
+    }
+}
+
+/// An error with everything under it, and what to do.
+fn told(error: &SourceError) -> String {
+    let mut text = error.to_string();
+    let mut under = error.source();
+    while let Some(cause) = under {
+        text = format!("{text}: {cause}");
+        under = cause.source();
+    }
+    format!("{text}; {}", error.remedy())
+}
