@@ -89,6 +89,28 @@ pub enum PhaseLabel {
 }
 
 impl PhaseLabel {
+    /// Every label, in the order of a soak.
+    pub const ALL: [PhaseLabel; 6] = [
+        PhaseLabel::Warmup,
+        PhaseLabel::Steady,
+        PhaseLabel::Load,
+        PhaseLabel::Fault,
+        PhaseLabel::Recovery,
+        PhaseLabel::Excluded,
+    ];
+
+    /// The word of documents and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            PhaseLabel::Warmup => "warmup",
+            PhaseLabel::Steady => "steady",
+            PhaseLabel::Load => "load",
+            PhaseLabel::Fault => "fault",
+            PhaseLabel::Recovery => "recovery",
+            PhaseLabel::Excluded => "excluded",
+        }
+    }
+
     /// Whether samples of this phase count for n, looks and coverage.
     pub fn counts(self) -> bool {
         matches!(self, PhaseLabel::Steady | PhaseLabel::Load)

@@ -67,6 +67,7 @@ pub mod survival;
 mod tables;
 mod tail;
 mod thin;
+pub mod trend;
 
 pub use evidence::{Evidence, RawSeries};
 pub use policy::Policy;

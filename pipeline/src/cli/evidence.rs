@@ -1,9 +1,11 @@
 //! `mettle evidence`: what was recorded.
 
+use super::evidence_proof;
 use super::output::{Output, table, tell, write_line};
 use super::soak_view::span;
 use super::{Dir, Exit};
 use crate::worker::Installation;
+use crate::worker::replay::Depth;
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::Subcommand;
 use datasets::{Digest, EvidenceStore};
@@ -44,6 +46,26 @@ pub(super) enum EvidenceCommand {
         #[command(flatten)]
         output: Output,
     },
+    /// Proves that published reports, their policy, programme and evidence belong together.
+    #[command(after_help = evidence_proof::VERIFY_EXAMPLES)]
+    Verify {
+        #[command(flatten)]
+        dir: Dir,
+        /// Tag; all published ones where none is given.
+        tag: Option<String>,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Judges a published tag again, and compares with what was published, byte for byte.
+    #[command(after_help = evidence_proof::REPLAY_EXAMPLES)]
+    Replay {
+        #[command(flatten)]
+        dir: Dir,
+        /// Tag.
+        tag: String,
+        #[command(flatten)]
+        output: Output,
+    },
     /// Copies one, checked, into a new folder.
     #[command(after_help = "Example:\n  mettle evidence export 3fa9c1 /tmp/evidence --dir soak")]
     Export {
@@ -70,7 +92,7 @@ struct Line {
     bytes: u64,
 }
 
-pub(super) fn run(command: EvidenceCommand) -> anyhow::Result<u8> {
+pub(super) async fn run(command: EvidenceCommand) -> anyhow::Result<u8> {
     match command {
         EvidenceCommand::Ls { dir, tag, output } => {
             let mut entries = Installation::open(&dir.dir)?.evidence.list()?;
@@ -93,6 +115,12 @@ pub(super) fn run(command: EvidenceCommand) -> anyhow::Result<u8> {
             let Some(digest) = told(find(&store, &digest)?) else { return Ok(Exit::Usage as u8) };
             let evidence = store.get(&digest)?;
             output.print(&evidence, || summary(&digest, &evidence))?;
+        }
+        EvidenceCommand::Verify { dir, tag, output } => {
+            return evidence_proof::run(&dir.dir, tag, Depth::Verify, &output).await;
+        }
+        EvidenceCommand::Replay { dir, tag, output } => {
+            return evidence_proof::run(&dir.dir, Some(tag), Depth::Replay, &output).await;
         }
         EvidenceCommand::Export { dir, digest, target } => {
             let store = Installation::open(&dir.dir)?.evidence;

@@ -3,7 +3,7 @@
 use super::Exit;
 use super::junit::{Case, suite};
 use super::output::{Format, counted, table, unusable, write_out};
-use crate::files::judge::{Loaded, judge, load};
+use crate::files::judge::{judge, load};
 use crate::worker::score_text;
 use clap::Args;
 use scorer::assess::PROVISIONAL_BELOW;
@@ -81,7 +81,7 @@ pub(super) fn run(asked: &Judging) -> anyhow::Result<u8> {
     };
     let judgement = judge(&loaded);
     match asked.format {
-        ReportFormat::Text => write_out(&text(&judgement, &loaded))?,
+        ReportFormat::Text => write_out(&text(&judgement, loaded.terms.policy.kpi, loaded.terms.interval_ms))?,
         ReportFormat::Json => Format::Json.print(&judgement, String::new)?,
         ReportFormat::Yaml => Format::Yaml.print(&judgement, String::new)?,
         ReportFormat::Junit => write_out(&suite("mettle judge", &cases(&judgement, loaded.terms.policy.kpi)))?,
@@ -101,10 +101,10 @@ fn verdict_word(verdict: Verdict) -> &'static str {
     }
 }
 
-fn text(judgement: &Judgement, loaded: &Loaded) -> String {
+pub(super) fn text(judgement: &Judgement, kpi: f64, interval_ms: i64) -> String {
     let mut out = verdict_word(judgement.verdict).to_owned();
     if let Some(score) = score_text(judgement) {
-        let _ = write!(out, ", score {score} of 100, its lower end must reach {}", digits(loaded.terms.policy.kpi));
+        let _ = write!(out, ", score {score} of 100, its lower end must reach {}", digits(kpi));
     }
     let _ = writeln!(
         out,
@@ -128,7 +128,7 @@ fn text(judgement: &Judgement, loaded: &Loaded) -> String {
         judgement.missing.iter().for_each(|one| out.push_str(&format!("- {one}\n")));
     }
     if let Some(extra) = judgement.extra_samples {
-        let hours = extra as f64 * loaded.terms.interval_ms as f64 / 3.6e6;
+        let hours = extra as f64 * interval_ms as f64 / 3.6e6;
         let _ = writeln!(out, "{} ({hours:.1} h) may decide", counted(extra, "more sample"));
     }
     let heads = ["METRIC", "TIER", "CHANGE", "LIMITS", "ALLOWED", "SCORE", "P"];
@@ -147,7 +147,7 @@ fn text(judgement: &Judgement, loaded: &Loaded) -> String {
 }
 
 /// A probability for people: how often, in plain digits while they can be counted.
-fn chance(p: f64) -> String {
+pub(super) fn chance(p: f64) -> String {
     match p {
         p if p.is_nan() => "?".to_owned(),
         p if p < 1e-12 => "<1e-12".to_owned(),

@@ -17,8 +17,10 @@ mod chaos_search;
 mod chaos_shrink;
 mod chaos_toxiproxy;
 mod chaos_trials;
+mod compare;
 mod documents;
 mod evidence;
+mod evidence_proof;
 mod gate;
 mod gate_answer;
 mod gate_remote;
@@ -31,6 +33,7 @@ pub mod reference;
 mod run;
 mod soak;
 mod soak_view;
+mod trend;
 
 use self::output::tell;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
@@ -100,6 +103,10 @@ enum Command {
     /// Evidence at rest.
     #[command(subcommand)]
     Evidence(evidence::EvidenceCommand),
+    /// One tag against another, as if the older one were the baseline.
+    Compare(compare::Compare),
+    /// Levels over all tags: a creep that no comparison of two shows.
+    Trend(trend::Trends),
     /// Judges a run against earlier good ones, all in files.
     Judge(judge::Judging),
     /// Says how small a change soaks of some lengths find.
@@ -160,10 +167,12 @@ pub fn main() -> ExitCode {
             Command::Gate(gate) => gate::run(gate).await,
             Command::Soak(command) => soak::run(command).await,
             Command::Baseline(command) => baseline::run(command).await,
+            Command::Compare(asked) => compare::run(asked).await,
+            Command::Trend(asked) => trend::run(asked).await,
             Command::Judge(asked) => judge::run(&asked),
             Command::Power(asked) => power::run(&asked),
             Command::Backtest(asked) => backtest::run(&asked),
-            Command::Evidence(command) => evidence::run(command),
+            Command::Evidence(command) => evidence::run(command).await,
             Command::Validate(paths) => documents::validate(&paths),
             Command::Schema(kind) => documents::schema(&kind),
             Command::Completions(shell) => reference::completions(&shell),

@@ -4,7 +4,7 @@ use super::problem::Complaint;
 use super::product::{ApiVersion, Bump};
 use super::quantity::{Percent, Span};
 use chrono::{DateTime, Utc};
-use probes::metrics::server::ServerSettings;
+use probes::metrics::server::{ServerSettings, SettingsProblem};
 use schemars::JsonSchema;
 use scorer::signal::Selector;
 use serde::{Deserialize, Serialize};
@@ -124,6 +124,10 @@ pub struct Metrics {
     /// at what Mettle measures itself.
     #[serde(default)]
     pub server: Option<ServerSettings>,
+    /// Where Mettle's own series go by remote write while a soak runs; `url` is the whole address, as
+    /// http://prometheus:9090/api/v1/write.
+    #[serde(default)]
+    pub push: Option<ServerSettings>,
     /// Selector of series of that server which are recorded beside those that signals ask for.
     #[serde(default)]
     pub watch: Option<String>,
@@ -132,8 +136,12 @@ pub struct Metrics {
 impl Metrics {
     fn complaints(&self, key: &str) -> Vec<Complaint> {
         let mut out = Vec::new();
-        let problems = self.server.iter().flat_map(ServerSettings::problems);
-        out.extend(problems.map(|p| Complaint::new(format!("{key}.server.{}", p.key), p.value, p.message, p.remedy)));
+        for (name, settings) in [("server", &self.server), ("push", &self.push)] {
+            let problems = settings.iter().flat_map(ServerSettings::problems);
+            let complaint =
+                |p: SettingsProblem| Complaint::new(format!("{key}.{name}.{}", p.key), p.value, p.message, p.remedy);
+            out.extend(problems.map(complaint));
+        }
         if let Some(watch) = &self.watch {
             let watch_key = format!("{key}.watch");
             if let Err(error) = Selector::parse(watch) {

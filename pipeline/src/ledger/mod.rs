@@ -61,6 +61,28 @@ pub struct VerdictRecord {
     pub method: String,
 }
 
+impl VerdictRecord {
+    /// What the ledger keeps of a report with this digest.
+    pub fn of(report: &Report, digest: &str) -> Self {
+        VerdictRecord {
+            api_version: crate::report::API_VERSION.to_owned(),
+            kind: "Verdict".to_owned(),
+            product: report.product.clone(),
+            tag: report.tag.clone(),
+            commit: report.commit.clone(),
+            landscape: report.landscape.clone(),
+            cluster: report.cluster.clone(),
+            soak: report.soak.clone(),
+            attempt: report.attempt,
+            verdict: report.verdict,
+            report_digest: digest.to_owned(),
+            policy_digest: report.policy_digest.clone(),
+            evidence: report.evidence.iter().map(|evidence| evidence.digest.clone()).collect(),
+            method: report.method.clone(),
+        }
+    }
+}
+
 /// One tag of the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LedgerTag {

@@ -4,7 +4,7 @@ use super::chain::{FIRST, TRAILER};
 use super::{BRANCH, Ledger, LedgerError, MAX_TRIES, VerdictRecord, git};
 use crate::changelog::{Changelog, render};
 use crate::git::{Change, NewCommit, NewTag, ObjectStore, Oid, PushOutcome, RefUpdate, Signature};
-use crate::report::{API_VERSION, Report, canonical};
+use crate::report::{Report, canonical};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use scorer::Verdict;
@@ -234,7 +234,8 @@ impl<'a> Prepared<'a> {
                 .map(|bytes| file(name, bytes))
                 .map_err(|source| LedgerError::Document { path: name.to_owned(), source })
         };
-        let verdict = json(&format!("verdicts/{}.json", report.soak), canonical::to_bytes(&record(report, &digest)))?;
+        let verdict =
+            json(&format!("verdicts/{}.json", report.soak), canonical::to_bytes(&VerdictRecord::of(report, &digest)))?;
         let all = vec![
             json("changelog.json", canonical::to_bytes(changelog))?,
             file("changelog.md", render(changelog).into_bytes()),
@@ -257,24 +258,5 @@ impl<'a> Prepared<'a> {
             Verdict::Insufficient => "insufficient",
             Verdict::None => "none",
         }
-    }
-}
-
-fn record(report: &Report, digest: &str) -> VerdictRecord {
-    VerdictRecord {
-        api_version: API_VERSION.to_owned(),
-        kind: "Verdict".to_owned(),
-        product: report.product.clone(),
-        tag: report.tag.clone(),
-        commit: report.commit.clone(),
-        landscape: report.landscape.clone(),
-        cluster: report.cluster.clone(),
-        soak: report.soak.clone(),
-        attempt: report.attempt,
-        verdict: report.verdict,
-        report_digest: digest.to_owned(),
-        policy_digest: report.policy_digest.clone(),
-        evidence: report.evidence.iter().map(|evidence| evidence.digest.clone()).collect(),
-        method: report.method.clone(),
     }
 }

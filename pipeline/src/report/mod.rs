@@ -3,6 +3,8 @@
 pub mod canonical;
 
 use crate::changelog::Changelog;
+use crate::documents::landscape::GatePolicy;
+use crate::soak::record::{BaselineRun, JudgedAs};
 use chrono::{DateTime, Utc};
 use scorer::evidence::{Class, Exposure, PhaseLabel};
 use scorer::{Judgement, Verdict};
@@ -140,6 +142,24 @@ pub struct Report {
     pub method: String,
     /// Changelog against the last tag.
     pub changelog: Changelog,
+    /// What the judgement rests on beside the evidence; none in reports of older programs, or where nothing was judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms: Option<Terms>,
+}
+
+/// What a judgement rests on beside the evidence: whoever has these, the evidence and the product repository can judge
+/// again, on any machine, years later.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Terms {
+    /// The policy; the report has its digest.
+    pub policy: GatePolicy,
+    /// Where the programme lies in the product repository, if the landscape named another place.
+    pub programme_path: Option<String>,
+    /// Runs that it was judged against, frozen, oldest first.
+    pub baseline: Vec<BaselineRun>,
+    /// What the judge was asked.
+    pub judged_as: JudgedAs,
 }
 
 /// Why a report has no bytes.

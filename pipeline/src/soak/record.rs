@@ -3,8 +3,10 @@
 use super::machine::{Outcome, State};
 use crate::documents::landscape::GatePolicy;
 use chrono::{DateTime, Utc};
+use scorer::assess::Ended;
 use scorer::{Judgement, Verdict};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fmt;
 use uuid::Uuid;
 
@@ -79,7 +81,7 @@ pub struct Attempt {
 
 /// A run that a candidate is judged against.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct BaselineRun {
     /// Soak.
     pub soak: String,
@@ -87,6 +89,37 @@ pub struct BaselineRun {
     pub tag: String,
     /// Digest of its evidence.
     pub evidence: String,
+}
+
+/// What the judge was asked, beside evidence, baseline, signals and policy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct JudgedAs {
+    /// Passed runs of the tag itself before this one, while no other tag had any: objectives decided then.
+    pub first_tag: Option<usize>,
+    /// Components whose user's side the landscape had: each has a signal where a product declares none.
+    pub user_sides: BTreeSet<String>,
+    /// How far the soak went.
+    pub ended: Extent,
+}
+
+/// How far a soak went before it was judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Extent {
+    /// All phases of the programme were over.
+    Programme,
+    /// It was stopped before.
+    Early,
+}
+
+impl From<Extent> for Ended {
+    fn from(extent: Extent) -> Ended {
+        match extent {
+            Extent::Programme => Ended::Programme,
+            Extent::Early => Ended::Early,
+        }
+    }
 }
 
 /// What was fixed before the soak began.
@@ -135,6 +168,9 @@ pub struct Soak {
     pub attempts: Vec<Attempt>,
     /// The judgement, once there is one.
     pub judgement: Option<Judgement>,
+    /// What the judge was asked; fixed with the judgement.
+    #[serde(default)]
+    pub judged_as: Option<JudgedAs>,
     /// When it ended.
     pub ended_at: Option<DateTime<Utc>>,
     /// Digest of the published report.
@@ -157,6 +193,7 @@ impl Soak {
             plan: None,
             attempts: vec![],
             judgement: None,
+            judged_as: None,
             ended_at: None,
             report: None,
         }

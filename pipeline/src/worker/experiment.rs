@@ -8,6 +8,7 @@ use super::faults::{Around, Experimented, StoreJournal, run_told};
 use super::guard::Watch;
 use super::installation::{Installation, Lock};
 use super::loads::{suites_of, unknown_loads};
+use super::metrics_source::MetricsSource;
 use super::session::{Begin, Session};
 use super::sources::{SeenTag, Sources, Truth};
 use super::supervise::{components_folder, supervise};

@@ -5,7 +5,7 @@ use super::installation::Installation;
 use super::session::declared;
 use crate::builtin;
 use crate::documents::landscape::GatePolicy;
-use crate::soak::Soak;
+use crate::soak::record::BaselineRun;
 use datasets::{Digest, EvidenceError};
 use scorer::assess::{Assessment, Ended, Reference, assess, due_look, elapsed};
 use scorer::verdict::Judgement;
@@ -43,19 +43,18 @@ pub fn policy(bundle: &Bundle, gate: &GatePolicy) -> Policy {
 }
 
 impl Bench {
-    /// Loads the frozen baseline of a soak.
+    /// Loads a frozen baseline.
     ///
     /// # Errors
     /// Evidence that cannot be read is an error: a thinner baseline would be another judgement.
     pub fn load(
         installation: &Installation,
-        soak: &Soak,
+        runs: &[BaselineRun],
         bundle: &Bundle,
         gate: &GatePolicy,
         first_tag: Option<usize>,
     ) -> Result<Self, BenchError> {
-        let runs = soak.plan.iter().flat_map(|p| &p.baseline);
-        let baseline = runs.map(|run| evidence(installation, &run.evidence)).collect::<Result<Vec<_>, _>>()?;
+        let baseline = runs.iter().map(|run| evidence(installation, &run.evidence)).collect::<Result<Vec<_>, _>>()?;
         let (experiments, suites) = declared(bundle);
         Ok(Bench {
             baseline: Arc::new(baseline),
@@ -75,6 +74,11 @@ impl Bench {
     /// Declared signals, or the built-in ones.
     pub fn signals(&self) -> &[Signal] {
         &self.signals
+    }
+
+    /// Passed runs of the tag itself, while no other tag has any.
+    pub fn first_tag(&self) -> Option<usize> {
+        self.first_tag
     }
 
     /// Judges at `look` samples; blocking.

@@ -2,12 +2,14 @@
 
 use super::bundle::Bundle;
 use super::installation::Installation;
+use super::metrics_push::Push;
 use crate::builtin;
 use crate::documents::landscape::{Landscape, Metrics};
 use probes::clock::RunClock;
 use probes::metrics::feed::QUERY_NAME;
 use probes::metrics::server::{ReadLimits, Server, SourceError};
-use probes::metrics::{Feed, FeedConfig};
+use probes::metrics::{Feed, FeedConfig, Registry};
+use scorer::evidence::Subject;
 use scorer::signal::Selector;
 use std::error::Error as _;
 use std::path::Path;
@@ -54,6 +56,12 @@ impl<'a> MetricsSource<'a> {
             known: Vec::new(),
         };
         Feed::start(config).await.map(Some).map_err(|error| told(&error))
+    }
+
+    /// Starts to hand over Mettle's own series, where the landscape says so.
+    pub fn push(self, registry: &Registry, clock: RunClock, subject: &Subject) -> Option<Push> {
+        let settings = self.metrics.push.as_ref()?.clone().within(self.dir);
+        Some(Push::start(Server::new(settings, ReadLimits::default()), registry.clone(), clock, subject))
     }
 
     /// What is read: the series that signals ask for and that are not our own, and those that are watched.

@@ -3,6 +3,7 @@
 //! `reconcile` re-reads the truth at every turn; nothing is decided from a nudge. One soak runs at a time in a
 //! landscape; `drive` carries its state machine, `observe` is what happens while it is watched.
 
+pub mod across;
 pub mod adopt;
 mod bundle;
 pub mod chaos_record;
@@ -19,11 +20,13 @@ pub mod installation;
 mod judge;
 pub mod laboratory;
 mod loads;
+mod metrics_push;
 mod metrics_source;
 mod observe;
 mod page;
 mod publish;
 mod reconcile;
+pub mod replay;
 pub mod resolve;
 pub mod roam;
 pub mod search;

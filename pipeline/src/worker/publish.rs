@@ -8,7 +8,7 @@ use crate::changelog::{Changelog, ChangelogRequest, ComponentVersion, collect};
 use crate::git::Signature;
 use crate::ledger::{Ledger, Publication, Published, Standing};
 use crate::note;
-use crate::report::{ClassSummary, EvidenceRef, PhaseSummary, Report, SoakOutcome, WayBack};
+use crate::report::{ClassSummary, EvidenceRef, PhaseSummary, Report, SoakOutcome, Terms, WayBack};
 use crate::soak::Soak;
 use crate::soak::machine::Outcome;
 use crate::store::Outgoing;
@@ -106,7 +106,14 @@ pub fn report(m: Material<'_>) -> Report {
         way_back: m.way_back.map(|tag| WayBack { tag, takes_ms: None }),
         method: scorer::METHOD.into(),
         changelog: m.changelog,
+        terms: terms(soak),
     }
+}
+
+fn terms(soak: &Soak) -> Option<Terms> {
+    let (plan, judged_as) = (soak.plan.as_ref()?, soak.judged_as.clone()?);
+    let (policy, programme_path) = (plan.policy_document.clone(), plan.programme_path.clone());
+    Some(Terms { policy, programme_path, baseline: plan.baseline.clone(), judged_as })
 }
 
 fn against(soak: &Soak) -> Vec<String> {

@@ -2,6 +2,7 @@
 
 use super::bundle::{Bundle, SuiteDocument};
 use super::loads::SuiteLoads;
+use super::metrics_push::Push;
 use super::metrics_source::MetricsSource;
 use super::suites::{self, Running};
 use crate::landscape::local::Local;
@@ -13,12 +14,17 @@ use probes::metrics::selection::Selection;
 use probes::metrics::{Recorder, RecorderConfig, Target};
 use scorer::Evidence;
 use scorer::evidence::{Context, Event, Exposure, Phase, PhaseLabel, Subject};
+use scorer::verdict::Judgement;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Name of the restart counter that the supervisor feeds.
 const RESTARTS: &str = "mettle_process_restarts_total";
+/// 1 for the phase that runs, else 0, by `phase`: `fault` is the exposure.
+const PHASE: &str = "mettle_phase";
+/// Score of the last look, by `bound`: `score`, `low`, `high`; NaN while there is none.
+const LOOK_SCORE: &str = "mettle_look_score";
 
 /// What belongs to an attempt.
 pub struct Session {
@@ -49,6 +55,8 @@ pub struct Session {
     ran_beside: Vec<LoadRecord>,
     /// Whether a metrics server scrapes the product; what it says of a target being up is not said twice.
     scraped_elsewhere: bool,
+    /// Hands our own series over while the session lives.
+    push: Option<Push>,
 }
 
 /// Why an attempt could not begin.
@@ -94,6 +102,7 @@ impl Session {
         let origin_ms = clock.now_ms();
         let loads = Arc::new(SuiteLoads::new(bundle, begin.local.clone(), registry.clone()));
         loads.announce(begin.loads.iter().map(String::as_str));
+        let push = begin.metrics.push(&registry, clock, &begin.subject);
         let running = suites::start(bundle, &begin.local, begin.rate, &registry, clock).map_err(SessionError)?;
         let context = Context {
             programme: bundle.programme_digest.clone(),
@@ -123,6 +132,7 @@ impl Session {
             targets: BTreeMap::new(),
             ran_beside: Vec::new(),
             scraped_elsewhere,
+            push,
         };
         session.follow();
         Ok(session)
@@ -155,8 +165,24 @@ impl Session {
 
     /// Adds a phase.
     pub fn open_phase(&mut self, label: PhaseLabel, name: &str, start_ms: i64, samples: u32) {
+        self.told_phase(label);
         let end_ms = start_ms + i64::from(samples) * self.interval_ms;
         self.phases.push(Phase { label, name: name.to_owned(), start_ms, end_ms, samples });
+    }
+
+    /// Says in our own series which phase it is.
+    fn told_phase(&self, now: PhaseLabel) {
+        for label in PhaseLabel::ALL {
+            self.registry.gauge(PHASE, &[("phase", label.name())]).set(if label == now { 1.0 } else { 0.0 });
+        }
+    }
+
+    /// Says in our own series what a look judged.
+    pub fn told_look(&self, judgement: &Judgement) {
+        let bounds = [("score", judgement.score), ("low", judgement.score_low), ("high", judgement.score_high)];
+        for (bound, score) in bounds {
+            self.registry.gauge(LOOK_SCORE, &[("bound", bound)]).set(score.unwrap_or(f64::NAN));
+        }
     }
 
     /// Ends the last phase at `at_ms`.
@@ -254,6 +280,9 @@ impl Session {
                 component: None,
                 detail,
             });
+        }
+        if let Some(push) = self.push {
+            evidence.events.extend(push.stop().await);
         }
         // The recording is already in the evidence; a recorder that ended early shows as a gap there.
         drop(self.recorder.stop().await);

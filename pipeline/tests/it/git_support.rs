@@ -68,6 +68,7 @@ pub(crate) fn publication(tag: &str, soak: &str, commit: &Oid) -> Publication {
         way_back: None,
         method: scorer::METHOD.into(),
         changelog: changelog.clone(),
+        terms: None,
     };
     let note = pipeline::note::render(&report, "release.md.j2", pipeline::note::TEMPLATE).unwrap();
     Publication { report, changelog, note, standing: Standing::Decides, by: Signature::mettle(at(140)) }

@@ -79,13 +79,23 @@ fn cells(buckets: &Buckets, sample: &NativeSample, schema: i32) -> Vec<Cell> {
     cells
 }
 
-/// The classic series of a native histogram; samples in the order of time.
-pub fn classic(name: &str, labels: &Labels, samples: &[Observed]) -> Vec<RawSeries> {
+/// Samples of the classic series that [`classic`] would make.
+pub fn expanded(samples: &[Observed]) -> usize {
+    if samples.is_empty() { 0 } else { samples.len().saturating_mul(bounds(samples).len() + 3) }
+}
+
+/// Every finite upper bound, rising.
+fn bounds(samples: &[Observed]) -> Vec<f64> {
     let mut bounds: Vec<f64> = samples.iter().flat_map(|s| &s.cells).map(|cell| cell.upper).collect();
     bounds.retain(|bound| bound.is_finite());
     bounds.sort_by(f64::total_cmp);
     bounds.dedup();
+    bounds
+}
 
+/// The classic series of a native histogram; samples in the order of time.
+pub fn classic(name: &str, labels: &Labels, samples: &[Observed]) -> Vec<RawSeries> {
+    let bounds = bounds(samples);
     let series = |suffix: &str, bound: Option<String>| {
         let mut labels = labels.clone();
         labels.extend(bound.map(|bound| ("le".to_owned(), bound)));

@@ -3,6 +3,7 @@
 //! Handles are cheap to clone and lock-free to update; asking for the same name and labels again gives the same one.
 
 use super::series_name::SeriesName;
+use scorer::RawSeries;
 use scorer::signal::Labels;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -201,6 +202,19 @@ impl Registry {
             let _ = writeln!(text, "{close} {value}");
         });
         text
+    }
+
+    /// Every series with its one value at `at_ms`; `labels` are added where the series has none of that name.
+    pub fn snapshot(&self, at_ms: i64, labels: &Labels) -> Vec<RawSeries> {
+        let mut all = Vec::new();
+        self.sample(|_, name, value| {
+            let SeriesName { name, labels: mut own } = name();
+            for (label, value) in labels {
+                own.entry(label.clone()).or_insert_with(|| value.clone());
+            }
+            all.push(RawSeries { name, labels: own, times_ms: vec![at_ms], values: vec![value] });
+        });
+        all
     }
 
     fn instrument(&self, name: &str, labels: &[(&str, &str)], make: impl FnOnce() -> Instrument) -> Option<Instrument> {

@@ -3,10 +3,10 @@
 use super::Drive;
 use crate::soak::baseline::Run;
 use crate::soak::machine::{Ending, Event, State};
+use crate::soak::record::{Extent, JudgedAs};
 use crate::worker::judge::{self, Bench};
 use anyhow::Context as _;
 use scorer::Evidence;
-use scorer::assess::Ended;
 use scorer::verdict::Judgement;
 
 impl Drive {
@@ -24,7 +24,8 @@ impl Drive {
         }
         let bundle = self.bundle.as_ref().context("the documents of the tag are not read")?;
         let policy = self.soak.plan.as_ref().map_or(&self.truth.landscape.policy, |p| &p.policy_document);
-        let bench = Bench::load(&self.installation, &self.soak, bundle, policy, self.first_tag()?)?;
+        let runs = self.soak.plan.as_ref().map_or(&[][..], |p| &p.baseline);
+        let bench = Bench::load(&self.installation, runs, bundle, policy, self.first_tag()?)?;
         self.bench = Some(bench.clone());
         Ok(bench)
     }
@@ -35,12 +36,12 @@ impl Drive {
 
     pub(super) async fn judge(&mut self) -> anyhow::Result<Vec<Event>> {
         let ended = match &self.soak.state {
-            State::Judging { ending: Ending::Complete } => Ended::Programme,
-            _ => Ended::Early,
+            State::Judging { ending: Ending::Complete } => Extent::Programme,
+            _ => Extent::Early,
         };
         Ok(vec![match self.judged(ended).await {
-            Ok(judgement) => {
-                self.soak.judgement = judgement;
+            Ok(judged) => {
+                (self.soak.judgement, self.soak.judged_as) = judged.unzip();
                 Event::Judged
             }
             // Evidence that nobody can read will not get better by stopping the worker: the soak ends undecided.
@@ -48,10 +49,13 @@ impl Drive {
         }])
     }
 
-    async fn judged(&mut self, ended: Ended) -> anyhow::Result<Option<Judgement>> {
+    async fn judged(&mut self, ended: Extent) -> anyhow::Result<Option<(Judgement, JudgedAs)>> {
         self.read_bundle().await?;
         let Some(evidence) = self.evidence()? else { return Ok(None) };
         let bench = self.bench()?;
-        Ok(Some(tokio::task::spawn_blocking(move || bench.judge_last(&evidence, ended)).await?))
+        let user_sides = self.bundle.as_ref().map(|bundle| bundle.user_sides.clone()).unwrap_or_default();
+        let judged_as = JudgedAs { first_tag: bench.first_tag(), user_sides, ended };
+        let judged = tokio::task::spawn_blocking(move || bench.judge_last(&evidence, ended.into()));
+        Ok(Some((judged.await?, judged_as)))
     }
 }

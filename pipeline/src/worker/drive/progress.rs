@@ -41,6 +41,7 @@ impl Driver for Drive {
         let bench = self.bench.clone().expect("a bench is loaded before the observation begins");
         let judged = tokio::task::spawn_blocking(move || bench.judge(&evidence, samples, ended)).await;
         let judgement = judged.expect("the judge does not panic on any evidence");
+        session.told_look(&judgement);
         let score = score_text(&judgement);
         let p = judgement.tag_p.map(|p| format!(", p {p:.2e} against {:.2e}", judgement.level)).unwrap_or_default();
         self.view.show(&Notice::Look {

@@ -141,6 +141,7 @@ fn report(candidate: &Evidence, baseline: &[Evidence]) -> Report {
         way_back: None,
         method: scorer::METHOD.into(),
         changelog: Changelog::unknown("shop", &candidate.subject.tag),
+        terms: None,
     }
 }
 

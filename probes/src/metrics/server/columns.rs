@@ -2,7 +2,7 @@
 
 use super::error::SourceError;
 use super::wire::Label;
-use crate::metrics::native::{Observed, classic};
+use crate::metrics::native::{Observed, classic, expanded};
 use scorer::RawSeries;
 use scorer::signal::{Labels, MatchOp, Matcher, Selector};
 use std::collections::HashMap;
@@ -128,7 +128,15 @@ impl Columns {
     }
 
     /// The series, by name and labels, their times rising.
-    pub(super) fn finish(self) -> Vec<RawSeries> {
+    ///
+    /// # Errors
+    /// Native histograms whose classic series would have more samples than are taken: each bound that one of them has is
+    /// a series of all.
+    pub(super) fn finish(self) -> Result<Vec<RawSeries>, SourceError> {
+        let expanded: usize = self.columns.iter().map(|column| expanded(&column.histograms)).sum();
+        if self.samples.saturating_add(expanded) > self.limits.samples {
+            return Err(SourceError::TooManySamples { selector: self.selector, max: self.limits.samples });
+        }
         let mut found = Vec::with_capacity(self.columns.len());
         for mut column in self.columns {
             let (name, labels) = named(&column.labels);
@@ -144,7 +152,7 @@ impl Columns {
             }
         }
         found.sort_by(|a, b| (&a.name, &a.labels).cmp(&(&b.name, &b.labels)));
-        found
+        Ok(found)
     }
 }
 

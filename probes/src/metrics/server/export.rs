@@ -62,7 +62,7 @@ async fn once(
         waiting.extend_from_slice(rest);
     }
     line(&url, &waiting, window, &mut columns)?;
-    Ok(columns.finish())
+    Ok(columns.finish()?)
 }
 
 /// Seconds with milliseconds, exactly.
@@ -123,7 +123,7 @@ mod tests {
     fn read(lines: &[&str]) -> Result<Vec<RawSeries>, SourceError> {
         let mut columns = Columns::new(ReadLimits::default(), &[]);
         lines.iter().try_for_each(|one| line("there", one.as_bytes(), ALL, &mut columns))?;
-        Ok(columns.finish())
+        columns.finish()
     }
 
     #[test]

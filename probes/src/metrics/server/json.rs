@@ -39,7 +39,7 @@ pub(super) async fn read(
             from_ms = part.to_ms.saturating_add(1);
         }
     }
-    Ok(columns.finish())
+    columns.finish()
 }
 
 async fn once(server: &Server, client: Client, selector: &Selector, window: Window) -> Result<Vec<u8>, Failure> {
@@ -308,7 +308,7 @@ mod tests {
     fn read(body: &str) -> Result<Vec<RawSeries>, SourceError> {
         let mut columns = Columns::new(ReadLimits { series: 2, ..ReadLimits::default() }, &[]);
         answer("there", body.as_bytes(), Window { from_ms: 1000, to_ms: 9000 }, &mut columns)?;
-        Ok(columns.finish())
+        columns.finish()
     }
 
     fn matrix(result: &str, more: &str) -> String {

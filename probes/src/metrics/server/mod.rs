@@ -4,6 +4,7 @@
 //! errors. Raw samples keep the server's times and every bit of their values. Memory is bounded by [`ReadLimits`].
 
 mod columns;
+mod decode;
 mod error;
 mod export;
 mod frames;
@@ -19,6 +20,7 @@ mod settings;
 mod wire;
 
 pub use columns::ReadLimits;
+pub use decode::{AnswerKind, decode};
 pub use error::SourceError;
 pub use frames::{FrameError, Frames};
 pub use queries::check_query;

@@ -55,7 +55,7 @@ impl Server {
             // The next part begins on the same grid.
             from_ms = from_ms.saturating_add(((to_ms - from_ms) / step_ms + 1).saturating_mul(step_ms));
         }
-        Ok(columns.finish())
+        columns.finish()
     }
 
     /// How far the clock of the server is ahead of ours, in milliseconds, and how far that may be wrong.

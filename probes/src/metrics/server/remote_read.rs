@@ -75,7 +75,7 @@ async fn once(
             return Err(SourceError::ContentType { url, found, wanted: STREAMED }.into());
         }
     }
-    Ok(columns.finish())
+    Ok(columns.finish()?)
 }
 
 /// One query for every selector, and one more where it may mean a native histogram.
