@@ -12,6 +12,11 @@ use std::collections::BTreeMap;
 /// Gauge by which a process says when it started, in seconds since the epoch.
 const PROCESS_START: &str = "process_start_time_seconds";
 
+/// What a scraper writes down about every scrape, also of a target that did not answer.
+const UP: &str = "up";
+/// Beginning of the names of such series.
+const OF_SCRAPE: &str = "scrape_";
+
 /// Two start times further apart than this are two processes; some exporters compute theirs with jitter.
 const SAME_START_S: f64 = 1.0;
 
@@ -72,8 +77,9 @@ impl<'a> Recording<'a> {
         let mut starts: BTreeMap<TargetKey, &RawSeries> = BTreeMap::new();
         for series in &evidence.series {
             let times = scrapes.entry(target_of(series)).or_default();
-            // A scrape that failed leaves only staleness markers: it does not count as an answer.
-            let answered = series.times_ms.iter().zip(&series.values).filter(|(_, v)| v.is_finite());
+            // A scrape that failed leaves staleness markers, and what the scraper says of it: neither is an answer.
+            let of_target = series.name != UP && !series.name.starts_with(OF_SCRAPE);
+            let answered = series.times_ms.iter().zip(&series.values).filter(|(_, v)| of_target && v.is_finite());
             times.extend(answered.map(|(t, _)| *t));
             if times.len() > COMPACT_AT {
                 times.sort_unstable();

@@ -272,8 +272,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Whether there is a query that can be evaluated.
-    fn query(&mut self) -> Option<()> {
+    /// The query, if it can be evaluated.
+    fn query(&mut self) -> Option<&'_ str> {
         let key = format!("{}.promql", self.key);
         let Some(promql) = &self.spec.promql else {
             let message = format!("signal `{}` needs `promql`", self.spec.name);
@@ -281,7 +281,8 @@ impl Reader<'_> {
             return None;
         };
         let checked = check_query(promql);
-        checked.map_err(|e| self.complaints.push(Complaint::new(key, promql, e.to_string(), e.remedy()))).ok()
+        checked.map_err(|e| self.complaints.push(Complaint::new(key, promql, e.to_string(), e.remedy()))).ok()?;
+        Some(promql)
     }
 
     fn form(&mut self) -> Option<(Form, Worse)> {
@@ -338,8 +339,7 @@ impl Reader<'_> {
             }
             FormKind::Query => {
                 self.strangers(&["promql", "step", "groupBy"]);
-                self.query()?;
-                let series = FeedQuery::selector(&s.name);
+                let series = FeedQuery::selector(&s.name, self.query()?);
                 Some((Form::Gauge { series, group_by: s.group_by.clone() }, Worse::Either))
             }
         }

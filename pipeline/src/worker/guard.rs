@@ -83,7 +83,8 @@ impl Watch {
         let interval = recorder.interval();
         let samples = self.samples_over(recorder, reach(self.window));
         let seen = Seen { samples: &samples, now_ms: recorder.now_ms(), watched: self.since.elapsed() };
-        let trips = broken_throughout(&samples, self.bound, self.window) || seen.nothing(self.window + interval);
+        let trips = broken_throughout(&samples, self.bound, self.window)
+            || seen.nothing(self.window + interval + recorder.lag());
         trips.then_some(self.signal.as_str())
     }
 

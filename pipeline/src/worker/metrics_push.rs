@@ -8,6 +8,7 @@ use probes::metrics::recorder::OWN_JOB;
 use probes::metrics::server::Server;
 use scorer::evidence::{Event, Subject};
 use scorer::signal::Labels;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -21,7 +22,8 @@ const STOP_WITHIN: Duration = Duration::from_secs(5);
 /// A running push. Dropping it ends it.
 pub struct Push {
     stop: CancellationToken,
-    task: JoinHandle<Option<Event>>,
+    task: JoinHandle<()>,
+    failed: Arc<Mutex<Option<Event>>>,
 }
 
 impl Push {
@@ -36,14 +38,18 @@ impl Push {
             label("soak", &subject.soak),
         ]);
         let stop = CancellationToken::new();
-        let task = tokio::spawn(run(server, registry, clock, labels, stop.clone()));
-        Push { stop, task }
+        let failed = Arc::default();
+        let own = Own { registry, clock, labels };
+        let task = tokio::spawn(run(server, own, stop.clone(), Arc::clone(&failed)));
+        Push { stop, task, failed }
     }
 
     /// Writes once more and ends. The first failure, if there was one.
     pub async fn stop(mut self) -> Option<Event> {
         self.stop.cancel();
-        tokio::time::timeout(STOP_WITHIN, &mut self.task).await.ok()?.ok()?
+        // What the time did not suffice for is not written; the failure that held it up is told.
+        drop(tokio::time::timeout(STOP_WITHIN, &mut self.task).await);
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
@@ -53,14 +59,14 @@ impl Drop for Push {
     }
 }
 
-async fn run(
-    server: Server,
+/// What is written.
+struct Own {
     registry: Registry,
     clock: RunClock,
     labels: Labels,
-    stop: CancellationToken,
-) -> Option<Event> {
-    let mut failed = None;
+}
+
+async fn run(server: Server, own: Own, stop: CancellationToken, failed: Arc<Mutex<Option<Event>>>) {
     let mut ticks = tokio::time::interval(EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     let mut is_last = false;
@@ -69,11 +75,11 @@ async fn run(
             () = stop.cancelled() => is_last = true,
             _ = ticks.tick() => {}
         }
-        let at_ms = clock.now_ms();
-        if let Err(error) = server.write(&registry.snapshot(at_ms, &labels)).await {
+        let at_ms = own.clock.now_ms();
+        if let Err(error) = server.write(&own.registry.snapshot(at_ms, &own.labels)).await {
             let detail = format!("own series could not be handed over: {error}; {}", error.remedy());
-            failed.get_or_insert(Event { at_ms, kind: "push_error".to_owned(), component: None, detail });
+            let mut first = failed.lock().unwrap_or_else(PoisonError::into_inner);
+            first.get_or_insert(Event { at_ms, kind: "push_error".to_owned(), component: None, detail });
         }
     }
-    failed
 }

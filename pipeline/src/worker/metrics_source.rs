@@ -6,7 +6,6 @@ use super::metrics_push::Push;
 use crate::builtin;
 use crate::documents::landscape::{Landscape, Metrics};
 use probes::clock::RunClock;
-use probes::metrics::feed::QUERY_NAME;
 use probes::metrics::server::{ReadLimits, Server, SourceError};
 use probes::metrics::{Feed, FeedConfig, Registry};
 use scorer::evidence::Subject;
@@ -14,8 +13,8 @@ use scorer::signal::Selector;
 use std::error::Error as _;
 use std::path::Path;
 
-/// Beginnings of the names that Mettle's own recorder measures: a server that has them, too, has them from us.
-const OWN: [&str; 2] = ["mettle_", "probe_"];
+/// Beginning of the names that Mettle's own recorder measures: a server that has them, too, has them from us.
+const OWN: &str = "mettle_";
 
 /// The metrics of a landscape.
 #[derive(Clone, Copy, Debug)]
@@ -46,12 +45,20 @@ impl<'a> MetricsSource<'a> {
                 )),
             };
         };
+        let interval = bundle.programme.interval.0;
+        if let Some(rare) = bundle.queries.iter().find(|query| query.step > interval) {
+            return Err(format!(
+                "signal `{}` has a value every {:?}, and the programme samples every {interval:?}: samples without a value do \
+                 not count; write a `step` of at most the interval, or leave it out",
+                rare.signal, rare.step
+            ));
+        }
         let server = Server::new(settings.clone().within(self.dir), ReadLimits::default());
         let config = FeedConfig {
             server,
             selectors: self.selectors(bundle),
             queries: bundle.queries.clone(),
-            every: bundle.programme.interval.0,
+            every: interval,
             clock,
             known: Vec::new(),
         };
@@ -69,7 +76,7 @@ impl<'a> MetricsSource<'a> {
         let mut selectors: Vec<Selector> = Vec::new();
         let signals = builtin::signals(bundle);
         let theirs = signals.iter().flat_map(|signal| signal.form.selectors());
-        let theirs = theirs.filter(|s| s.name != QUERY_NAME && !OWN.iter().any(|own| s.name.starts_with(own)));
+        let theirs = theirs.filter(|selector| !selector.name.starts_with(OWN));
         // Checked with the document.
         let watched = self.metrics.watch.as_deref().and_then(|text| Selector::parse(text).ok());
         for selector in theirs.cloned().chain(watched) {

@@ -19,6 +19,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// How long a look waits for a metrics server: processes and guards are not followed meanwhile.
+const CATCH_UP_WITHIN: Duration = Duration::from_secs(5);
+/// How long the end waits for the last samples of a metrics server, which some show half a minute late.
+const END_WITHIN: Duration = Duration::from_secs(45);
+
 /// Name of the restart counter that the supervisor feeds.
 const RESTARTS: &str = "mettle_process_restarts_total";
 /// 1 for the phase that runs, else 0, by `phase`: `fault` is the exposure.
@@ -53,7 +58,7 @@ pub struct Session {
     /// Suite of the programme's own load.
     load_suite: Option<String>,
     ran_beside: Vec<LoadRecord>,
-    /// Whether a metrics server scrapes the product; what it says of a target being up is not said twice.
+    /// Whether a metrics server scrapes the product.
     scraped_elsewhere: bool,
     /// Hands our own series over while the session lives.
     push: Option<Push>,
@@ -61,7 +66,7 @@ pub struct Session {
 
 /// Why an attempt could not begin.
 #[derive(Debug, thiserror::Error)]
-#[error("the suites cannot start: {0}")]
+#[error("the observation cannot begin: {0}")]
 pub struct SessionError(pub String);
 
 /// What a session is made of.
@@ -146,8 +151,7 @@ impl Session {
             let pids = state.pids.first().and_then(|p| u32::try_from(*p).ok()).into_iter().collect();
             let target = Target { metrics, pids };
             if self.targets.get(&name) != Some(&target) {
-                let known = self.scraped_elsewhere || !target.pids.is_empty();
-                self.recorder.set_target(&name, known.then(|| target.clone()));
+                self.recorder.set_target(&name, (!target.pids.is_empty()).then(|| target.clone()));
                 self.targets.insert(name.clone(), target);
             }
             let counter = self.registry.counter(RESTARTS, &[("job", &name)]);
@@ -221,7 +225,7 @@ impl Session {
 
     /// The evidence so far, with what the load generator says of itself by now.
     pub async fn evidence(&self) -> Evidence {
-        self.recorder.catch_up().await;
+        self.recorder.catch_up(CATCH_UP_WITHIN).await;
         self.recorded(self.running.load_valid().await)
     }
 
@@ -270,7 +274,8 @@ impl Session {
     pub async fn end(mut self) -> Evidence {
         self.follow();
         let load = self.running.stop().await;
-        self.recorder.catch_up().await;
+        let end_ms = self.phases.iter().map(|phase| phase.end_ms).max().unwrap_or(0);
+        self.recorder.wait_for(end_ms, END_WITHIN).await;
         let mut evidence = self.recorded(Some(load.as_ref().is_some_and(LoadReport::is_valid)));
         if let Some(load) = load {
             let detail = serde_json::to_string(&load).unwrap_or_default();

@@ -23,8 +23,8 @@ use std::time::{Duration, Instant};
 const INTERVAL: Duration = Duration::from_millis(500);
 const SAMPLES: u32 = 24;
 
-/// Samples whose scrape began less than this before another one may be older or newer than it.
-const SAME_MOMENT_MS: i64 = 150;
+/// Samples whose scrape began less than this before another one may be newer than it: a scrape may take its interval.
+const SAME_MOMENT_MS: i64 = 500;
 
 const SIGNALS: &str = r#"
 apiVersion: mettle/v1

@@ -34,8 +34,11 @@ pub struct Cell {
     pub count: f64,
 }
 
+/// The histograms of one chunk.
+pub type Part = (Buckets, Vec<NativeSample>);
+
 /// The histograms of chunks, `parts` in the order of time, all at the coarsest resolution among them.
-pub fn observed(parts: &[(Buckets, Vec<NativeSample>)]) -> Vec<Observed> {
+pub fn observed(parts: &[Part]) -> Vec<Observed> {
     let exponential = parts.iter().map(|(buckets, _)| buckets.schema).filter(|schema| *schema >= -4);
     let schema = exponential.min().unwrap_or(0);
     let of_sample = |buckets: &Buckets, sample: &NativeSample| Observed {

@@ -23,6 +23,9 @@ use url::Url;
 /// How long a stop waits for the scrapes under way.
 const STOP_WITHIN: Duration = Duration::from_secs(2);
 
+/// Time between two looks at a server that shows samples late.
+const POLL: Duration = Duration::from_millis(250);
+
 /// Job of series of the registry that name no job.
 pub const OWN_JOB: &str = "mettle";
 
@@ -132,12 +135,30 @@ impl Recorder {
         Self { feed: Some(feed), ..self }
     }
 
-    /// Reads what a server has by now; without a feed there is nothing to do. A failure is an event.
-    pub async fn catch_up(&self) {
+    /// Reads what a server has by now, within a time limit; without a feed there is nothing to do. A failure is an event.
+    pub async fn catch_up(&self, within: Duration) {
         if let Some(feed) = &self.feed {
-            // Told by the feed's own event.
-            drop(feed.catch_up().await);
+            feed.catch_up(within).await;
         }
+    }
+
+    /// Reads what a server has until samples of `until_ms` are there, or the time is over: some show them late.
+    pub async fn wait_for(&self, until_ms: i64, within: Duration) {
+        let Some(feed) = &self.feed else { return };
+        let deadline = tokio::time::Instant::now() + within;
+        loop {
+            feed.catch_up(within).await;
+            if feed.seen_ms().is_some_and(|seen| seen >= until_ms) || tokio::time::Instant::now() >= deadline {
+                return;
+            }
+            tokio::time::sleep(self.interval.min(POLL)).await;
+        }
+    }
+
+    /// How much later than its scrape a sample may be here.
+    pub fn lag(&self) -> Duration {
+        // A slice begins up to an interval after a scrape, and reads what was over then.
+        if self.feed.is_some() { self.interval * 2 } else { Duration::ZERO }
     }
 
     fn fed(&self, chosen: impl Fn(&str, &Labels) -> bool, from_ms: i64) -> Vec<RawSeries> {

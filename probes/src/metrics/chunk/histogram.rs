@@ -7,6 +7,12 @@ use super::xor::Meaningful;
 /// Most buckets of one chunk. Servers merge buckets long before: clients are limited to 160 by default.
 const MAX_BUCKETS: usize = 10_000;
 
+/// Most counts of one chunk: a server ends a chunk after a few hundred samples.
+const MAX_COUNTS: usize = 4_000_000;
+
+/// Farthest index of a bucket: the finest schema has 256 in each of the 2,100 octaves of a float.
+const MAX_INDEX: i32 = 1 << 20;
+
 /// Schemas whose bucket bounds are powers of 2^(2^-schema).
 const EXPONENTIAL: std::ops::RangeInclusive<i64> = -4..=8;
 
@@ -189,6 +195,9 @@ fn head(data: &[u8]) -> Result<(usize, Bits<'_>, Buckets), ChunkError> {
     if schema == CUSTOM && (!negative.is_empty() || positive.iter().any(|at| *at < 0 || *at as usize > custom.len())) {
         return Err(ChunkError::Layout { what: "custom bounds" });
     }
+    if count.saturating_mul(positive.len() + negative.len()) > MAX_COUNTS {
+        return Err(ChunkError::Layout { what: "number of counts" });
+    }
     Ok((count, bits, Buckets { schema: schema as i32, zero_threshold, custom, positive, negative }))
 }
 
@@ -206,6 +215,9 @@ fn spans(bits: &mut Bits<'_>) -> Result<Vec<i32>, ChunkError> {
         let end = next.checked_add(length as i32).ok_or(wrong)?;
         indices.extend(next..end);
         next = end;
+    }
+    if indices.iter().any(|index: &i32| !(-MAX_INDEX..=MAX_INDEX).contains(index)) {
+        return Err(wrong);
     }
     let rising = indices.windows(2).all(|pair| pair[0] < pair[1]);
     if rising { Ok(indices) } else { Err(wrong) }

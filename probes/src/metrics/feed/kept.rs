@@ -8,8 +8,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 type Key = (String, Labels);
 
-/// Samples after which the distance of scrapes is known.
-const ENOUGH: usize = 5;
+/// The usual distance of scrapes in milliseconds: the middle one among the series that were scraped often enough to tell.
+pub(super) fn usual_ms(series: &[RawSeries]) -> Option<i64> {
+    let usual = |one: &RawSeries| {
+        let mut distances: Vec<i64> = one.times_ms.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        distances.sort_unstable();
+        (distances.len() >= ENOUGH).then(|| distances[distances.len() / 2])
+    };
+    let mut all: Vec<i64> = series.iter().filter_map(usual).collect();
+    all.sort_unstable();
+    all.get(all.len() / 2).copied()
+}
+
+/// Distances after which the usual one is known.
+const ENOUGH: usize = 4;
 
 #[derive(Debug, Default)]
 pub(super) struct Kept {
@@ -39,15 +51,6 @@ impl Kept {
         let last = self.series.values().filter(own).filter_map(|one| one.times_ms.last().copied()).max();
         let step_ms = i64::try_from(query.step.as_millis()).unwrap_or(i64::MAX);
         last.map_or(start_ms, |last| last.saturating_add(step_ms))
-    }
-
-    /// The usual distance of scrapes in milliseconds, from the first series that was scraped often enough to tell.
-    pub(super) fn usual_ms(&self) -> Option<i64> {
-        let scraped = |one: &&RawSeries| one.name != QUERY_NAME && one.times_ms.len() > ENOUGH;
-        let one = self.series.values().find(scraped)?;
-        let mut distances: Vec<i64> = one.times_ms.windows(2).map(|pair| pair[1] - pair[0]).collect();
-        distances.sort_unstable();
-        distances.get(distances.len() / 2).copied()
     }
 
     /// Jobs of everything but the values of queries.
@@ -84,6 +87,15 @@ impl Kept {
             let earlier = |(key, first): &(Key, i64)| firsts.get(key).is_some_and(|known| known < first);
             torn.extend(new_buckets.into_iter().filter(earlier).map(|(key, _)| key));
         }
+        let fresh = |one: &RawSeries| {
+            let known = self.series.get(&(one.name.clone(), one.labels.clone()));
+            let last = known.and_then(|known| known.times_ms.last().copied());
+            one.times_ms.len() - last.map_or(0, |last| one.times_ms.partition_point(|time| *time <= last))
+        };
+        if self.samples + read.iter().map(fresh).sum::<usize>() > self.max {
+            let selector = selectors.iter().map(Selector::to_string).collect::<Vec<_>>().join(", ");
+            return Err(SourceError::TooManySamples { selector, max: self.max });
+        }
         for one in read {
             let key = (one.name.clone(), one.labels.clone());
             let into = self.series.entry(key).or_insert_with(|| RawSeries {
@@ -95,10 +107,6 @@ impl Kept {
             into.times_ms.extend_from_slice(&one.times_ms[from..]);
             into.values.extend_from_slice(&one.values[from..]);
             self.samples += one.values.len() - from;
-        }
-        if self.samples > self.max {
-            let selector = selectors.iter().map(Selector::to_string).collect::<Vec<_>>().join(", ");
-            return Err(SourceError::TooManySamples { selector, max: self.max });
         }
         Ok(torn.into_iter().map(selector_of).collect())
     }

@@ -7,12 +7,13 @@ mod kept;
 
 use super::event_log::EventLog;
 use super::recorder::lock;
-use super::server::{Server, SourceError, Window, check_query};
+use super::server::{Server, SourceError, Window, check_query, merged};
 use crate::clock::RunClock;
 use kept::Kept;
 use scorer::RawSeries;
 use scorer::evidence::Event;
 use scorer::signal::{Labels, MatchOp, Matcher, Selector};
+use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -26,9 +27,8 @@ const LATE_MS: i64 = 60_000;
 /// Shortest time between slices.
 const EVERY_MIN: Duration = Duration::from_millis(500);
 
-/// Scrapes before the beginning that are read: the first increment needs the scrape before it, and their distance tells
-/// whether the server scrapes as often as the programme says.
-const BEFORE: i64 = 8;
+/// Scrapes before the beginning that are read: the first increment needs the scrape before it.
+const BEFORE: i64 = 3;
 
 /// How far the distance of scrapes may be from the interval, as a share of it.
 const OFF: f64 = 0.3;
@@ -39,8 +39,21 @@ const SKEW_MIN_MS: i64 = 250;
 /// What says of a target that it answered, and when it began to count.
 const OF_TARGETS: &str = "up|process_start_time_seconds";
 
-/// Name of the series of a query; the label `signal` says whose.
+/// Name of the series of a query; the labels `signal` and `query` say whose.
 pub const QUERY_NAME: &str = "mettle_query";
+
+/// Beginning of the names that are ours: a server that has them has them from us.
+const OWN: &str = "mettle_";
+
+/// Bytes of a query's digest in its label.
+const QUERY_DIGEST: usize = 8;
+
+/// How long ago a moment is before a query is evaluated for it where samples are seen late: VictoriaMetrics repeats or
+/// leaves out what is younger than half a minute.
+const SEEN_LATE_MS: i64 = 45_000;
+
+/// How far back scrapes are looked at before anything is recorded, to tell their distance.
+const INTERVAL_LOOK_MS: i64 = 600_000;
 
 /// A query that the server evaluates for a signal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,10 +67,20 @@ pub struct FeedQuery {
 }
 
 impl FeedQuery {
-    /// The selector of the series that the values of `signal` become.
-    pub fn selector(signal: &str) -> Selector {
-        let own = Matcher { label: "signal".to_owned(), op: MatchOp::Equal, value: signal.to_owned() };
-        Selector { name: QUERY_NAME.to_owned(), matchers: vec![own] }
+    /// The selector of the series that the values of a query become. Another query under the same name is another
+    /// series: its values are not to be compared.
+    pub fn selector(signal: &str, promql: &str) -> Selector {
+        let equal = |(label, value)| Matcher { label, op: MatchOp::Equal, value };
+        Selector {
+            name: QUERY_NAME.to_owned(),
+            matchers: FeedQuery::labels(signal, promql).into_iter().map(equal).collect(),
+        }
+    }
+
+    fn labels(signal: &str, promql: &str) -> Labels {
+        let digest = Sha256::digest(promql.trim().as_bytes());
+        let short: String = digest.iter().take(QUERY_DIGEST).map(|byte| format!("{byte:02x}")).collect();
+        Labels::from([("signal".to_owned(), signal.to_owned()), ("query".to_owned(), short)])
     }
 }
 
@@ -128,24 +151,38 @@ impl Feed {
         let every = config.every.max(EVERY_MIN);
         let (turn, kept) = (tokio::sync::Mutex::new(cursor), Mutex::new(kept));
         let reader = Arc::new(Reader { config, start_ms, turn, kept, events: Mutex::default() });
+        reader.check_interval(every_ms).await?;
         reader.slice(&mut *reader.turn.lock().await).await?;
-        reader.check_interval()?;
         let stop = CancellationToken::new();
         let task = tokio::spawn(Arc::clone(&reader).run(every, stop.clone()));
         Ok(Feed { reader, task, _guard: stop.drop_guard() })
     }
 
-    /// Reads up to now.
-    ///
-    /// # Errors
-    /// The server cannot be read; an event says so, too.
-    pub async fn catch_up(&self) -> Result<(), SourceError> {
-        self.reader.read().await
+    /// Reads up to now, within a time limit. What was not read then is read by the next slice.
+    pub async fn catch_up(&self, within: Duration) {
+        // A failure is an event already.
+        drop(tokio::time::timeout(within, self.reader.read()).await);
+    }
+
+    /// Time of the newest sample that was read.
+    pub fn seen_ms(&self) -> Option<i64> {
+        lock(&self.reader.kept).last_ms()
     }
 
     /// Every series that `chosen` accepts, from `from_ms` on, by name and labels.
     pub fn select(&self, chosen: impl Fn(&str, &Labels) -> bool, from_ms: i64) -> Vec<RawSeries> {
-        lock(&self.reader.kept).select(chosen, from_ms)
+        let replica = &self.reader.config.server.settings().replica_labels;
+        if replica.is_empty() {
+            return lock(&self.reader.kept).select(chosen, from_ms);
+        }
+        let mut all = merged(lock(&self.reader.kept).select(|_, _| true, i64::MIN), replica);
+        all.retain_mut(|series| {
+            let from = series.times_ms.partition_point(|time| *time < from_ms);
+            series.times_ms.drain(..from);
+            series.values.drain(..from);
+            chosen(&series.name, &series.labels) && !series.values.is_empty()
+        });
+        all
     }
 
     /// Events so far.
@@ -160,9 +197,13 @@ impl Feed {
 }
 
 impl Reader {
-    fn check_interval(&self) -> Result<(), SourceError> {
-        let every_ms = i64::try_from(self.config.every.as_millis()).unwrap_or(i64::MAX);
-        let Some(usual_ms) = lock(&self.kept).usual_ms() else { return Ok(()) };
+    /// Compares the distance of the scrapes that are there with the interval; of too few nothing is said.
+    async fn check_interval(&self, every_ms: i64) -> Result<(), SourceError> {
+        let to_ms = self.config.clock.now_ms();
+        let back_ms = INTERVAL_LOOK_MS.max(every_ms.saturating_mul(3 * BEFORE));
+        let window = Window { from_ms: to_ms.saturating_sub(back_ms), to_ms };
+        let read = self.config.server.read(&self.config.selectors, window).await?;
+        let Some(usual_ms) = kept::usual_ms(&read) else { return Ok(()) };
         if (usual_ms - every_ms).abs() as f64 > every_ms as f64 * OFF {
             let url = self.config.server.settings().url.to_string();
             return Err(SourceError::Interval { url, usual_ms, every_ms });
@@ -225,28 +266,38 @@ impl Reader {
             self.take(&selectors, Window { from_ms: self.start_ms, to_ms }).await?;
             cursor.jobs = jobs;
         }
-        for (query, next_ms) in self.config.queries.iter().zip(&mut cursor.queries) {
-            self.evaluate(query, next_ms, to_ms).await?;
-        }
         cursor.done_ms = to_ms;
-        Ok(())
+        let mut failed = Ok(());
+        for (query, next_ms) in self.config.queries.iter().zip(&mut cursor.queries) {
+            // One that fails keeps no other from being evaluated.
+            failed = failed.and(self.evaluate(query, next_ms, to_ms).await);
+        }
+        failed
     }
 
     async fn take(&self, selectors: &[Selector], window: Window) -> Result<(), SourceError> {
-        let read = self.config.server.read(selectors, window).await?;
+        let read = self.read_foreign(selectors, window).await?;
         let torn = lock(&self.kept).add(read, selectors)?;
         if !torn.is_empty() {
             // A histogram has a bucket that it had not: what it held before is known to the server alone.
             let whole = Window { from_ms: self.start_ms, to_ms: window.to_ms };
-            let read = self.config.server.read(&torn, whole).await?;
+            let read = self.read_foreign(&torn, whole).await?;
             lock(&self.kept).replace(read, selectors)?;
         }
         Ok(())
     }
 
+    /// Series as the server has them, replicas apart: which of them counts is decided over the whole window.
+    async fn read_foreign(&self, selectors: &[Selector], window: Window) -> Result<Vec<RawSeries>, SourceError> {
+        let mut read = self.config.server.read_apart(selectors, window).await?;
+        read.retain(|series| !series.name.starts_with(OWN));
+        Ok(read)
+    }
+
     async fn evaluate(&self, query: &FeedQuery, next_ms: &mut i64, now_ms: i64) -> Result<(), SourceError> {
         // Not of the last moment, whose scrapes are under way.
-        let to_ms = now_ms - i64::try_from(self.config.every.as_millis()).unwrap_or(0).min(LATE_MS);
+        let every_ms = i64::try_from(self.config.every.as_millis()).unwrap_or(0).min(LATE_MS);
+        let to_ms = now_ms - if self.config.server.is_seen_late() { SEEN_LATE_MS.max(every_ms) } else { every_ms };
         if *next_ms > to_ms {
             return Ok(());
         }
@@ -254,9 +305,9 @@ impl Reader {
         let mut values = self.config.server.evaluate(&query.promql, window, query.step).await?;
         for series in &mut values {
             QUERY_NAME.clone_into(&mut series.name);
-            series.labels.insert("signal".to_owned(), query.signal.clone());
+            series.labels.extend(FeedQuery::labels(&query.signal, &query.promql));
         }
-        lock(&self.kept).add(values, &[FeedQuery::selector(&query.signal)])?;
+        lock(&self.kept).add(values, &[FeedQuery::selector(&query.signal, &query.promql)])?;
         let step_ms = i64::try_from(query.step.as_millis()).unwrap_or(i64::MAX).max(1);
         *next_ms = next_ms.saturating_add(((to_ms - *next_ms) / step_ms + 1).saturating_mul(step_ms));
         Ok(())

@@ -2,10 +2,11 @@
 
 use super::error::SourceError;
 use super::wire::Label;
-use crate::metrics::native::{Observed, classic, expanded};
+use crate::metrics::chunk::NativeSample;
+use crate::metrics::native::{Observed, Part, classic, expanded, observed};
 use scorer::RawSeries;
 use scorer::signal::{Labels, MatchOp, Matcher, Selector};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Label that holds the name of a metric.
 const NAME: &str = "__name__";
@@ -35,6 +36,8 @@ struct Column {
     times_ms: Vec<i64>,
     values: Vec<f64>,
     histograms: Vec<Observed>,
+    /// Native histograms as they came, whose common resolution is known at the end.
+    parts: Vec<Part>,
 }
 
 /// Series under way.
@@ -103,13 +106,28 @@ impl Columns {
         let column = &mut self.columns[at];
         let before = column.times_ms.len();
         // Exactly: twice the room of a day of samples would be the largest part of all memory.
-        column.times_ms.reserve_exact(announced);
-        column.values.reserve_exact(announced);
+        let room = announced.min((self.limits.samples + 1).saturating_sub(self.samples));
+        column.times_ms.reserve_exact(room);
+        column.values.reserve_exact(room);
         fill(&mut column.times_ms, &mut column.values)?;
         self.samples += column.times_ms.len() - before;
         if self.samples > self.limits.samples {
             let (selector, max) = (self.selector.clone(), self.limits.samples);
             return Err(SourceError::TooManySamples { selector, max }.into());
+        }
+        Ok(())
+    }
+
+    /// Appends chunks of native histograms to a series.
+    ///
+    /// # Errors
+    /// More samples than are taken.
+    pub(super) fn parts(&mut self, at: usize, parts: Vec<Part>) -> Result<(), SourceError> {
+        let cells = |sample: &NativeSample| sample.positive.len() + sample.negative.len() + 3;
+        self.samples += parts.iter().flat_map(|(_, samples)| samples).map(cells).sum::<usize>();
+        self.columns[at].parts.extend(parts);
+        if self.samples > self.limits.samples {
+            return Err(SourceError::TooManySamples { selector: self.selector.clone(), max: self.limits.samples });
         }
         Ok(())
     }
@@ -132,7 +150,16 @@ impl Columns {
     /// # Errors
     /// Native histograms whose classic series would have more samples than are taken: each bound that one of them has is
     /// a series of all.
-    pub(super) fn finish(self) -> Result<Vec<RawSeries>, SourceError> {
+    pub(super) fn finish(mut self) -> Result<Vec<RawSeries>, SourceError> {
+        let classic_ones = self.classic_histograms();
+        for column in &mut self.columns {
+            column.histograms.extend(observed(&std::mem::take(&mut column.parts)));
+            let (name, labels) = named(&column.labels);
+            // A server that keeps a histogram in both forms says the same twice.
+            if classic_ones.contains(&(name, labels)) {
+                column.histograms.clear();
+            }
+        }
         let expanded: usize = self.columns.iter().map(|column| expanded(&column.histograms)).sum();
         if self.samples.saturating_add(expanded) > self.limits.samples {
             return Err(SourceError::TooManySamples { selector: self.selector, max: self.limits.samples });
@@ -153,6 +180,18 @@ impl Columns {
         }
         found.sort_by(|a, b| (&a.name, &a.labels).cmp(&(&b.name, &b.labels)));
         Ok(found)
+    }
+}
+
+impl Columns {
+    /// Histograms that came in their classic form, by the name of the native one and the labels without the bound.
+    fn classic_histograms(&self) -> HashSet<(String, Labels)> {
+        let classic = |column: &Column| {
+            let (name, mut labels) = named(&column.labels);
+            labels.remove("le")?;
+            Some((name.strip_suffix("_bucket")?.to_owned(), labels))
+        };
+        self.columns.iter().filter_map(classic).collect()
     }
 }
 

@@ -152,6 +152,16 @@ pub enum SourceError {
         /// Most that is allowed.
         max_ms: i64,
     },
+    /// The answers take too long to tell the time by.
+    #[error("{url} takes so long that its clock is known to {within_ms} ms only, {max_ms} ms are needed")]
+    ClockUnknown {
+        /// Address.
+        url: String,
+        /// Half of the round trip.
+        within_ms: i64,
+        /// Most that is allowed.
+        max_ms: i64,
+    },
     /// The server scrapes at another distance than the programme samples.
     #[error("{url} scrapes every {usual_ms} ms, the programme samples every {every_ms} ms")]
     Interval {
@@ -200,6 +210,7 @@ impl SourceError {
                 "write a narrower selector, for instance with `namespace` or `job`"
             }
             SourceError::TooLong { .. } => "write a narrower selector, or use a server with remote read",
+            SourceError::ClockUnknown { .. } => "look at how busy the server and the network are",
             SourceError::Skew { .. } => "set both clocks by NTP: phases are on ours, samples on the server's",
             SourceError::Interval { .. } => {
                 "write the server's scrape interval into the programme's `interval`, or the other way round"

@@ -8,6 +8,7 @@ use super::columns::Columns;
 use super::error::SourceError;
 use super::export::seconds;
 use super::read::Window;
+use super::remote_read::natives;
 use super::request::{Failure, Server, body, content_type, sent};
 use super::wire::Label;
 use crate::metrics::native::{Cell, Observed};
@@ -30,11 +31,11 @@ pub(super) async fn read(
     window: Window,
 ) -> Result<Vec<RawSeries>, SourceError> {
     let mut columns = Columns::new(server.limits(), selectors);
-    for selector in selectors {
+    for selector in selectors.iter().cloned().chain(natives(selectors)) {
         let mut from_ms = window.from_ms;
         while from_ms <= window.to_ms {
             let part = Window { from_ms, to_ms: window.to_ms.min(from_ms.saturating_add(PART_MS - 1)) };
-            let body = server.tried(|client| once(server, client, selector, part)).await?;
+            let body = server.tried(|client| once(server, client, &selector, part)).await?;
             answer(server.settings().url.as_str(), &body, part, &mut columns)?;
             from_ms = part.to_ms.saturating_add(1);
         }
@@ -52,6 +53,7 @@ async fn once(server: &Server, client: Client, selector: &Selector, window: Wind
         .query("time", seconds(window.to_ms))
         // Thanos: a store that is away is an error and not a shorter answer.
         .query("partial_response", "false")
+        .query("deny_partial_response", "1")
         .get_raw()
         .await;
     let answer = sent(&url, asked).await?;
@@ -136,7 +138,10 @@ impl<'de> Visitor<'de> for Whole<'_, '_> {
         while let Some(key) = map.next_key::<String>()? {
             match key.as_str() {
                 "status" => said.success = Some(map.next_value::<String>()? == "success"),
-                "warnings" => said.warnings = map.next_value::<Option<Vec<String>>>()?.unwrap_or_default(),
+                "warnings" => said.warnings.extend(map.next_value::<Option<Vec<String>>>()?.unwrap_or_default()),
+                // VictoriaMetrics says so without a warning.
+                "isPartial" if map.next_value::<bool>()? => said.warnings.push("a node of it is away".to_owned()),
+                "isPartial" => {}
                 "error" => said.error = map.next_value()?,
                 "data" => map.next_value_seed(Data { window: self.window, taken: self.taken })?,
                 _ => drop(map.next_value::<IgnoredAny>()?),
@@ -335,7 +340,9 @@ mod tests {
 
     #[test]
     fn warnings_refusals_and_limits_are_errors() {
-        let partial = read(&matrix("", r#","warnings":["store x is away"]"#));
+        let partial = read(&matrix("", r#","isPartial":true"#));
+        assert!(matches!(partial, Err(SourceError::Partial { .. })));
+        let partial = read(&matrix("", r#","isPartial":false,"warnings":["store x is away"]"#));
         assert!(matches!(partial, Err(SourceError::Partial { warnings, .. }) if warnings == ["store x is away"]));
         let refused = read(r#"{"status":"error","errorType":"bad_data","error":"no"}"#);
         assert!(matches!(refused, Err(SourceError::Refused { says, .. }) if says == "no"));

@@ -25,5 +25,6 @@ pub use error::SourceError;
 pub use frames::{FrameError, Frames};
 pub use queries::check_query;
 pub use read::Window;
+pub use replicas::merged;
 pub use request::Server;
 pub use settings::{Auth, ReadPath, ServerSettings, SettingsProblem, Tls};

@@ -13,6 +13,9 @@ use std::time::Duration;
 /// Most points that one range query may ask for; Prometheus refuses 11,000 and more.
 const MAX_POINTS: i64 = 10_000;
 
+/// Tries at telling the time of a server whose answers take long.
+const CLOCK_TRIES: u32 = 3;
+
 /// Longest query, in bytes.
 const MAX_QUERY: usize = 16 * 1024;
 
@@ -69,11 +72,22 @@ impl Server {
     /// Refuses a server whose clock is further from ours than `max_ms`.
     ///
     /// # Errors
-    /// It is, or it cannot be asked.
+    /// It is, it cannot be asked, or its answers take so long that nobody can tell.
     pub async fn check_clock(&self, clock: RunClock, max_ms: i64) -> Result<(), SourceError> {
-        let (ahead_ms, within_ms) = self.ahead(clock).await?;
-        if ahead_ms.abs().saturating_sub(within_ms) > max_ms {
-            return Err(SourceError::Skew { url: self.settings().url.to_string(), ahead_ms, max_ms });
+        let mut best = self.ahead(clock).await?;
+        for _ in 1..CLOCK_TRIES {
+            if best.1 > max_ms {
+                let again = self.ahead(clock).await?;
+                best = if again.1 < best.1 { again } else { best };
+            }
+        }
+        let (ahead_ms, within_ms) = best;
+        let url = self.settings().url.to_string();
+        if within_ms > max_ms {
+            return Err(SourceError::ClockUnknown { url, within_ms, max_ms });
+        }
+        if ahead_ms.abs() - within_ms > max_ms {
+            return Err(SourceError::Skew { url, ahead_ms, max_ms });
         }
         Ok(())
     }
@@ -102,7 +116,8 @@ async fn range(
 async fn moment(server: &Server, client: reqwest::Client, clock: RunClock) -> Result<(i64, i64), Failure> {
     let url = server.settings().url.to_string();
     let before_ms = clock.now_ms();
-    let asked = server.queries(client)?.query("time()").get_raw().await;
+    // VictoriaMetrics answers as of half a minute ago unless told otherwise.
+    let asked = server.queries(client)?.query("time()").query("nocache", "1").get_raw().await;
     let answer = sent(&url, asked).await?;
     json::is_json(&url, &answer)?;
     let body = body(&url, answer, server.limits().body_bytes).await?;

@@ -25,14 +25,27 @@ impl Server {
     /// # Errors
     /// Nothing at all is handed over unless everything was read; [`SourceError::remedy`] says what to do.
     pub async fn read(&self, selectors: &[Selector], window: Window) -> Result<Vec<RawSeries>, SourceError> {
+        let series = self.read_apart(selectors, window).await?;
+        Ok(replicas::merged(series, &self.settings().replica_labels))
+    }
+
+    /// As [`Self::read`], with the series of every replica.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub async fn read_apart(&self, selectors: &[Selector], window: Window) -> Result<Vec<RawSeries>, SourceError> {
         if selectors.is_empty() || window.from_ms > window.to_ms {
             return Ok(Vec::new());
         }
-        let series = match self.settings().read {
-            ReadPath::Auto => self.read_as_known(selectors, window).await?,
-            chosen => self.read_by(chosen, selectors, window).await?,
-        };
-        Ok(replicas::merged(series, &self.settings().replica_labels))
+        match self.settings().read {
+            ReadPath::Auto => self.read_as_known(selectors, window).await,
+            chosen => self.read_by(chosen, selectors, window).await,
+        }
+    }
+
+    /// Whether samples are seen a while after they were taken, and answers of the last moments are not to be trusted.
+    pub fn is_seen_late(&self) -> bool {
+        self.settings().read == ReadPath::Export || self.path().get() == Some(&ReadPath::Export)
     }
 
     async fn read_by(

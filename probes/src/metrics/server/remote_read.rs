@@ -12,8 +12,8 @@ use super::wire::{
     ChunkedReadResponse, ChunkedSeries, Label, LabelMatcher, MatchType, Query, ReadRequest, ReadResponse, ResponseType,
     TimeSeries,
 };
-use crate::metrics::chunk::{self, Buckets, ChunkError, NativeSample};
-use crate::metrics::native::observed;
+use crate::metrics::chunk::{self, ChunkError};
+use crate::metrics::native::Part;
 use bytes::Bytes;
 use prost::Message as _;
 use reqwest::{Client, Response};
@@ -97,22 +97,30 @@ fn request(selectors: &[Selector], window: Window) -> ReadRequest {
             matchers: named.into_iter().chain(others).collect(),
         }
     };
-    let native = |selector: &Selector| {
-        let name = PARTS.iter().find_map(|part| selector.name.strip_suffix(part))?;
-        let without_le = Selector {
-            name: name.to_owned(),
-            matchers: selector.matchers.iter().filter(|m| m.label != "le").cloned().collect(),
-        };
-        Some(query(name, &without_le))
-    };
     let mut queries: Vec<Query> = selectors.iter().map(|s| query(&s.name, s)).collect();
-    for one in selectors.iter().filter_map(native) {
+    for one in natives(selectors).iter().map(|s| query(&s.name, s)) {
         if !queries.contains(&one) {
             queries.push(one);
         }
     }
     let accepted = [ResponseType::StreamedXorChunks, ResponseType::Samples];
     ReadRequest { queries, accepted_response_types: accepted.map(i32::from).to_vec() }
+}
+
+/// Selectors of the native histograms that these may mean by the names of their parts.
+pub(super) fn natives(selectors: &[Selector]) -> Vec<Selector> {
+    let native = |selector: &Selector| {
+        let name = PARTS.iter().find_map(|part| selector.name.strip_suffix(part))?;
+        let matchers = selector.matchers.iter().filter(|m| m.label != "le").cloned().collect();
+        Some(Selector { name: name.to_owned(), matchers })
+    };
+    let mut found: Vec<Selector> = Vec::new();
+    for one in selectors.iter().filter_map(native) {
+        if !found.contains(&one) {
+            found.push(one);
+        }
+    }
+    found
 }
 
 fn matcher(kind: MatchType, name: &str, value: &str) -> LabelMatcher {
@@ -142,7 +150,7 @@ fn chunks(series: ChunkedSeries, window: Window, columns: &mut Columns) -> Resul
     let at = columns.place(series.labels)?;
     let announced = series.chunks.iter().filter(|one| one.encoding == chunk::XOR);
     let announced = announced.map(|one| chunk::announced(&one.data).min(one.data.len() * 8 / SAMPLE_BITS)).sum();
-    let mut native: Vec<(Buckets, Vec<NativeSample>)> = Vec::new();
+    let mut native: Vec<Part> = Vec::new();
     let read: Result<(), Fault> = columns.fill(at, announced, |times_ms, values| {
         for one in &series.chunks {
             match one.encoding {
@@ -158,7 +166,7 @@ fn chunks(series: ChunkedSeries, window: Window, columns: &mut Columns) -> Resul
     for (_, samples) in &mut native {
         samples.retain(|sample| (window.from_ms..=window.to_ms).contains(&sample.at_ms));
     }
-    columns.histograms(at, observed(&native))
+    columns.parts(at, native)
 }
 
 /// A failure before it is known whose chunk it was.

@@ -15,7 +15,7 @@ type Key = (String, String);
 type Replica = Vec<String>;
 
 /// Joins the series that differ in nothing but the labels `replica`; without such labels nothing is touched.
-pub(super) fn merged(series: Vec<RawSeries>, replica: &[String]) -> Vec<RawSeries> {
+pub fn merged(series: Vec<RawSeries>, replica: &[String]) -> Vec<RawSeries> {
     if replica.is_empty() {
         return series;
     }
@@ -62,13 +62,15 @@ fn of_target(replicas: BTreeMap<Replica, Vec<RawSeries>>) -> Vec<RawSeries> {
     series.into_values().filter(|one| !one.values.is_empty()).collect()
 }
 
-/// Every time at which a replica has a real sample of the target.
+/// Every time at which the target answered a replica. What the replica says of the scrape itself is there also when it
+/// failed.
 fn scrapes(series: &[RawSeries]) -> Vec<i64> {
+    let of_target = |one: &&RawSeries| one.name != "up" && !one.name.starts_with("scrape_");
     let answered = |one: &RawSeries| {
         let real = one.times_ms.iter().zip(&one.values).filter(|(_, value)| !value.is_nan());
         real.map(|(time, _)| *time).collect::<Vec<_>>()
     };
-    let mut times: Vec<i64> = series.iter().flat_map(answered).collect();
+    let mut times: Vec<i64> = series.iter().filter(of_target).flat_map(answered).collect();
     times.sort_unstable();
     times.dedup();
     times

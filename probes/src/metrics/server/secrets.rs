@@ -15,9 +15,6 @@ const MAX_FILE: u64 = 1 << 20;
 /// How long a connection may take to open.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 
-/// How long nothing at all may come.
-const SILENCE: Duration = Duration::from_secs(15);
-
 /// Contents of the files; shown as nothing.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(super) struct Secrets {
@@ -60,7 +57,7 @@ impl Secrets {
         let mut builder = Client::builder()
             .default_headers(self.headers(settings)?)
             .connect_timeout(CONNECT_WITHIN)
-            .read_timeout(SILENCE)
+            .read_timeout(settings.timeout.duration())
             // A redirect would carry the credentials to somebody else.
             .redirect(reqwest::redirect::Policy::none());
         if let Some(ca) = &self.ca {
@@ -84,7 +81,8 @@ impl Secrets {
         let mut headers = HeaderMap::new();
         for (name, value) in &settings.headers {
             // Checked with the settings.
-            if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), value.parse::<HeaderValue>()) {
+            if let (Ok(name), Ok(mut value)) = (name.parse::<HeaderName>(), value.parse::<HeaderValue>()) {
+                value.set_sensitive(true);
                 headers.insert(name, value);
             }
         }
