@@ -1,9 +1,10 @@
 //! Expositions: of a file, or of a target that is asked once.
 
-use super::{PlaceError, body, shown};
+use super::{MAX_BYTES, PlaceError, body, shown};
 use probes::metrics::catalogue::Catalogue;
 use probes::metrics::exposition::Format;
 use scorer::signal::Labels;
+use std::io::Read as _;
 use std::path::Path;
 use url::Url;
 
@@ -11,7 +12,14 @@ use url::Url;
 const ACCEPT: &str = "text/plain;version=0.0.4;q=1,application/openmetrics-text;version=1.0.0;q=0.8,*/*;q=0.1";
 
 pub(super) fn file(path: &Path, added: &Labels) -> Result<Catalogue, PlaceError> {
-    let text = std::fs::read(path).map_err(|source| PlaceError::File { path: path.to_owned(), source })?;
+    let unread = |source| PlaceError::File { path: path.to_owned(), source };
+    let mut text = Vec::new();
+    // Whatever grows without end, as a device does, is read up to the limit only.
+    let file = std::fs::File::open(path).map_err(unread)?;
+    file.take(MAX_BYTES as u64 + 1).read_to_end(&mut text).map_err(unread)?;
+    if text.len() > MAX_BYTES {
+        return Err(PlaceError::LargeFile { path: path.to_owned() });
+    }
     // A file says nowhere which format it has; the end mark belongs to OpenMetrics alone.
     let format = if text.trim_ascii_end().ends_with(b"# EOF") { Format::OpenMetrics } else { Format::Prometheus };
     let read = Catalogue::from_exposition(&text, format, added);

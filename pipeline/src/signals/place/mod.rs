@@ -75,6 +75,12 @@ pub enum PlaceError {
         /// What was asked.
         url: Url,
     },
+    /// A file that is too long.
+    #[error("{path} is longer than {MAX_BYTES} bytes; leave out the families that nobody judges")]
+    LargeFile {
+        /// Its path.
+        path: PathBuf,
+    },
     /// An answer of a server that is none.
     #[error("{url} does not answer as a Prometheus server does: {reason}")]
     Answer {

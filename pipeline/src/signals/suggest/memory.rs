@@ -11,8 +11,11 @@ use std::collections::BTreeSet;
 const MARGIN: &str = "10%";
 const RISE: &str = "5%";
 
+/// A condition beside the component's own.
+type Condition = Option<(&'static str, MatchOp, &'static str)>;
+
 /// What tells the memory of a component, the whole process before parts of it.
-const MEMORY: [(&str, Option<(&str, MatchOp, &str)>, &str); 6] = [
+const MEMORY: [(&str, Condition, &str); 6] = [
     ("process_resident_memory_bytes", None, "Resident memory"),
     ("process_memory_usage_bytes", None, "Resident memory"),
     ("container_memory_working_set_bytes", Some(("container", MatchOp::NotEqual, "")), "Working set of the container"),

@@ -188,7 +188,7 @@ fn word(label: &str, values: &[&str]) -> Option<Outcome> {
     }
     // One good word alone may be anything; of these labels it may not.
     let plain = ["outcome", "result", "success"].contains(&label) || inverted;
-    if bad.is_empty() && !(plain && !good.is_empty()) {
+    if bad.is_empty() && (good.is_empty() || !plain) {
         return None;
     }
     let others = values.len() - good.len() - bad.len();
