@@ -40,6 +40,19 @@ fn get(address: &str, path: &str) -> Option<String> {
     Some(answer)
 }
 
+/// The port is free now; somebody who takes it in between makes the server end, and the wait for it fails.
+fn free_address() -> String {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    format!("127.0.0.1:{port}")
+}
+
+/// A server in a folder of its own.
+fn server(program: &str, args: &[&str], folder: &Path) -> Running {
+    let mut command = Command::new(program);
+    command.args(args).current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    Running(command.spawn().unwrap())
+}
+
 fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(60);
     while !holds() {
@@ -105,14 +118,10 @@ fn a_prometheus_server_is_asked_for_what_it_has() {
         "global: {{scrape_interval: 200ms, scrape_timeout: 200ms}}\nscrape_configs:\n  - {{job_name: catalog, static_configs: [{{targets: ['{catalog}']}}]}}\n"
     );
     fs::write(folder.path().join("prometheus.yml"), config).unwrap();
-    // The port is free now; somebody who takes it in between makes the server end, which the wait below tells.
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let address = format!("127.0.0.1:{port}");
+    let address = free_address();
     let listen = format!("--web.listen-address={address}");
-    let mut command = Command::new("prometheus");
-    command.args(["--config.file=prometheus.yml", "--storage.tsdb.path=data", "--log.level=error", &listen]);
-    let child = command.current_dir(folder.path()).stdin(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let _server = Running(child);
+    let args = ["--config.file=prometheus.yml", "--storage.tsdb.path=data", "--log.level=error", &listen];
+    let _server = server("prometheus", &args, folder.path());
     until("the server has metadata and series of the catalog", || {
         let has = |path: &str| get(&address, path).is_some_and(|answer| answer.contains("http_requests_total"));
         has("/api/v1/metadata") && has("/api/v1/series?match[]=http_requests_total")
@@ -126,6 +135,37 @@ fn a_prometheus_server_is_asked_for_what_it_has() {
         &["signals", "suggest", "--metrics", &url, "--match", "process_resident_memory_bytes"],
     ));
     assert_eq!(text.matches("- name:").count(), 1, "{text}");
+}
+
+#[test]
+fn a_server_that_keeps_no_types_is_read_by_names() {
+    if Command::new("victoria-metrics").arg("--version").output().is_err() {
+        println!("unavailable: victoria-metrics is not installed");
+        return;
+    }
+    let (_catalog, catalog) = shop(&["catalog", "--release", "2.1.0"]);
+    let folder = tempfile::tempdir().unwrap();
+    let config = format!(
+        "scrape_configs:\n  - {{job_name: catalog, scrape_interval: 1s, static_configs: [{{targets: ['{catalog}']}}]}}\n"
+    );
+    fs::write(folder.path().join("scrape.yml"), config).unwrap();
+    let address = free_address();
+    let listen = format!("-httpListenAddr={address}");
+    let args = ["-promscrape.config=scrape.yml", "-storageDataPath=data", "-loggerLevel=ERROR", &listen];
+    let _server = server("victoria-metrics", &args, folder.path());
+    until("the server has series of the catalog", || {
+        let answer = get(&address, "/api/v1/series?match[]=process_resident_memory_bytes").unwrap_or_default();
+        answer.contains("catalog")
+    });
+    let url = format!("http://{address}");
+    let text =
+        validated(&mettle(Path::new("/"), &["signals", "suggest", "--metrics", &url, "--match", "{job=\"catalog\"}"]));
+    for line in
+        ["good: 'http_requests_total{job=\"catalog\",code!~\"5..\"}'", "threshold: 250ms", "name: catalog-memory"]
+    {
+        assert!(text.contains(line), "{line} in\n{text}");
+    }
+    assert!(text.contains("1 without a type") && text.contains("catalog_items"), "{text}");
 }
 
 #[test]

@@ -131,6 +131,7 @@ fn share(
                 Counts::Unsaid => (Some(WorseSpec::Either), None),
             };
             if counts == Counts::Unsaid {
+                spec.dimension = DimensionSpec::Performance;
                 proposal.why.push("It is not said whether more of it is worse: any change is, until you say.".into());
             } else if counts == Counts::Bad {
                 proposal
