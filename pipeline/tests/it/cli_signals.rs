@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// A program that ends with the test.
-struct Running(Child);
+pub(crate) struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -20,7 +20,7 @@ impl Drop for Running {
 }
 
 /// A component of the sample product, and its address.
-fn shop(args: &[&str]) -> (Running, String) {
+pub(crate) fn shop(args: &[&str]) -> (Running, String) {
     let program = Path::new(env!("CARGO_BIN_EXE_mettle")).with_file_name("shop");
     let mut command = Command::new(&program);
     let child = command.args(args).stdout(Stdio::piped()).stdin(Stdio::null()).spawn();
@@ -31,7 +31,7 @@ fn shop(args: &[&str]) -> (Running, String) {
     (running, address)
 }
 
-fn get(address: &str, path: &str) -> Option<String> {
+pub(crate) fn get(address: &str, path: &str) -> Option<String> {
     let mut stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
     write!(stream, "GET {path} HTTP/1.0\r\nhost: {address}\r\n\r\n").ok()?;
@@ -53,7 +53,7 @@ fn server(program: &str, args: &[&str], folder: &Path) -> Running {
     Running(command.spawn().unwrap())
 }
 
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
+pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(60);
     while !holds() {
         assert!(Instant::now() < deadline, "never: {what}");

@@ -24,5 +24,6 @@ mod git_support;
 mod golden;
 mod landscape;
 mod sandbox;
+mod signals_formed;
 mod signals_suggest;
 mod tidy;
