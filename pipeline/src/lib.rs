@@ -15,6 +15,7 @@ pub mod ledger;
 pub mod note;
 pub mod remedy;
 pub mod report;
+pub mod signals;
 pub mod soak;
 pub mod store;
 pub mod version;

@@ -31,6 +31,7 @@ mod output;
 mod power;
 pub mod reference;
 mod run;
+mod signals;
 mod soak;
 mod soak_view;
 mod trend;
@@ -116,6 +117,9 @@ enum Command {
     /// Experiments.
     #[command(subcommand)]
     Chaos(chaos::Chaos),
+    /// Signals: from what is there, or was declared elsewhere, to signals.yaml.
+    #[command(subcommand)]
+    Signals(signals::Signals),
     /// Checks documents and folders; all problems at once.
     #[command(visible_alias = "check")]
     Validate(documents::Validate),
@@ -178,6 +182,7 @@ pub fn main() -> ExitCode {
             Command::Completions(shell) => reference::completions(&shell),
             Command::Man => reference::man(),
             Command::Chaos(chaos) => chaos::run(chaos).await,
+            Command::Signals(command) => signals::run(command).await,
         }
     });
     match result {

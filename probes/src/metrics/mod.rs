@@ -1,5 +1,6 @@
 //! Metrics: reading expositions, own metrics, and the recorder that turns both into raw series.
 
+pub mod catalogue;
 pub mod chunk;
 mod column;
 mod event_log;

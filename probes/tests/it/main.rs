@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // a failed step of a test fails the test; helpers outside of #[test] are tests too
 
 mod business;
+mod catalogue;
 mod exposition;
 mod load;
 mod metrics_server;

@@ -1,0 +1,198 @@
+//! Where metric families are looked up: a file, a target's `/metrics`, or a Prometheus-compatible server.
+
+mod exposed;
+mod server;
+
+use probes::metrics::catalogue::Catalogue;
+use probes::metrics::exposition::ExpositionError;
+use scorer::signal::{Labels, Selector};
+use std::path::PathBuf;
+use std::time::Duration;
+use url::Url;
+
+/// A whole answer takes no longer; a server that lists its series needs seconds, not minutes.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Longest answer that is read: the series of a large server are a hundred megabytes.
+const MAX_BYTES: usize = 128 << 20;
+
+/// A place as the person named it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Component that the target is, as the recorder adds it under `job`.
+    pub component: Option<String>,
+    /// Where.
+    pub source: Source,
+}
+
+/// Where metric families come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// An exposition in a file.
+    File(PathBuf),
+    /// A target or a server; which of them its answer tells.
+    Url(Url),
+}
+
+/// Why a place told nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum PlaceError {
+    /// No place at all.
+    #[error(
+        "`{text}` is neither a file nor an http URL; write http://HOST:PORT/metrics, http://HOST:PORT of a server, or a file"
+    )]
+    Place {
+        /// As written.
+        text: String,
+    },
+    /// A file that cannot be read.
+    #[error("cannot read {path}")]
+    File {
+        /// Its path.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// No answer.
+    #[error("no whole answer of {url}: is it up, and is this its address?")]
+    Exchange {
+        /// What was asked.
+        url: Url,
+        /// Why.
+        source: reqwest::Error,
+    },
+    /// Another answer than 200.
+    #[error("{url} answers {status}; an exposition is usually at /metrics, a server's address has no path")]
+    Status {
+        /// What was asked.
+        url: Url,
+        /// What it says.
+        status: reqwest::StatusCode,
+    },
+    /// An answer that is too long.
+    #[error("the answer of {url} is longer than {MAX_BYTES} bytes; narrow it with --match")]
+    TooLong {
+        /// What was asked.
+        url: Url,
+    },
+    /// A file that is too long.
+    #[error("{path} is longer than {MAX_BYTES} bytes; leave out the families that nobody judges")]
+    LargeFile {
+        /// Its path.
+        path: PathBuf,
+    },
+    /// An answer of a server that is none.
+    #[error("{url} does not answer as a Prometheus server does: {reason}")]
+    Answer {
+        /// What was asked.
+        url: Url,
+        /// What is wrong.
+        reason: String,
+    },
+    /// An exposition that is none.
+    #[error("{place} is no exposition in the Prometheus or OpenMetrics text format")]
+    Exposition {
+        /// File or URL.
+        place: String,
+        /// Where it is wrong.
+        source: ExpositionError,
+    },
+}
+
+impl Place {
+    /// Reads `[COMPONENT=]PLACE`.
+    ///
+    /// # Errors
+    /// A place that is neither a file nor an HTTP URL.
+    pub fn parse(text: &str) -> Result<Place, PlaceError> {
+        let name = |name: &str| !name.is_empty() && !name.contains(['/', ':', '.', '?']);
+        let (component, rest) = match text.split_once('=') {
+            Some((component, rest)) if name(component) && !PathBuf::from(text).exists() => {
+                (Some(component.to_owned()), rest)
+            }
+            _ => (None, text),
+        };
+        let url = Url::parse(rest).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+        let source = match url {
+            Some(url) => Source::Url(url),
+            None if PathBuf::from(rest).exists() => Source::File(rest.into()),
+            None => return Err(PlaceError::Place { text: text.to_owned() }),
+        };
+        Ok(Place { component, source })
+    }
+
+    /// As written, without a secret.
+    pub fn shown(&self) -> String {
+        match &self.source {
+            Source::File(path) => path.display().to_string(),
+            Source::Url(url) => shown(url).to_string(),
+        }
+    }
+
+    /// Asks it. `selectors` narrow what a server is asked for; what a target says is whole.
+    ///
+    /// # Errors
+    /// What it does not answer, or cannot be read.
+    pub async fn catalogue(&self, selectors: &[Selector]) -> Result<Catalogue, PlaceError> {
+        let added: Labels = self.component.iter().map(|name| ("job".to_owned(), name.clone())).collect();
+        match &self.source {
+            Source::File(path) => exposed::file(path, &added),
+            Source::Url(url) => {
+                // A path of its own means a target; a bare address is asked for what only servers have.
+                let bare = !url.path().trim_end_matches('/').ends_with("/metrics");
+                let client = client(url)?;
+                match if bare { server::catalogue(&client, url, selectors).await } else { Ok(None) } {
+                    Ok(Some(catalogue)) => Ok(catalogue),
+                    Ok(None) => exposed::target(&client, url, &added).await,
+                    Err(error) => Err(error),
+                }
+            }
+        }
+    }
+}
+
+/// An address for people: passwords stay out of messages and documents.
+fn shown(url: &Url) -> Url {
+    let mut shown = url.clone();
+    // Fails only for addresses that cannot have a password.
+    let _ = shown.set_password(None);
+    shown
+}
+
+fn client(url: &Url) -> Result<reqwest::Client, PlaceError> {
+    let built = reqwest::Client::builder().timeout(DEADLINE).user_agent("mettle").build();
+    built.map_err(|source| PlaceError::Exchange { url: shown(url), source })
+}
+
+/// A whole answer, of a bounded length.
+async fn body(url: &Url, mut response: reqwest::Response) -> Result<Vec<u8>, PlaceError> {
+    let mut whole = Vec::new();
+    loop {
+        let chunk = response.chunk().await;
+        match chunk.map_err(|source| PlaceError::Exchange { url: shown(url), source: source.without_url() })? {
+            Some(chunk) if whole.len() + chunk.len() > MAX_BYTES => {
+                return Err(PlaceError::TooLong { url: shown(url) });
+            }
+            Some(chunk) => whole.extend_from_slice(&chunk),
+            None => return Ok(whole),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_a_file_or_a_url_and_may_have_a_component() {
+        let read = |text: &str| Place::parse(text).unwrap();
+        assert_eq!(read("checkout=http://127.0.0.1:1/metrics").component.as_deref(), Some("checkout"));
+        let query = read("http://127.0.0.1:1/metrics?name[]=a");
+        assert_eq!((query.component.clone(), query.shown().as_str()), (None, "http://127.0.0.1:1/metrics?name[]=a"));
+        assert_eq!(read("http://u:secret@127.0.0.1:1/metrics").shown(), "http://u@127.0.0.1:1/metrics");
+        assert_eq!(read("Cargo.toml").source, Source::File("Cargo.toml".into()));
+        for text in ["", "nowhere.txt", "ftp://x/metrics", "a=nowhere"] {
+            assert!(Place::parse(text).unwrap_err().to_string().contains("neither a file nor"), "{text}");
+        }
+    }
+}
