@@ -19,6 +19,7 @@ mod chaos_toxiproxy;
 mod chaos_trials;
 mod documents;
 mod evidence;
+mod evidence_prune;
 mod gate;
 mod gate_answer;
 mod gate_remote;

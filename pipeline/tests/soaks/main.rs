@@ -4,6 +4,7 @@
 #[path = "../world/mod.rs"]
 mod world;
 
+mod bucket;
 mod disk;
 mod documents;
 mod evidence;
@@ -11,3 +12,4 @@ mod loops;
 mod people;
 mod products;
 mod remotes;
+mod slices;

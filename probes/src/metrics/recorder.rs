@@ -155,6 +155,11 @@ impl Recorder {
         lock(&self.shared.store).read(|_| true, i64::MIN)
     }
 
+    /// What was recorded from `from_ms` on, by name and labels; the tick under way is not part of it.
+    pub fn since(&self, from_ms: i64) -> Vec<RawSeries> {
+        lock(&self.shared.store).read(|_| true, from_ms)
+    }
+
     /// The series that `selection` means, from their beginning; the others are not expanded.
     pub fn select(&self, selection: &Selection) -> Vec<RawSeries> {
         lock(&self.shared.store).window(selection, i64::MIN)
