@@ -76,14 +76,32 @@ pub enum EvidenceError {
         /// Rule that is broken.
         what: String,
     },
-    /// Polars could not write or read a table.
-    #[error("failed to {doing} the table of samples")]
+    /// A table could not be written.
+    #[error("failed to write a table of samples")]
     Table {
-        /// What was tried, a verb.
-        doing: &'static str,
-        /// What Polars said.
+        /// What the library said.
         #[source]
-        source: polars::error::PolarsError,
+        source: parquet::errors::ParquetError,
+    },
+    /// A slice of a recording is not what was written.
+    #[error("the slice {} of a recording is damaged: {what}", path.display())]
+    Slice {
+        /// File.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// Somebody else appends to the recording.
+    #[error("the recording {} is in use by another process", path.display())]
+    InUse {
+        /// Folder.
+        path: PathBuf,
+    },
+    /// A soak whose id cannot name a folder.
+    #[error("`{soak}` cannot name a recording")]
+    NoName {
+        /// Its id.
+        soak: String,
     },
     /// The JSON part could not be written.
     #[error("failed to write {file}")]
@@ -127,6 +145,11 @@ impl EvidenceError {
                 "restore the folder of this evidence from a backup; verdicts bound to it cannot be replayed until then"
             }
             EvidenceError::Newer { .. } => "use a program at least as new as the one that recorded it",
+            EvidenceError::Slice { .. } => {
+                "restore the file from a backup, or move it and the slices after it away: the recording then ends before it"
+            }
+            EvidenceError::InUse { .. } => "end the other worker first",
+            EvidenceError::NoName { .. } => "an id has letters, digits, `-` and `_` only",
             EvidenceError::TargetExists { .. } => "choose a folder that does not exist yet",
             EvidenceError::Io { .. }
             | EvidenceError::BadSeries { .. }

@@ -5,6 +5,9 @@ use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::path::Path;
 
+/// Extension of a file that is not whole yet.
+pub(crate) const UNFINISHED: &str = "unfinished";
+
 /// Writes a new file and forces it to the disk.
 pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), EvidenceError> {
     let written = File::create_new(path).and_then(|mut file| {
@@ -12,6 +15,21 @@ pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), EvidenceError> 
         file.sync_all()
     });
     written.map_err(|source| EvidenceError::io("write", path, source))
+}
+
+/// Writes a file beside `path`, forces it to the disk, and puts it in the place of `path` by one rename.
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), EvidenceError> {
+    let beside = path.with_extension(UNFINISHED);
+    let written = File::create(&beside).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&beside, path)
+    });
+    written.map_err(|source| {
+        let _ = fs::remove_file(&beside);
+        EvidenceError::io("write", path, source)
+    })?;
+    path.parent().map_or(Ok(()), sync_folder)
 }
 
 /// Forces the names in a folder to the disk.

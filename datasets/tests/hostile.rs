@@ -154,11 +154,12 @@ fn forged(root: &Path, original: &Digest, (name, key): (&str, &str), bytes: &[u8
     let from = folder(original);
     let mut manifest: serde_json::Value =
         serde_json::from_slice(&fs::read(from.join("manifest.json")).expect("the store")).expect("a manifest");
-    manifest["files"][key] = json!({"sha256": Digest::of(bytes).to_string(), "bytes": bytes.len()});
+    let file = json!({"sha256": Digest::of(bytes).to_string(), "bytes": bytes.len()});
+    manifest["files"][key] = if key == "samples" { json!([file]) } else { file };
     let manifest = serde_json::to_vec(&manifest).expect("the store");
     let digest = Digest::of(&manifest);
     fs::create_dir_all(folder(&digest)).expect("the store");
-    for file in ["samples.parquet", "rest.json"] {
+    for file in ["samples-0001.parquet", "rest.json"] {
         fs::copy(from.join(file), folder(&digest).join(file)).expect("the store");
     }
     fs::write(folder(&digest).join("manifest.json"), manifest).expect("the store");
@@ -171,7 +172,7 @@ fn evidence_whose_digests_fit() {
     let dir = tempfile::tempdir().unwrap();
     let store = EvidenceStore::open(dir.path()).unwrap();
     let original = store.put(&evidence()).unwrap();
-    for (name, key) in [("samples.parquet", "samples"), ("rest.json", "rest")] {
+    for (name, key) in [("samples-0001.parquet", "samples"), ("rest.json", "rest")] {
         let text = original.to_string();
         let good = fs::read(dir.path().join("sha256").join(&text[..2]).join(&text).join(name)).unwrap();
         let read = |bytes: &[u8]| {

@@ -140,7 +140,7 @@ fn no_changed_missing_or_added_byte_goes_unseen() {
     let original = evidence(3, 50);
     let digest = store.put(&original).unwrap();
     assert_eq!(store.verify(&digest), []);
-    for name in ["manifest.json", "samples.parquet", "rest.json"] {
+    for name in ["manifest.json", "samples-0001.parquet", "rest.json"] {
         let path = folder(dir.path(), &digest).join(name);
         let good = fs::read(&path).unwrap();
         let mut changed: Vec<Vec<u8>> = (0..good.len()).step_by(97).map(|at| flipped(&good, at)).collect();
@@ -173,13 +173,13 @@ fn flipped(bytes: &[u8], at: usize) -> Vec<u8> {
 fn a_newer_schema_and_an_unknown_address_are_named() {
     let dir = tempfile::tempdir().unwrap();
     let store = EvidenceStore::open(dir.path()).unwrap();
-    let manifest = br#"{"apiVersion":"mettle/v1","kind":"Evidence","schema":2,"somethingNew":true}"#;
+    let manifest = br#"{"apiVersion":"mettle/v1","kind":"Evidence","schema":3,"somethingNew":true}"#;
     let digest = Digest::of(manifest);
     assert!(matches!(store.get(&digest), Err(EvidenceError::NotFound { .. })));
     fs::create_dir_all(folder(dir.path(), &digest)).unwrap();
     fs::write(folder(dir.path(), &digest).join("manifest.json"), manifest).unwrap();
     let error = store.get(&digest).unwrap_err();
-    assert!(matches!(error, EvidenceError::Newer { found: 2, known: 1, .. }), "{error}");
+    assert!(matches!(error, EvidenceError::Newer { found: 3, known: 2, .. }), "{error}");
     assert_eq!(error.hints().len(), 1);
 }
 
@@ -245,7 +245,11 @@ fn child() {
             let small = store.put(&evidence(1, 10)).unwrap();
             let mut large = evidence(1, 1);
             // Noise, so that it does not compress below the size of the disk.
-            let noise = |at: u64| f64::from_bits(at.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            let noise = |at: u64| {
+                let mixed = at.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+                f64::from_bits((mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb))
+            };
             large.series[0].times_ms = (0..200_000).collect();
             large.series[0].values = (0..200_000).map(noise).collect();
             let error = store.put(&large).unwrap_err();

@@ -3,7 +3,7 @@
 use super::evidence_proof;
 use super::output::{Output, table, tell, write_line};
 use super::soak_view::span;
-use super::{Dir, Exit};
+use super::{Dir, Exit, evidence_prune};
 use crate::worker::Installation;
 use crate::worker::replay::Depth;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -16,7 +16,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 /// Digits of a digest that people need to tell evidence apart.
-const SHORT: usize = 12;
+pub(super) const SHORT: usize = 12;
 
 /// Evidence at rest.
 #[derive(Debug, Subcommand)]
@@ -76,6 +76,9 @@ pub(super) enum EvidenceCommand {
         /// Folder, which must not exist yet.
         target: PathBuf,
     },
+    /// Removes old evidence that nothing is bound to; without --yes it only says what would go.
+    #[command(after_help = evidence_prune::EXAMPLES)]
+    Prune(evidence_prune::Prune),
 }
 
 /// One evidence in a list.
@@ -131,6 +134,7 @@ pub(super) async fn run(command: EvidenceCommand) -> anyhow::Result<u8> {
             }
             write_line(target.display())?;
         }
+        EvidenceCommand::Prune(prune) => return evidence_prune::run(&prune),
     }
     Ok(Exit::Ok as u8)
 }
@@ -187,7 +191,7 @@ fn listed(lines: &[Line]) -> String {
     table(&std::iter::once(head).chain(lines.iter().map(row)).collect::<Vec<_>>())
 }
 
-fn size(bytes: u64) -> String {
+pub(super) fn size(bytes: u64) -> String {
     match bytes {
         b @ ..10_000 => format!("{b} B"),
         b @ ..10_000_000 => format!("{} kB", b / 1_000),

@@ -21,6 +21,7 @@ mod compare;
 mod documents;
 mod evidence;
 mod evidence_proof;
+mod evidence_prune;
 mod gate;
 mod gate_answer;
 mod gate_remote;

@@ -1,9 +1,12 @@
 //! `mettle.yaml`: one installation.
 
+use super::Complaint;
 use super::product::ApiVersion;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use url::Url;
 
 /// The document.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -23,6 +26,61 @@ pub struct Settings {
     /// Whether the current tag is soaked again while nothing else waits.
     #[serde(default)]
     pub idle: Idle,
+    /// A bucket that gets a copy of all evidence; without it, evidence is in the folder alone.
+    #[serde(default)]
+    pub evidence: Option<EvidenceBucket>,
+}
+
+impl Settings {
+    /// What the schema cannot see.
+    pub fn complaints(&self) -> Vec<Complaint> {
+        let Some(evidence) = &self.evidence else { return vec![] };
+        let mut complaints = Vec::new();
+        if !Url::parse(&evidence.endpoint).is_ok_and(|url| ["http", "https"].contains(&url.scheme()) && url.has_host())
+        {
+            complaints.push(Complaint::new(
+                "evidence.endpoint",
+                &evidence.endpoint,
+                "is no address of a server",
+                "write https://HOST or https://HOST:PORT",
+            ));
+        }
+        complaints
+    }
+}
+
+/// A bucket of an S3-compatible server.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct EvidenceBucket {
+    /// Name of the bucket, which must exist.
+    pub bucket: String,
+    /// Address of the server, `https://s3.eu-central-1.amazonaws.com`.
+    pub endpoint: String,
+    /// Region that requests are signed for; many servers want the default.
+    #[serde(default = "default_region")]
+    pub region: String,
+    /// Folders in the bucket, `mettle/staging`.
+    #[serde(default)]
+    pub prefix: String,
+    /// Where the access key and its secret are.
+    #[serde(default)]
+    pub credentials: CredentialsFrom,
+}
+
+/// Where an access key and its secret are. They are read again before every use.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum CredentialsFrom {
+    /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and, where there is one, `AWS_SESSION_TOKEN`.
+    #[default]
+    Environment,
+    /// A file in the format of `~/.aws/credentials`: any path, or one relative to the installation.
+    File(PathBuf),
+}
+
+fn default_region() -> String {
+    "us-east-1".into()
 }
 
 /// Kind `Installation`.
@@ -65,4 +123,32 @@ pub const DEFAULT_LISTEN: &str = "127.0.0.1:7310";
 
 fn default_listen() -> SocketAddr {
     DEFAULT_LISTEN.parse().expect("a literal loopback address")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::documents::read_text;
+
+    const PLAIN: &str = "apiVersion: mettle/v1\nkind: Installation\nproduct: {repo: p}\nlandscape: {repo: l}\n";
+
+    fn read(evidence: &str) -> Result<Option<EvidenceBucket>, String> {
+        let text = format!("{PLAIN}{evidence}");
+        let read = read_text::<Settings>("mettle.yaml", &text, Settings::complaints);
+        read.map(|document| document.value.evidence).map_err(|problems| problems.to_string())
+    }
+
+    #[test]
+    fn a_bucket_has_an_address_and_says_where_its_key_is() {
+        assert!(read("").unwrap().is_none());
+        let short = read("evidence: {bucket: b, endpoint: 'https://s3.example.org'}").unwrap().unwrap();
+        assert_eq!((short.region.as_str(), short.prefix.as_str()), ("us-east-1", ""));
+        assert_eq!(short.credentials, CredentialsFrom::Environment);
+        let file = "evidence: {bucket: b, endpoint: 'http://127.0.0.1:9000', credentials: {file: keys}}";
+        assert_eq!(read(file).unwrap().unwrap().credentials, CredentialsFrom::File("keys".into()));
+        let wrong = read("evidence: {bucket: b, endpoint: s3.example.org}").unwrap_err();
+        assert!(wrong.contains("evidence.endpoint") && wrong.contains("https://HOST"), "{wrong}");
+        let secret = read("evidence: {bucket: b, endpoint: 'https://h', secretKey: x}").unwrap_err();
+        assert!(secret.contains("unknown key"), "{secret}");
+    }
 }

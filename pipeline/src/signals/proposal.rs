@@ -52,6 +52,8 @@ impl Proposal {
             threshold: None,
             series: None,
             per: None,
+            promql: None,
+            step: None,
             group_by: Vec::new(),
             component: None,
             tier: TierSpec::Watch,

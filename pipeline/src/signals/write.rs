@@ -136,6 +136,7 @@ fn kind(kind: FormKind) -> &'static str {
         FormKind::Gauge => "gauge",
         FormKind::Rate => "rate",
         FormKind::Count => "count",
+        FormKind::Query => "query",
     }
 }
 

@@ -35,7 +35,7 @@ pub fn deployed(lines: &[Arc<Line>]) -> Option<Current<'_>> {
 
 /// When the attempt that was observed began; none when none got past its deployment.
 fn observed(soak: &Soak) -> Option<DateTime<Utc>> {
-    let recorded = || soak.attempts.iter().rfind(|a| a.evidence.is_some());
+    let recorded = || soak.attempts.iter().rfind(|a| a.evidence.is_some() && a.excluded.is_none());
     let attempt = match &soak.state {
         State::WarmingUp | State::Soaking { .. } | State::Extending => soak.attempts.last(),
         State::Undoing { ending } | State::Judging { ending } => match ending {

@@ -209,9 +209,9 @@ impl Soak {
         self.attempts.last().map_or(0, |a| a.number)
     }
 
-    /// Evidence digest of the last attempt.
+    /// Evidence digest of the last attempt; what an attempt left that was cut off is not judged.
     pub fn evidence(&self) -> Option<&str> {
-        self.attempts.last().and_then(|a| a.evidence.as_deref())
+        self.attempts.last().filter(|a| a.excluded.is_none()).and_then(|a| a.evidence.as_deref())
     }
 
     /// Whether a newer tag took its place.

@@ -1,10 +1,12 @@
 //! Drives one soak: stores every state before its effects, runs the effects, feeds what happened back.
 
 mod judging;
+mod left;
 mod progress;
 mod publication;
 
 use super::bundle::Bundle;
+use super::copies;
 use super::facts::{self, Progress};
 use super::faults::StoreJournal;
 use super::installation::Installation;
@@ -12,6 +14,7 @@ use super::judge::{self, Bench};
 use super::metrics_source::MetricsSource;
 use super::observe::{self, Observation};
 use super::session::{Begin, Session};
+use super::slices::Slices;
 use super::sources::{SourceError, Sources, Truth};
 use super::view::{Notice, View};
 use crate::crash;
@@ -19,7 +22,7 @@ use crate::landscape::deployment::Rollback;
 use crate::landscape::local::{Local, Release, Unchanged};
 use crate::soak::Soak;
 use crate::soak::baseline;
-use crate::soak::machine::{Effect, Event, INTERRUPTED, Kept, State, step};
+use crate::soak::machine::{Effect, Event, INTERRUPTED, State, step};
 use crate::soak::record::{Attempt, BaselineRun, PlanRecord};
 use anyhow::Context as _;
 use chrono::Utc;
@@ -90,29 +93,14 @@ impl Drive {
         self.soak.token += 1;
         let kept = self.kept().await?;
         let mut effects: VecDeque<Effect> = self.apply(Event::WorkerStarted { kept })?.into();
+        self.sweep();
         while let Some(effect) = effects.pop_front() {
             for event in self.perform(effect).await? {
                 effects.extend(self.apply(event)?);
             }
         }
+        self.sweep();
         Ok(self.soak)
-    }
-
-    /// Whether the evidence of the running attempt reached the store before an earlier worker ended.
-    async fn kept(&mut self) -> anyhow::Result<Kept> {
-        if !matches!(self.soak.state, State::Undoing { .. }) {
-            return Ok(Kept::Nothing);
-        }
-        if self.soak.evidence().is_none() {
-            let (store, soak, attempt) =
-                (self.installation.evidence.clone(), self.soak.id.to_string(), self.soak.attempt());
-            let listed = tokio::task::spawn_blocking(move || store.list()).await??;
-            let own = listed.iter().rfind(|e| e.subject.soak == soak && e.subject.attempt == attempt);
-            if let (Some(own), Some(attempt)) = (own, self.soak.attempts.last_mut()) {
-                attempt.evidence = Some(own.digest.to_string());
-            }
-        }
-        Ok(if self.soak.evidence().is_some() { Kept::Evidence } else { Kept::Nothing })
     }
 
     /// One transition: computed, stored, told; its effects are returned.
@@ -211,6 +199,8 @@ impl Drive {
         let mut runs = self.installation.store.runs()?;
         loop {
             let chosen = baseline::select(&runs, &self.soak.tag, &self.soak.landscape, programme, Utc::now());
+            let digests = chosen.iter().filter_map(|run| run.evidence.parse().ok()).collect();
+            copies::bring_back(&self.installation, digests).await;
             let (installation, wanted) = (self.installation.clone(), chosen.clone());
             let read = move || wanted.into_iter().find(|r| judge::evidence(&installation, &r.evidence).is_err());
             let Some(damaged) = tokio::task::spawn_blocking(read).await? else { return Ok(chosen) };
@@ -279,6 +269,12 @@ impl Drive {
             Ok(session) => session,
             Err(error) => return Ok(vec![Event::AbortAsked { reason: error.to_string() }]),
         };
+        match Slices::begin(&self.installation.evidence, &self.subject(), bundle.programme.interval.0) {
+            Ok(slices) => session.slices = Some(slices),
+            Err(error) => {
+                tracing::warn!("a kill of this worker would lose what it records: {:#}", anyhow::Error::from(error))
+            }
+        }
         let stop = self.stop.clone();
         let journal = Arc::new(StoreJournal(self.installation.store.clone()));
         let observation = Observation {

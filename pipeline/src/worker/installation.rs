@@ -93,7 +93,7 @@ impl Installation {
         if !settings.is_file() {
             return Err(OpenError::NotThere { dir: dir.to_owned() });
         }
-        let settings = read_file::<Settings>(&settings, |_| vec![])?.value;
+        let settings = read_file::<Settings>(&settings, Settings::complaints)?.value;
         let dir = fs::canonicalize(dir).map_err(|source| OpenError::Folder { path: dir.to_owned(), source })?;
         // Answers stay available where nothing can be written any more; whoever writes is refused by lock and stores.
         if access(&dir, AccessFlags::W_OK).is_err() {

@@ -1,6 +1,7 @@
 //! The worker's loop: read the truth, wish soaks, run one at a time, send what waits.
 
 mod beat;
+mod copies;
 mod notes;
 mod outbox;
 mod person;
@@ -26,6 +27,7 @@ use crate::soak::triggers::{History, Outlook};
 use crate::soak::{Soak, SoakId};
 use beat::Beat;
 use chrono::Utc;
+use copies::Copies;
 use notes::{Notes, Tags};
 use outbox::Outbox;
 use ready::{Observed, frozen, frozen_text, misrecorded, waits};
@@ -49,6 +51,7 @@ pub struct Worker {
     local: Option<(String, Arc<Local>)>,
     last_error: String,
     outbox: Outbox,
+    copies: Copies,
     notes: Notes,
     // What the gate was told, by landscape and tag: it is computed at every turn and changes hardly ever.
     told: Mutex<BTreeMap<(String, String), Outlook>>,
@@ -111,10 +114,24 @@ impl Worker {
         facts::catch_up(installation.gate.as_ref(), &installation.store.every_soak()?)?;
         let sources = Sources::open(&installation).await?;
         let outbox = Outbox::new(&installation, &sources, &view);
+        let copies = Copies::new(&installation, &view);
         let notes = Notes::new(&installation, &sources);
         let (local, last_error, told) = (None, String::new(), Mutex::default());
         let beat = Beat::start(installation.gate.clone(), beat::EVERY);
-        Ok(Worker { installation, sources, view, mettle, local, last_error, outbox, notes, told, beat, _lock: lock })
+        Ok(Worker {
+            installation,
+            sources,
+            view,
+            mettle,
+            local,
+            last_error,
+            outbox,
+            copies,
+            notes,
+            told,
+            beat,
+            _lock: lock,
+        })
     }
 
     /// Works until `stop`: then the running soak is aborted, its faults undone, and everything is ended.
@@ -140,6 +157,7 @@ impl Worker {
     async fn end(self) {
         self.notes.end().await;
         self.outbox.finish().await;
+        self.copies.finish().await;
         if let Some((_, local)) = &self.local {
             local.shutdown().await;
         }
@@ -148,6 +166,7 @@ impl Worker {
     /// One turn. Remotes that cannot be reached and documents that cannot be read are told and tried again.
     async fn turn(&mut self, stop: &CancellationToken) -> anyhow::Result<()> {
         self.outbox.nudge();
+        self.copies.nudge();
         let read = tokio::select! {
             biased;
             () = stop.cancelled() => return Ok(()),
@@ -188,6 +207,7 @@ impl Worker {
                 let ended = self.soak(truth, soak.clone(), stop).await?;
                 tracing::info!("soak {} of {} ended", ended.id, ended.tag);
                 self.outbox.nudge();
+                self.copies.nudge();
             }
             (None, Some(freeze)) if !open.is_empty() => self.complain(frozen_text(freeze)),
             (None, _) => match open.iter().find_map(|soak| observed.keeps_back(soak)) {
@@ -243,6 +263,7 @@ impl Worker {
         loop {
             turn.tick().await;
             self.outbox.nudge();
+            self.copies.nudge();
             let watched = match self.sources.read().await {
                 Ok(truth) => self.look_around(&truth, At::Soak(driven)),
                 Err(error) => Err(error.into()),

@@ -4,6 +4,7 @@ use super::bundle::{Bundle, SuiteDocument};
 use super::loads::SuiteLoads;
 use super::metrics_push::Push;
 use super::metrics_source::MetricsSource;
+use super::slices::Slices;
 use super::suites::{self, Running};
 use crate::landscape::local::Local;
 use chaos::load::LoadRecord;
@@ -49,6 +50,8 @@ pub struct Session {
     pub running: Running,
     /// Load beside the faults of experiments.
     pub loads: Arc<SuiteLoads>,
+    /// Keeps slices of it, if anybody wants them.
+    pub slices: Option<Slices>,
     phases: Vec<Phase>,
     exposures: Vec<Exposure>,
     events: Vec<Event>,
@@ -128,6 +131,7 @@ impl Session {
             registry,
             running,
             loads,
+            slices: None,
             load_suite: bundle.programme.load.as_ref().map(|load| load.suite.clone()),
             phases: Vec::new(),
             exposures: Vec::new(),
@@ -158,6 +162,12 @@ impl Session {
             counter.add(state.restarts as f64 - counter.value());
         }
         self.events.extend(self.local.drain_events());
+        if let Some(from_ms) = self.slices.as_ref().and_then(Slices::due) {
+            let so_far = Evidence { series: self.recorder.since(from_ms), ..self.rest(None) };
+            if let Some(slices) = &mut self.slices {
+                slices.write(so_far);
+            }
+        }
     }
 
     /// The first grid time that is not before `at_ms`.
@@ -230,6 +240,11 @@ impl Session {
     }
 
     fn recorded(&self, load_valid: Option<bool>) -> Evidence {
+        Evidence { series: self.recorder.snapshot(), ..self.rest(load_valid) }
+    }
+
+    /// Everything but the samples.
+    fn rest(&self, load_valid: Option<bool>) -> Evidence {
         let mut context = self.context.clone();
         if self.running.has_load() {
             context.load_per_s = self.load_in_steady();
@@ -242,7 +257,7 @@ impl Session {
             subject: self.subject.clone(),
             context,
             phases: self.phases.clone(),
-            series: self.recorder.snapshot(),
+            series: Vec::new(),
             checks: self.running.checks(),
             findings: self.running.findings(),
             exposures: self.exposures.clone(),
@@ -276,6 +291,9 @@ impl Session {
         let load = self.running.stop().await;
         let end_ms = self.phases.iter().map(|phase| phase.end_ms).max().unwrap_or(0);
         self.recorder.wait_for(end_ms, END_WITHIN).await;
+        if let Some(slices) = self.slices.take() {
+            slices.end().await;
+        }
         let mut evidence = self.recorded(Some(load.as_ref().is_some_and(LoadReport::is_valid)));
         if let Some(load) = load {
             let detail = serde_json::to_string(&load).unwrap_or_default();

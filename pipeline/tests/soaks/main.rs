@@ -4,6 +4,7 @@
 #[path = "../world/mod.rs"]
 mod world;
 
+mod bucket;
 mod disk;
 mod documents;
 mod evidence;
@@ -11,4 +12,5 @@ mod loops;
 mod people;
 mod products;
 mod remotes;
+mod slices;
 mod sources;

@@ -187,7 +187,12 @@ impl Recorder {
 
     /// Everything recorded so far, by name and labels; the tick under way is not part of it.
     pub fn snapshot(&self) -> Vec<RawSeries> {
-        joined(lock(&self.shared.store).read(|_| true, i64::MIN), self.fed(|_, _| true, i64::MIN))
+        self.since(i64::MIN)
+    }
+
+    /// What was recorded from `from_ms` on, by name and labels; the tick under way is not part of it.
+    pub fn since(&self, from_ms: i64) -> Vec<RawSeries> {
+        joined(lock(&self.shared.store).read(|_| true, from_ms), self.fed(|_, _| true, from_ms))
     }
 
     /// The series that `selection` means, from their beginning; the others are not expanded.

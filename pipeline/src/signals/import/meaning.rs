@@ -246,7 +246,7 @@ fn weigh(proposal: &mut Proposal) {
         FormKind::Latency => (Rank::Latency, 1.0 - objective),
         FormKind::Rate if proposal.spec.worse == Some(WorseSpec::Up) => (Rank::Success, objective),
         FormKind::Rate => (Rank::Success, 1.0 - objective),
-        FormKind::Gauge | FormKind::Count | FormKind::Distribution => return,
+        FormKind::Gauge | FormKind::Count | FormKind::Distribution | FormKind::Query => return,
     };
     let half = rounded(left * 100.0 / 2.0);
     if half > 0.0 {

@@ -1,0 +1,97 @@
+//! Keeps what an attempt records while it runs: a kill loses at most what came since the last slice.
+//!
+//! The slices are a safety net. Evidence of an attempt that ends in order is what the recorder holds then.
+
+use datasets::{EvidenceError, EvidenceStore, Recording};
+use scorer::Evidence;
+use scorer::evidence::Subject;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::task::JoinHandle;
+
+/// Scrapes of a slice: every slice holds the labels of all its series once, and thirty samples are worth that.
+const SCRAPES: u32 = 30;
+
+/// Most that a kill may lose.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// Writing more often would only wear out the disk.
+const SHORTEST: Duration = Duration::from_secs(1);
+
+/// The writer of one attempt. One slice is written at a time.
+pub struct Slices {
+    kept: Arc<Mutex<Kept>>,
+    every: Duration,
+    last: Instant,
+    writing: Option<JoinHandle<()>>,
+}
+
+struct Kept {
+    recording: Recording,
+    /// Nothing before this time is new.
+    from_ms: i64,
+    /// Said once; it is tried again with every slice.
+    told: bool,
+}
+
+impl Slices {
+    /// Opens the recording of an attempt that is scraped at `interval`.
+    ///
+    /// # Errors
+    /// The disk, or another process that writes it.
+    pub fn begin(store: &EvidenceStore, subject: &Subject, interval: Duration) -> Result<Self, EvidenceError> {
+        let kept = Kept { recording: store.record(subject)?, from_ms: i64::MIN, told: false };
+        Ok(Slices {
+            kept: Arc::new(Mutex::new(kept)),
+            every: (interval * SCRAPES).clamp(SHORTEST, LONGEST),
+            last: Instant::now(),
+            writing: None,
+        })
+    }
+
+    /// Whether a slice is due; then the time from which samples may be new.
+    pub fn due(&self) -> Option<i64> {
+        let busy = self.writing.as_ref().is_some_and(|task| !task.is_finished());
+        (!busy && self.last.elapsed() >= self.every).then(|| lock(&self.kept).from_ms)
+    }
+
+    /// Writes a slice in the background: `so_far` has the samples since [`Slices::due`], and everything else as it is.
+    pub fn write(&mut self, so_far: Evidence) {
+        self.last = Instant::now();
+        let kept = Arc::clone(&self.kept);
+        // A scrape becomes visible when it is complete, which may be after a later one of another component.
+        let overlap_ms = i64::try_from(2 * self.every.as_millis()).unwrap_or(i64::MAX);
+        self.writing = Some(tokio::task::spawn_blocking(move || lock(&kept).append(so_far, overlap_ms)));
+    }
+
+    /// Waits until nothing is written any more. The recording stays.
+    pub async fn end(self) {
+        if let Some(task) = self.writing {
+            // One that panicked has said so.
+            let _panicked = task.await;
+        }
+    }
+}
+
+impl Kept {
+    fn append(&mut self, so_far: Evidence, overlap_ms: i64) {
+        let until_ms = so_far.series.iter().filter_map(|series| series.times_ms.last()).max().copied();
+        let news = Evidence { series: self.recording.news(so_far.series), ..so_far };
+        match self.recording.append(&news) {
+            Ok(()) => {
+                self.told = false;
+                self.from_ms = until_ms.map_or(self.from_ms, |until| until.saturating_sub(overlap_ms));
+            }
+            Err(error) if !self.told => {
+                tracing::warn!("what is recorded is not kept until there is room: {:#}", anyhow::Error::from(error));
+                self.told = true;
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+fn lock(kept: &Mutex<Kept>) -> MutexGuard<'_, Kept> {
+    // A slice is appended whole or not at all, whatever panics.
+    kept.lock().unwrap_or_else(PoisonError::into_inner)
+}

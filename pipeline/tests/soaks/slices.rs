@@ -1,0 +1,53 @@
+//! What a killed worker had recorded is kept, and never judged.
+
+use crate::world::{SIGNALS, World, until};
+use pipeline::soak::Soak;
+use std::fs;
+use std::path::PathBuf;
+
+/// Slices come once in 30 scrapes.
+const LONG: &str = r#"
+apiVersion: mettle/v1
+kind: Programme
+metadata: {name: long}
+interval: 100ms
+phases:
+  - {name: warmup, samples: 2}
+  - {name: steady, samples: 100}
+looks: {first: 50}
+"#;
+
+fn slices(world: &World) -> Vec<PathBuf> {
+    let files = |folder: PathBuf| fs::read_dir(folder).into_iter().flatten().flatten().map(|file| file.path());
+    let folders = files(world.path().join("evidence/recordings"));
+    folders.flat_map(files).filter(|path| path.extension().is_some_and(|e| e == "parquet")).collect()
+}
+
+#[test]
+fn a_killed_attempt_keeps_its_slices_and_the_next_one_is_judged() {
+    let world = World::new();
+    world.push_with("1.0.0", &[("mettle/programme.yaml", LONG), ("mettle/signals.yaml", SIGNALS)]);
+    let mut up = world.up(&[]).ready();
+    until("a slice is on the disk", || !slices(&world).is_empty());
+    up.kill();
+    let mut up = world.up(&[]).ready();
+    until("the soak is over", || world.soaks().iter().any(Soak::ended));
+    assert_eq!(up.interrupt(), 130);
+    let soak = world.soaks().remove(0);
+    let [cut, whole] = soak.attempts.as_slice() else { panic!("{:?}", soak.attempts) };
+    assert!(cut.excluded.is_some() && whole.excluded.is_none(), "{:?}", soak.attempts);
+    assert_eq!(soak.evidence(), whole.evidence.as_deref(), "what was cut off is not judged");
+    let store = datasets::EvidenceStore::open(&world.path().join("evidence")).unwrap();
+    let digest = cut.evidence.as_ref().expect("it is kept").parse().unwrap();
+    assert_eq!(store.verify(&digest), []);
+    let kept = store.get(&digest).unwrap();
+    assert_eq!(
+        (kept.subject.soak.as_str(), kept.subject.attempt, kept.subject.tag.as_str()),
+        (soak.id.as_str(), 1, "v1.0.0")
+    );
+    let probe = kept.series.iter().find(|one| one.name == "mettle_probe_attempts_total").expect("the probe");
+    assert!(probe.times_ms.len() >= 20, "{} samples", probe.times_ms.len());
+    assert!(kept.phases.iter().any(|phase| phase.name == "steady"), "{:?}", kept.phases);
+    // Nothing is left of the slices, of the attempt that ended in order neither.
+    assert_eq!((slices(&world), store.recordings().unwrap()), (vec![], vec![]));
+}
