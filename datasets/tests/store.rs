@@ -213,6 +213,16 @@ fn the_list_names_subject_size_and_end_and_an_export_is_a_copy() {
     assert!(matches!(store.export(&digest, &target), Err(EvidenceError::TargetExists { .. })));
 }
 
+/// A change of this address means that the same evidence gets other bytes, for instance by another release of a library.
+/// What is stored stays readable; but evidence that is stored again is no longer recognised, so it is worth a new schema
+/// or a second look.
+#[test]
+fn the_same_evidence_has_the_same_address_on_every_machine() {
+    let dir = tempfile::tempdir().unwrap();
+    let digest = EvidenceStore::open(dir.path()).unwrap().put(&evidence(40, 3_000)).unwrap();
+    assert_eq!(digest.to_string(), "a744c7aedcce35eea3695c29a8ed85aa573f759e842803fb696e4cc668535789");
+}
+
 #[test]
 fn size_of_a_sample() {
     let dir = tempfile::tempdir().unwrap();

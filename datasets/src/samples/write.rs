@@ -116,12 +116,8 @@ fn write_group<W: std::io::Write + Send>(
                 // The bits of an unsigned number, as Parquet stores one.
                 out.extend(std::iter::repeat_n(series[run.series].id.cast_signed(), repeated(run)));
             }),
-            "name" => write_column::<ByteArrayType>(writer.typed(), batches, |run, out| {
-                out.extend(std::iter::repeat_n(ByteArray::from(series[run.series].name), repeated(run)));
-            }),
-            "labels" => write_column::<ByteArrayType>(writer.typed(), batches, |run, out| {
-                out.extend(std::iter::repeat_n(ByteArray::from(&*series[run.series].labels), repeated(run)));
-            }),
+            "name" => write_texts(writer.typed(), batches, |run| series[run.series].name),
+            "labels" => write_texts(writer.typed(), batches, |run| series[run.series].labels),
             "time_ms" => write_column::<Int64Type>(writer.typed(), batches, |run, out| {
                 out.extend_from_slice(&series[run.series].times_ms[run.from..run.to]);
             }),
@@ -144,6 +140,25 @@ fn write_column<T: DataType>(
         rows.clear();
         batch.iter().for_each(|run| expand(run, &mut rows));
         writer.write_batch(&rows, None, None)?;
+    }
+    Ok(())
+}
+
+fn write_texts<'a>(
+    writer: &mut ColumnWriterImpl<'_, ByteArrayType>,
+    batches: &[Vec<Run>],
+    text: impl Fn(&Run) -> &'a str,
+) -> Result<()> {
+    let mut rows = Vec::with_capacity(BATCH_ROWS);
+    for batch in batches {
+        rows.clear();
+        for run in batch {
+            rows.extend(std::iter::repeat_n(ByteArray::from(text(run)), run.to - run.from));
+        }
+        // Told here, because the writer would compare the text of every row.
+        let bound = |text: Option<&str>| text.map(ByteArray::from);
+        let (least, greatest) = (bound(batch.iter().map(&text).min()), bound(batch.iter().map(&text).max()));
+        writer.write_batch_with_statistics(&rows, None, None, least.as_ref(), greatest.as_ref(), None)?;
     }
     Ok(())
 }

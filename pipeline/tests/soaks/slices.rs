@@ -1,9 +1,11 @@
 //! What a killed worker had recorded is kept, and never judged.
 
 use crate::world::{SIGNALS, World, until};
+use datasets::Digest;
 use pipeline::soak::Soak;
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 
 /// Slices come once in 30 scrapes.
 const LONG: &str = r#"
@@ -38,7 +40,7 @@ fn a_killed_attempt_keeps_its_slices_and_the_next_one_is_judged() {
     assert!(cut.excluded.is_some() && whole.excluded.is_none(), "{:?}", soak.attempts);
     assert_eq!(soak.evidence(), whole.evidence.as_deref(), "what was cut off is not judged");
     let store = datasets::EvidenceStore::open(&world.path().join("evidence")).unwrap();
-    let digest = cut.evidence.as_ref().expect("it is kept").parse().unwrap();
+    let digest: Digest = cut.evidence.as_ref().expect("it is kept").parse().unwrap();
     assert_eq!(store.verify(&digest), []);
     let kept = store.get(&digest).unwrap();
     assert_eq!(
@@ -50,4 +52,27 @@ fn a_killed_attempt_keeps_its_slices_and_the_next_one_is_judged() {
     assert!(kept.phases.iter().any(|phase| phase.name == "steady"), "{:?}", kept.phases);
     // Nothing is left of the slices, of the attempt that ended in order neither.
     assert_eq!((slices(&world), store.recordings().unwrap()), (vec![], vec![]));
+    // What is bound to nothing goes when it is old enough, and only when somebody says so.
+    let whole = whole.evidence.as_ref().unwrap().parse().unwrap();
+    assert_eq!(pruned(&world, &[]), [(digest, false), (whole, false)]);
+    assert_eq!(pruned(&world, &["--yes"]), [(digest, true), (whole, false)]);
+    assert_eq!(store.digests().unwrap(), [whole]);
+    assert_eq!(store.verify(&whole), []);
+}
+
+/// What `mettle evidence prune` says was removed, by digest in the order of recording.
+fn pruned(world: &World, more: &[&str]) -> Vec<(Digest, bool)> {
+    let mut prune = Command::new(env!("CARGO_BIN_EXE_mettle"));
+    prune.args(["evidence", "prune", "--keep", "1ms", "-o", "json", "--dir"]).arg(world.path()).args(more);
+    let out = prune.output().unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let lines: Vec<serde_json::Value> = serde_json::from_slice(&out.stdout).unwrap();
+    let line = |line: &serde_json::Value| {
+        let digest = line["digest"].as_str().unwrap().parse().unwrap();
+        // Either goes or says why not.
+        let removed = line["removed"].as_bool().unwrap();
+        assert!(!(removed && line["stays"].is_object()), "{line}");
+        (digest, removed)
+    };
+    lines.iter().map(line).collect()
 }
