@@ -13,4 +13,5 @@ mod people;
 mod products;
 mod remotes;
 mod slices;
+mod replays;
 mod sources;
