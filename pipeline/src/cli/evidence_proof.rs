@@ -13,8 +13,8 @@ pub(super) const VERIFY_EXAMPLES: &str = "Examples:
   mettle evidence verify --dir soak            every published tag
   mettle evidence verify v1.2.0 --dir soak -o json
 
-Of each tag the report that decides about it is looked at: the chain of the ledger, the record of its
-soak, what the gate answers from, policy, programme, evidence and the evidence of its baseline.
+Of each tag the report that decides about it is looked at: the chain of the ledger, the record of
+its soak, what the gate answers from, policy, programme, evidence and the evidence of its baseline.
 
 Exit: 0 everything belongs together, 2 the tag was never published, 10 something does not,
 11 something could not be looked at.";

@@ -96,7 +96,7 @@ mod tests {
     use crate::worker::across::{course_of, levels};
     use scorer::Evidence;
     use scorer::assess::{Assessment, Ended, Reference, assess};
-    use scorer::evidence::{Context, Phase, PhaseLabel, RawSeries};
+    use scorer::evidence::{Context, Phase, PhaseLabel, RawSeries, Subject};
     use scorer::signal::{Dimension, Form, Labels, Margin, Selector, Signal, Tier, Worse};
     use scorer::{Policy, Verdict};
 
@@ -134,7 +134,8 @@ mod tests {
         let phase =
             Phase { label: PhaseLabel::Steady, name: "steady".to_owned(), start_ms: 0, end_ms, samples: SAMPLES };
         let context = Context { programme: "p".to_owned(), interval_ms: 1000, ..Context::default() };
-        Evidence { context, phases: vec![phase], series: vec![series], ..Evidence::default() }
+        let subject = Subject { tag: format!("v{number}"), soak: number.to_string(), ..Subject::default() };
+        Evidence { subject, context, phases: vec![phase], series: vec![series], ..Evidence::default() }
     }
 
     /// The runs of ten tags, three each; every tag is `step` worse than the one before.

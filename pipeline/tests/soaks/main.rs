@@ -12,6 +12,6 @@ mod loops;
 mod people;
 mod products;
 mod remotes;
-mod slices;
 mod replays;
+mod slices;
 mod sources;

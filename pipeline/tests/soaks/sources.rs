@@ -189,9 +189,12 @@ async fn read(server: &Server, window: Window) -> Vec<RawSeries> {
 }
 
 fn evidence(phase: Phase, series: Vec<RawSeries>) -> Evidence {
-    let interval_ms = i64::try_from(INTERVAL.as_millis()).unwrap();
+    let (interval_ms, start_ms) = (i64::try_from(INTERVAL.as_millis()).unwrap(), phase.start_ms);
     let context = Context { programme: "three sources".to_owned(), interval_ms, ..Context::default() };
-    Evidence { subject: Subject::default(), context, phases: vec![phase], series, ..Evidence::default() }
+    // Every run is a soak of a tag of its own.
+    let soak = start_ms.to_string();
+    let subject = Subject { tag: format!("v{soak}"), soak, ..Subject::default() };
+    Evidence { subject, context, phases: vec![phase], series, ..Evidence::default() }
 }
 
 fn judged(candidate: &Evidence, runs: &[&Evidence]) -> Judgement {
