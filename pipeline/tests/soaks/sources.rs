@@ -212,6 +212,21 @@ fn judged(candidate: &Evidence, runs: &[&Evidence]) -> Judgement {
     })
 }
 
+/// How many samples each signal has, and the scrapes that say so, for whoever reads why a test failed.
+fn present(evidence: &Evidence) -> String {
+    let recording = scorer::recording::Recording::of(evidence);
+    let formed = signals(SIGNALS).into_iter().flat_map(|signal| scorer::form::form(&signal, &recording));
+    let counts: Vec<String> = formed.map(|one| format!("{} {}", one.name, one.present(SAMPLES as usize))).collect();
+    let up = evidence.series.iter().find(|one| one.name == "up");
+    let start = evidence.phases[0].start_ms;
+    let scrapes: Vec<String> = up
+        .into_iter()
+        .flat_map(|up| up.times_ms.iter().zip(&up.values))
+        .map(|(time, value)| format!("{}:{value}", time - start))
+        .collect();
+    format!("{}; scrapes {}", counts.join(", "), scrapes.join(" "))
+}
+
 /// A counter may only rise, whoever looked: nobody's sample is above one that somebody took clearly later.
 fn fit_together(seen: &Seen, name: &str) {
     let of = |evidence: &Evidence| -> Vec<RawSeries> {
@@ -272,7 +287,8 @@ fn three_sources_see_the_same_soak_and_give_the_same_verdict() {
         let baseline: Vec<&Evidence> = runs.iter().map(|seen| &seen[source]).collect();
         for (seen, verdict) in [(&good, Verdict::Pass), (&bad, Verdict::Fail)] {
             let judgement = judged(&seen[source], &baseline);
-            assert_eq!(judgement.verdict, verdict, "{source}: {:#?}", judgement.reasons);
+            let seen: Vec<String> = baseline.iter().copied().chain([&seen[source]]).map(present).collect();
+            assert_eq!(judgement.verdict, verdict, "{source}: {seen:#?} {:#?}", judgement.reasons);
         }
     }
 }
