@@ -8,7 +8,7 @@ use pipeline::signals::suggest::{Reason, Suggestion, scope, suggest};
 use probes::metrics::catalogue::Catalogue;
 use probes::metrics::exposition::Format;
 use scorer::signal::{Labels, Selector};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 const PLACES: [&str; 17] = [
@@ -280,6 +280,41 @@ fn a_place_whose_labels_are_hostile_gives_a_document_that_validates() {
     let suggestion = suggest(&catalogue, &[], GATES);
     assert_eq!(read(&suggestion).signals.len(), suggestion.proposals.len());
     assert_eq!(suggestion.proposals.iter().filter(|p| p.spec.kind == FormKind::Ratio).count(), values.len());
+}
+
+/// The suggestion for series that a server lists: name and labels of each.
+fn listed(series: &[(&str, &[(&str, &str)])]) -> Suggestion {
+    let one = |(name, own): &(&str, &[(&str, &str)])| -> Labels {
+        let own = own.iter().map(|(label, value)| ((*label).to_owned(), (*value).to_owned()));
+        own.chain([("__name__".to_owned(), (*name).to_owned())]).collect()
+    };
+    suggest(&Catalogue::from_discovery(&BTreeMap::new(), series.iter().map(one)), &[], GATES)
+}
+
+#[test]
+fn what_no_selector_can_say_is_told_and_not_proposed() {
+    let long = "x".repeat(5000);
+    for (name, labels) in [
+        ("http.server.request.duration_total", &[("job", "a"), ("code", "200")][..]),
+        ("x.y_queue_depth", &[("job", "a")]),
+        ("{x=\"y\"}_queue_depth", &[("job", "a")]),
+        ("http_requests_total", &[("job", long.as_str()), ("code", "200")]),
+    ] {
+        let suggestion = listed(&[(name, labels)]);
+        assert_eq!(read(&suggestion).signals.len(), 0, "{name}");
+        let told: Vec<(Reason, usize)> = suggestion.passed_over.iter().map(|p| (p.reason, p.families.len())).collect();
+        assert_eq!(told, [(Reason::Unwritten, 1)], "{name}");
+    }
+    // A name that cannot be said does not take the place of one that can, nor does one component that of another.
+    let suggestion = listed(&[
+        ("http.server.requests_total", &[("job", "a"), ("code", "200")]),
+        ("http_requests_total", &[("job", "a"), ("code", "200")]),
+        ("http_requests_total", &[("job", long.as_str()), ("code", "200")]),
+    ]);
+    let names: Vec<String> = read(&suggestion).signals.into_iter().map(|s| s.name).collect();
+    assert_eq!(names, ["a-success", "a-throughput"]);
+    let unwritten = &suggestion.passed_over[0];
+    assert_eq!((unwritten.reason, unwritten.families.len()), (Reason::Unwritten, 2));
 }
 
 #[test]

@@ -65,9 +65,9 @@ pub fn suggest(catalogue: &Catalogue, scope: &[Matcher], gates: usize) -> Sugges
     leaks::propose(&view, &mut draft);
     levels::propose(&view, &mut draft);
     latency::propose_beside(&view, &mut draft);
+    draft.narrow(scope);
     let passed_over = passed_over::of(catalogue, &view, &draft);
-    let mut proposals = draft.proposals;
-    proposals.iter_mut().for_each(|proposal| scope::narrow(proposal, scope));
+    let mut proposals = draft.into_proposals();
     let standing = seat(&mut proposals, gates);
     let partly = catalogue.families.iter().filter(|f| f.count > f.series.len()).map(|f| f.name.clone()).collect();
     // What decides comes first, by rank; the sort is stable.

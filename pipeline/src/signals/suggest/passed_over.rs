@@ -3,7 +3,7 @@
 use super::draft::Draft;
 use super::leaks::is_limit;
 use super::levels::is_stamp;
-use super::view::{MOST_COMPONENTS, View, is_client, is_machinery, is_request};
+use super::view::{MOST_COMPONENTS, View, is_client, is_machinery, is_request, is_sayable};
 use probes::metrics::catalogue::{Catalogue, Family, FamilyKind};
 use std::collections::BTreeMap;
 
@@ -32,6 +32,8 @@ pub enum Reason {
     NoType,
     /// Components that nobody would read signals of.
     TooMany,
+    /// Names or values that no selector can say.
+    Unwritten,
 }
 
 impl Reason {
@@ -48,6 +50,10 @@ impl Reason {
             Reason::NoFailures => "that count events but not which of them failed",
             Reason::NoDirection => "whose worse direction no convention tells; write `kind: gauge` for what you know",
             Reason::TooMany => "with more than 30 components; narrow the look with --match",
+            Reason::Unwritten => {
+                "of which a signal cannot be written: its name has other characters than letters, digits, `_` and `:`, or \
+                 its selector is longer than 4096 bytes"
+            }
             Reason::NoType => "without a type: `# TYPE` or the server's metadata would tell",
         }
     }
@@ -62,12 +68,18 @@ pub struct PassedOver {
     pub families: Vec<String>,
 }
 
-/// Every family that no proposal speaks for.
+/// Every family that no proposal speaks for, or of which one cannot be written.
 pub(super) fn of(catalogue: &Catalogue, view: &View<'_>, draft: &Draft) -> Vec<PassedOver> {
     let mut all: BTreeMap<Reason, Vec<String>> = BTreeMap::new();
-    for family in catalogue.families.iter().filter(|family| !draft.has(&family.name)) {
-        let several = view.components(family).len() > MOST_COMPONENTS;
-        let reason = if several { Reason::TooMany } else { reason(family) };
+    let untold = |family: &&Family| !draft.has(&family.name) || draft.is_unwritten(&family.name);
+    for family in catalogue.families.iter().filter(untold) {
+        let reason = if draft.is_unwritten(&family.name) || !is_sayable(&family.name) {
+            Reason::Unwritten
+        } else if view.components(family).len() > MOST_COMPONENTS {
+            Reason::TooMany
+        } else {
+            reason(family)
+        };
         all.entry(reason).or_default().push(family.name.clone());
     }
     all.into_iter().map(|(reason, families)| PassedOver { reason, families }).collect()

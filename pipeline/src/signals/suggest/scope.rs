@@ -13,17 +13,23 @@ pub fn scope(selectors: &[Selector]) -> Vec<Matcher> {
     first.matchers.iter().filter(everywhere).filter(of_series).cloned().collect()
 }
 
-/// Adds conditions to every selector of a proposal, where none of its own says as much.
-pub(super) fn narrow(proposal: &mut Proposal, scope: &[Matcher]) {
+/// Adds conditions to every selector of a proposal, where none of its own says as much. `false`: one of its texts, with
+/// them or without, is no selector, such as one with a value of several thousand bytes.
+#[must_use]
+pub(super) fn narrow(proposal: &mut Proposal, scope: &[Matcher]) -> bool {
     let spec = &mut proposal.spec;
     for text in
         [&mut spec.good, &mut spec.total, &mut spec.buckets, &mut spec.series, &mut spec.per].into_iter().flatten()
     {
-        let mut selector = Selector::parse(text).expect("proposals are made of selectors");
+        let Ok(mut selector) = Selector::parse(text) else { return false };
         let pinned =
             |m: &&Matcher| selector.matchers.iter().any(|own| own.label == m.label && own.op == MatchOp::Equal);
         let missing: Vec<Matcher> = scope.iter().filter(|m| !pinned(m)).cloned().collect();
         selector.matchers.extend(missing);
         *text = selector.to_string();
+        if Selector::parse(text).is_err() {
+            return false;
+        }
     }
+    true
 }

@@ -154,7 +154,7 @@ impl<'a> View<'a> {
 
     /// Families that are worth a look, in the order of their names.
     pub(super) fn families(&self) -> impl Iterator<Item = &'a Family> {
-        self.families.iter().filter(|family| !is_machinery(&family.name))
+        self.families.iter().filter(|family| !is_machinery(&family.name) && is_sayable(&family.name))
     }
 
     /// Whether series of this name are there, also as parts of a histogram or summary.
@@ -190,6 +190,12 @@ fn collectors(families: &[Family]) -> BTreeMap<&str, &'static str> {
 /// Whether a family speaks for components that are not those of its `job`.
 pub(super) fn is_of_a_mesh(name: &str) -> bool {
     COMPONENT_OF.iter().any(|(prefix, _)| name.starts_with(prefix))
+}
+
+/// Whether a selector can have this name. Newer servers take any text for one, such as OpenTelemetry's names with points.
+pub(super) fn is_sayable(name: &str) -> bool {
+    let first = |c: char| c == '_' || c == ':' || c.is_ascii_alphabetic();
+    name.starts_with(first) && name.chars().all(|c| first(c) || c.is_ascii_digit())
 }
 
 /// Whether a family counts what scrapers or Mettle do.
