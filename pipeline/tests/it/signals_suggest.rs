@@ -318,6 +318,24 @@ fn what_no_selector_can_say_is_told_and_not_proposed() {
 }
 
 #[test]
+fn bounds_that_are_no_times_are_no_thresholds() {
+    for (bounds, threshold_ms) in [
+        (&["-1", "0", "+Inf"][..], None),
+        (&["1e300", "+Inf"], None),
+        (&["1e-9", "+Inf"], None),
+        (&["-1", "0.1", "+Inf"], Some(100)),
+        (&["0.1", "0.5", "1e300"], Some(500)),
+    ] {
+        let own: Vec<Vec<(&str, &str)>> = bounds.iter().map(|le| vec![("job", "a"), ("le", *le)]).collect();
+        let series: Vec<(&str, &[(&str, &str)])> =
+            own.iter().map(|labels| ("http_request_duration_seconds_bucket", labels.as_slice())).collect();
+        let signals = read(&listed(&series)).signals;
+        let found = signals.iter().find(|s| s.kind == FormKind::Latency).and_then(|s| s.threshold);
+        assert_eq!(found.map(|t| t.ms()), threshold_ms, "{bounds:?}");
+    }
+}
+
+#[test]
 fn nothing_that_is_known_is_an_empty_document_that_says_why() {
     let suggestion = suggest(&Catalogue::default(), &[], GATES);
     let text = suggestion.document(&["an empty place".to_owned()]);

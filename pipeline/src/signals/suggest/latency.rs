@@ -114,10 +114,11 @@ fn of_component(view: &View<'_>, draft: &mut Draft, family: &Family, component: 
     }
 }
 
-/// Bounds that every histogram of a component has, rising, with their texts; the endless one is none.
+/// Positive bounds that every histogram of a component has, rising, with their texts; the endless one is none.
 fn common_bounds(family: &Family, component: &Component) -> Vec<(f64, String)> {
     let mut own = family.series.iter().filter(|one| component.has(one));
-    let finite = |text: &String| text.parse::<f64>().ok().filter(|b| b.is_finite()).map(|b| (b, text.clone()));
+    let finite =
+        |text: &String| text.parse::<f64>().ok().filter(|b| b.is_finite() && *b > 0.0).map(|b| (b, text.clone()));
     let Some(first) = own.next() else { return Vec::new() };
     let mut common: Vec<(f64, String)> = first.bounds.iter().filter_map(finite).collect();
     for one in own {
@@ -133,6 +134,10 @@ fn share(draft: &mut Draft, family: &Family, component: &Component) -> Option<Pr
     let noticed = if unit == Unit::Seconds { NOTICED_S } else { NOTICED_S * 1000.0 };
     let bounds = common_bounds(family, component);
     let (bound, text) = bounds.iter().find(|(bound, _)| *bound >= noticed).or(bounds.last())?.clone();
+    let threshold = match unit {
+        Unit::Seconds => Some(threshold(bound)?),
+        Unit::Millis => None,
+    };
     let (buckets, all) = (format!("{}_bucket", family.name), base(family, component));
     let why = format!(
         "Share of answers{} within {text} {}, a bound of the histogram; take the one that your users feel (there are: {}).",
@@ -145,7 +150,7 @@ fn share(draft: &mut Draft, family: &Family, component: &Component) -> Option<Pr
     match unit {
         Unit::Seconds => {
             proposal.spec.buckets = Some(selector(&buckets, all));
-            proposal.spec.threshold = Some(Span(Duration::from_secs_f64(bound)));
+            proposal.spec.threshold = threshold;
         }
         Unit::Millis => {
             // `threshold` is compared with bounds in seconds; the bucket itself says the same in any unit. Servers may
@@ -163,6 +168,11 @@ fn share(draft: &mut Draft, family: &Family, component: &Component) -> Option<Pr
     proposal.spec.component = component.name();
     proposal.open_objective = Some("0.95");
     Some(proposal.ranked(Rank::Latency, MARGIN))
+}
+
+/// A bound as a threshold; `None`: it is no length of time, or too short to be written.
+fn threshold(bound_s: f64) -> Option<Span> {
+    Duration::try_from_secs_f64(bound_s).ok().filter(|bound| bound.as_micros() > 0).map(Span)
 }
 
 /// The whole distribution.
