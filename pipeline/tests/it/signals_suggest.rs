@@ -335,6 +335,32 @@ fn bounds_that_are_no_times_are_no_thresholds() {
     }
 }
 
+/// The good part of the only share among the signals for a counter with these values of a label.
+fn good_of(name: &str, label: &str, values: &[&str]) -> Option<String> {
+    let own: Vec<[(&str, &str); 2]> = values.iter().map(|value| [("job", "a"), (label, *value)]).collect();
+    let series: Vec<(&str, &[(&str, &str)])> = own.iter().map(|labels| (name, labels.as_slice())).collect();
+    let shares: Vec<SignalSpec> =
+        read(&listed(&series)).signals.into_iter().filter(|s| s.kind == FormKind::Ratio).collect();
+    assert!(shares.len() < 2, "{shares:?}");
+    shares.into_iter().next().and_then(|share| share.good)
+}
+
+#[test]
+fn words_that_nobody_understands_are_no_share_that_cannot_fail() {
+    for (name, label, values, good) in [
+        ("cache_requests_total", "result", &["hit", "miss"][..], None),
+        ("cache_requests_total", "result", &["hit"], None),
+        ("jobs_total", "result", &["ok", "odd"], None),
+        ("jobs_total", "result", &["ok"], Some("result=\"ok\"")),
+        ("jobs_total", "result", &["ok", "failed"], Some("result=\"ok\"")),
+        ("jobs_total", "result", &["odd", "failed"], Some("result!=\"failed\"")),
+        ("jobs_total", "state", &["done", "open"], None),
+    ] {
+        let good = good.map(|good| format!("{name}{{job=\"a\",{good}}}"));
+        assert_eq!(good_of(name, label, values), good, "{name} {label} {values:?}");
+    }
+}
+
 #[test]
 fn nothing_that_is_known_is_an_empty_document_that_says_why() {
     let suggestion = suggest(&Catalogue::default(), &[], GATES);

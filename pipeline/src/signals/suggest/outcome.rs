@@ -41,7 +41,7 @@ const GRPC_BAD: [(&str, &str, &str); 6] = [
 const WORDS: [&str; 7] = ["outcome", "result", "status", "state", "success", "error", "type"];
 
 /// Words that say that something went well, in lower case.
-const GOOD: [&str; 14] = [
+const GOOD: [&str; 13] = [
     "ok",
     "success",
     "succeeded",
@@ -49,7 +49,6 @@ const GOOD: [&str; 14] = [
     "completed",
     "complete",
     "done",
-    "hit",
     "delivered",
     "processed",
     "acked",
@@ -186,12 +185,13 @@ fn word(label: &str, values: &[&str]) -> Option<Outcome> {
         }
         std::mem::swap(&mut good, &mut bad);
     }
-    // One good word alone may be anything; of these labels it may not.
+    let others = values.len() - good.len() - bad.len();
+    // One good word alone may be anything; of these labels it may not. Beside it, a word that nobody understands may be
+    // the bad one, and without a bad one everything would be good.
     let plain = ["outcome", "result", "success"].contains(&label) || inverted;
-    if bad.is_empty() && (good.is_empty() || !plain) {
+    if bad.is_empty() && (good.is_empty() || others > 0 || !plain) {
         return None;
     }
-    let others = values.len() - good.len() - bad.len();
     let outcome = if others == 0 && !good.is_empty() {
         let told =
             if bad.is_empty() { "no bad value seen so far".to_owned() } else { format!("bad: {}", listed(&bad)) };
