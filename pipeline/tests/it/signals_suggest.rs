@@ -362,6 +362,29 @@ fn words_that_nobody_understands_are_no_share_that_cannot_fail() {
 }
 
 #[test]
+fn usual_names_speak_for_the_answers_and_caches_do_not() {
+    let http = "http_server_request_duration_seconds_bucket";
+    for (other, labels) in [
+        ("cache_requests_total", &[("job", "a"), ("result", "error")][..]),
+        ("db_requests_total", &[("job", "a"), ("status", "error")]),
+        ("mysql_requests_total", &[("job", "a"), ("status", "error")]),
+        ("messages_handled_total", &[("job", "a"), ("result", "error")]),
+        ("a_requests_total", &[("job", "a"), ("code", "500")]),
+    ] {
+        let answers = [("job", "a"), ("http_response_status_code", "200"), ("le", "0.5")];
+        let signals = read(&listed(&[(other, labels), (http, &answers)])).signals;
+        let total = |name: &str| signals.iter().find(|s| s.name == name).and_then(|s| s.total.clone());
+        let counted = "http_server_request_duration_seconds_count{job=\"a\"}";
+        assert_eq!(total("a-success").as_deref(), Some(counted), "{other}");
+    }
+    // Alone, what a cache is asked is no answer of the component, but its failures are watched.
+    let alone = listed(&[("cache_requests_total", &[("job", "a"), ("result", "error")])]);
+    assert!(alone.proposals.iter().all(|p| !p.is_gate()) && alone.proposals.len() == 1, "{:?}", alone.proposals);
+    let named = listed(&[("cache_http_requests_total", &[("job", "cache"), ("code", "200")])]);
+    assert!(named.proposals.iter().any(|p| p.is_gate() && p.spec.name == "cache-success"), "{:?}", named.proposals);
+}
+
+#[test]
 fn nothing_that_is_known_is_an_empty_document_that_says_why() {
     let suggestion = suggest(&Catalogue::default(), &[], GATES);
     let text = suggestion.document(&["an empty place".to_owned()]);

@@ -3,7 +3,7 @@
 
 use super::draft::Draft;
 use super::requests::base;
-use super::view::{Component, MOST_COMPONENTS, View, is_client, is_of_a_mesh, is_request, named, protocol};
+use super::view::{Component, MOST_COMPONENTS, View, is_client, is_of_a_mesh, is_request, named, protocol, usualness};
 use crate::documents::quantity::Span;
 use crate::documents::signals::{FormKind, WorseSpec};
 use crate::signals::proposal::{Proposal, Rank, matcher, selector};
@@ -49,10 +49,9 @@ pub(super) fn propose(view: &View<'_>, draft: &mut Draft) {
     let mut told: BTreeSet<(Component, &str)> = BTreeSet::new();
     let about = |family: &&Family| is_request(&family.name) && !is_client(&family.name) && unit(family).is_some();
     let mut families: Vec<&Family> = view.families().filter(about).collect();
-    // What components say themselves comes first; histograms say more than summaries, servers by name more than others.
-    families.sort_by_key(|f| {
-        (is_of_a_mesh(&f.name), f.kind != FamilyKind::Histogram, !f.name.contains("server"), f.name.clone())
-    });
+    // What components say themselves comes first; histograms say more than summaries, usual names more than others.
+    families
+        .sort_by_key(|f| (is_of_a_mesh(&f.name), f.kind != FamilyKind::Histogram, usualness(&f.name), f.name.clone()));
     for family in families {
         let components = view.components(family);
         if components.len() > MOST_COMPONENTS {

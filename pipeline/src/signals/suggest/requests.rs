@@ -2,7 +2,7 @@
 
 use super::outcome::{self, Outcome};
 use super::pairs::is_failure;
-use super::view::{Component, MOST_COMPONENTS, View, is_client, is_request, protocol};
+use super::view::{Component, MOST_COMPONENTS, Usualness, View, is_client, is_request, protocol, usualness};
 use crate::signals::proposal::matcher;
 use probes::metrics::catalogue::{Family, FamilyKind, Series};
 use scorer::signal::{MatchOp, Matcher};
@@ -86,9 +86,8 @@ pub(super) fn all<'a>(view: &View<'a>) -> Vec<Requests<'a>> {
     all
 }
 
-/// Smaller is better: what tells good from bad, counters before histograms, servers by name, then the name.
-fn preference<'a>(requests: &'a Requests<'_>) -> (bool, bool, bool, &'a str) {
+/// Smaller is better: what tells good from bad, usual names, counters before histograms, then the name.
+fn preference<'a>(requests: &'a Requests<'_>) -> (bool, Usualness, bool, &'a str) {
     let name = requests.family.name.as_str();
-    let usual = name.contains("server") || name == "http_requests_total";
-    (requests.outcome.is_none(), requests.family.kind != FamilyKind::Counter, !usual, name)
+    (requests.outcome.is_none(), usualness(name), requests.family.kind != FamilyKind::Counter, name)
 }

@@ -50,6 +50,10 @@ const EXPORTER_MARKS: [&str; 12] = [
 const MACHINERY: [&str; 7] =
     ["promhttp_", "prometheus_", "scrape_", "net_conntrack_", "alertmanager_", "mettle_", "otelcol_"];
 
+/// Words of names that say that a cache or a database is asked.
+const STORES: [&str; 11] =
+    ["cache", "caches", "db", "database", "redis", "memcached", "mongo", "mongodb", "postgres", "cassandra", "etcd"];
+
 /// A component as a family names it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Component {
@@ -206,7 +210,38 @@ pub(super) fn is_machinery(name: &str) -> bool {
 /// Whether a family is about answered requests.
 pub(super) fn is_request(name: &str) -> bool {
     ["request", "_rq_", "rpc_", "grpc_", "http_server", "_handled"].iter().any(|part| name.contains(part))
+        && !is_of_a_store(name)
         && !["size", "_in_flight", "_inflight", "in_progress", "_active", "body"].iter().any(|part| name.contains(part))
+}
+
+/// Whether a name is about requests to a cache or a database, which users do not see; a component that is called so and
+/// answers HTTP is none.
+fn is_of_a_store(name: &str) -> bool {
+    let says = |word: &str| STORES.contains(&word) || word.contains("sql");
+    name.split('_').any(says) && usualness(name) == Usualness::Other
+}
+
+/// How usual a name is for answered requests, the usual ones first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Usualness {
+    /// What the conventions of Prometheus and OpenTelemetry call them: `http_requests_total`,
+    /// `http_server_request_duration_seconds`, `grpc_server_handled_total`.
+    Convention,
+    /// The same with something in front.
+    Prefixed,
+    /// Anything else.
+    Other,
+}
+
+pub(super) fn usualness(name: &str) -> Usualness {
+    const USUAL: [&str; 5] = ["http_server_", "http_request", "rpc_server_", "grpc_server_", "graphql_request"];
+    if USUAL.iter().any(|usual| name.starts_with(usual)) {
+        Usualness::Convention
+    } else if USUAL.iter().any(|usual| name.contains(usual)) {
+        Usualness::Prefixed
+    } else {
+        Usualness::Other
+    }
 }
 
 /// Whether a family is about requests that a component makes, not about those that it answers.
