@@ -385,6 +385,33 @@ fn usual_names_speak_for_the_answers_and_caches_do_not() {
 }
 
 #[test]
+fn conditions_that_no_series_fulfils_are_no_signal() {
+    for (name, labels, proposed) in [
+        ("jvm_memory_used_bytes", &[("job", "a"), ("area", "nonheap")][..], None),
+        ("jvm_memory_used_bytes", &[("job", "a")], None),
+        ("jvm_memory_used_bytes", &[("job", "a"), ("area", "heap")], Some("{job=\"a\",area=\"heap\"}")),
+        ("container_memory_working_set_bytes", &[("name", "a")], None),
+        ("container_memory_working_set_bytes", &[("container", "a")], Some("{container=\"a\"}")),
+    ] {
+        let found = listed(&[(name, labels)]).proposals.into_iter().find(|p| p.spec.name == "a-memory");
+        let series = found.and_then(|p| p.spec.series);
+        assert_eq!(series, proposed.map(|own| format!("{name}{own}")), "{labels:?}");
+    }
+    // Where the heap is not told, the next one that is there is.
+    let heap = [("job", "a"), ("area", "nonheap")];
+    let both = listed(&[("jvm_memory_used_bytes", &heap), ("go_memstats_heap_inuse_bytes", &[("job", "a")])]);
+    assert!(both.proposals.iter().any(|p| p.spec.series.as_deref() == Some("go_memstats_heap_inuse_bytes{job=\"a\"}")));
+    // A mesh that sees only what leaves says that.
+    let source = [("destination_service_name", "a"), ("reporter", "source"), ("response_code", "200")];
+    let other = [("destination_service_name", "b"), ("reporter", "destination"), ("response_code", "200")];
+    let mesh = read(&listed(&[("istio_requests_total", &source), ("istio_requests_total", &other)])).signals;
+    let total = |name: &str| mesh.iter().find(|s| s.name == name).and_then(|s| s.total.clone());
+    let own = "istio_requests_total{destination_service_name=\"b\",reporter=\"destination\"}";
+    assert_eq!(total("a-success").as_deref(), Some("istio_requests_total{destination_service_name=\"a\"}"));
+    assert_eq!(total("b-success").as_deref(), Some(own));
+}
+
+#[test]
 fn nothing_that_is_known_is_an_empty_document_that_says_why() {
     let suggestion = suggest(&Catalogue::default(), &[], GATES);
     let text = suggestion.document(&["an empty place".to_owned()]);

@@ -32,7 +32,8 @@ impl Requests<'_> {
 pub(super) fn base(family: &Family, component: &Component) -> Vec<Matcher> {
     let mut all: Vec<Matcher> = component.matcher().into_iter().collect();
     // A mesh counts a request where it leaves and where it arrives: only the latter is the component's.
-    if family.values("reporter").contains("destination") {
+    let arrives = |one: &&Series| one.labels.get("reporter").is_some_and(|reporter| reporter == "destination");
+    if family.series.iter().filter(arrives).any(|one| component.has(one)) {
         all.push(matcher("reporter", MatchOp::Equal, "destination"));
     }
     all

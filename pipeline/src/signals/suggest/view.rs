@@ -2,7 +2,7 @@
 
 use crate::signals::proposal::matcher;
 use probes::metrics::catalogue::{Catalogue, Family, FamilyKind, Series};
-use scorer::signal::{MatchOp, Matcher};
+use scorer::signal::{MatchOp, Matcher, Selector};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Most components of one family that get signals of their own; beyond it signals are grouped by the label.
@@ -189,6 +189,14 @@ fn collectors(families: &[Family]) -> BTreeMap<&str, &'static str> {
     let several = seen.into_iter().filter(|(_, values)| values.len() > 1);
     // The first label of a job that tells anything apart is the one: later ones do not replace it.
     several.rev().map(|((job, i), _)| (job, BEHIND_A_JOB[i])).collect()
+}
+
+/// Whether conditions select a series of a family; none at all select every one.
+pub(super) fn is_fulfilled(family: &Family, conditions: &[Matcher]) -> bool {
+    let compiled = Selector { name: String::new(), matchers: conditions.to_vec() }.compile();
+    // What has no condition is no selector, and what cannot be compiled selects nothing in any case.
+    let matches = |one: &Series| compiled.as_ref().is_ok_and(|own| own.matches(&family.name, &one.labels));
+    conditions.is_empty() || family.series.iter().any(matches)
 }
 
 /// Whether a family speaks for components that are not those of its `job`.

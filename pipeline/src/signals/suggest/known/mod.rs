@@ -21,7 +21,7 @@ mod tokio;
 
 use super::draft::Draft;
 use super::leaks::RISE;
-use super::view::View;
+use super::view::{View, is_fulfilled};
 use crate::documents::signals::{DimensionSpec, FormKind, WorseSpec};
 use crate::signals::proposal::{Proposal, selector};
 use probes::metrics::catalogue::Family;
@@ -116,10 +116,7 @@ fn found<'a>(view: &View<'a>, row: &Known) -> Vec<(String, &'a Family)> {
 
 fn row_of(view: &View<'_>, draft: &mut Draft, row: &Known, (series, family): (&str, &Family)) {
     let conditions = row.conditions();
-    let own = Selector { name: String::new(), matchers: conditions.clone() };
-    let compiled = own.compile().ok();
-    let matches = |labels| compiled.as_ref().is_none_or(|compiled| compiled.matches(series, labels));
-    if !family.series.iter().any(|one| matches(&one.labels)) {
+    if !is_fulfilled(family, &conditions) {
         return;
     }
     let kind = match row.shape {
