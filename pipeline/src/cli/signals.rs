@@ -50,8 +50,8 @@ Exit: 0 when every file gave a signal, 2 when one gave none.";
 /// `mettle signals suggest`.
 #[derive(Debug, Args)]
 pub(super) struct Suggest {
-    /// Prometheus-compatible server, target's `/metrics`, or file; a component's name in front becomes the label `job`, as
-    /// the recorder has it. May be given several times.
+    /// Prometheus-compatible server, target's `/metrics`, or file; a component's name in front of a target or a file becomes
+    /// the label `job`, as the recorder has it. May be given several times.
     #[arg(long, required = true, value_name = "[COMPONENT=]PLACE")]
     metrics: Vec<String>,
     /// Only series of this selector; of several, series of any.

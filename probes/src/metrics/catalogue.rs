@@ -108,7 +108,8 @@ pub struct Catalogue {
 
 impl Catalogue {
     /// From the text of a target's `/metrics`. `added` are labels that whoever records it adds to every series, such as
-    /// the recorder's `job`; labels that a series has itself win.
+    /// the recorder's `job`. One of that name that a series has itself moves to `exported_NAME`, as it does when it is
+    /// recorded: otherwise selectors would ask for what no recording has.
     ///
     /// # Errors
     /// A text that cannot be read, or a name that is none.
@@ -118,9 +119,11 @@ impl Catalogue {
         for sample in &read.samples {
             let SeriesName { name, mut labels } =
                 exposition::series_name(sample.series).map_err(|fault| ExpositionError { line: sample.line, fault })?;
-            added.iter().for_each(|(label, value)| {
-                labels.entry(label.clone()).or_insert_with(|| value.clone());
-            });
+            for (label, value) in added {
+                if let Some(own) = labels.insert(label.clone(), value.clone()) {
+                    labels.insert(format!("exported_{label}"), own);
+                }
+            }
             series.push((name, labels));
         }
         // Comments are read here and not by the parser, which every scrape pays for.

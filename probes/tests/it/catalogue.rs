@@ -39,8 +39,9 @@ fn families_have_type_unit_help_and_the_labels_of_their_series() {
     assert_eq!(kinds, wanted);
     let requests = family(&catalogue, "r_total");
     assert_eq!((requests.help.as_str(), requests.count), ("Answered.", 2));
-    // What a series says itself wins over what is added.
-    assert_eq!(requests.values("code").into_iter().collect::<Vec<_>>(), ["200", "added"]);
+    // What a series says itself moves away from what is added, as in recordings.
+    assert_eq!(requests.values("code").into_iter().collect::<Vec<_>>(), ["added"]);
+    assert_eq!(requests.values("exported_code").into_iter().collect::<Vec<_>>(), ["200"]);
     assert_eq!(requests.values("job").into_iter().collect::<Vec<_>>(), ["shop"]);
     let durations = family(&catalogue, "d_seconds");
     assert_eq!(

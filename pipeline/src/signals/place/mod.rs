@@ -89,6 +89,16 @@ pub enum PlaceError {
         /// What is wrong.
         reason: String,
     },
+    /// A component's name in front of a server, which names its components itself.
+    #[error(
+        "{url} is a server, whose series name their components; leave out `{component}=`, and narrow it with --match"
+    )]
+    ComponentOfServer {
+        /// The server.
+        url: Url,
+        /// What stands in front of it.
+        component: String,
+    },
     /// An exposition that is none.
     #[error("{place} is no exposition in the Prometheus or OpenMetrics text format")]
     Exposition {
@@ -142,7 +152,12 @@ impl Place {
                 let bare = !url.path().trim_end_matches('/').ends_with("/metrics");
                 let client = client(url)?;
                 match if bare { server::catalogue(&client, url, selectors).await } else { Ok(None) } {
-                    Ok(Some(catalogue)) => Ok(catalogue),
+                    Ok(Some(catalogue)) => match &self.component {
+                        None => Ok(catalogue),
+                        Some(component) => {
+                            Err(PlaceError::ComponentOfServer { url: shown(url), component: component.clone() })
+                        }
+                    },
                     Ok(None) => exposed::target(&client, url, &added).await,
                     Err(error) => Err(error),
                 }
