@@ -355,6 +355,9 @@ fn words_that_nobody_understands_are_no_share_that_cannot_fail() {
         ("jobs_total", "result", &["ok", "failed"], Some("result=\"ok\"")),
         ("jobs_total", "result", &["odd", "failed"], Some("result!=\"failed\"")),
         ("jobs_total", "state", &["done", "open"], None),
+        // Of what failed alone nothing went well.
+        ("jobs_failed_total", "result", &["timeout", "failed"], None),
+        ("client_request_errors_total", "status", &["404", "500"], None),
     ] {
         let good = good.map(|good| format!("{name}{{job=\"a\",{good}}}"));
         assert_eq!(good_of(name, label, values), good, "{name} {label} {values:?}");

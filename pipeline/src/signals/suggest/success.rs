@@ -1,6 +1,7 @@
 //! Success: the share of requests, calls or jobs that went well (the E of RED).
 
 use super::draft::Draft;
+use super::pairs::is_failure;
 use super::requests::{Requests, base, counter, outcome_of};
 use super::view::{Component, MOST_COMPONENTS, View, is_client, is_request, named};
 use crate::documents::signals::{DimensionSpec, FormKind};
@@ -24,7 +25,8 @@ pub(super) fn propose(requests: &[Requests<'_>], draft: &mut Draft) {
 /// Everything else that is counted by outcome: outgoing calls, jobs, messages. It explains.
 pub(super) fn propose_beside(view: &View<'_>, draft: &mut Draft) {
     for family in view.families().filter(|family| family.kind == FamilyKind::Counter) {
-        if draft.has(&family.name) {
+        // Of failures alone, what went well is no share.
+        if draft.has(&family.name) || is_failure(&family.name) {
             continue;
         }
         let components = view.components(family);
