@@ -4,32 +4,12 @@ use super::expression::labels;
 use super::found::Found;
 use super::selectors::{extra_of, rest_of, same};
 use super::value::{By, Counted, Pace, Value};
+use super::words::{Counts, by_condition, by_words};
 use crate::documents::quantity::Span;
 use crate::documents::signals::{DimensionSpec, FormKind, SignalSpec, WorseSpec};
 use crate::signals::proposal::{Proposal, Rank};
 use scorer::signal::{MatchOp, Matcher, Selector};
 use std::time::Duration;
-
-/// What a quotient of events counts above its line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Counts {
-    /// What went well.
-    Good,
-    /// What did not.
-    Bad,
-    /// The document does not say.
-    Unsaid,
-}
-
-impl Counts {
-    fn opposite(self) -> Counts {
-        match self {
-            Counts::Good => Counts::Bad,
-            Counts::Bad => Counts::Good,
-            Counts::Unsaid => Counts::Unsaid,
-        }
-    }
-}
 
 /// The signal that says the same.
 ///
@@ -40,7 +20,7 @@ pub(super) fn signal(found: &Found, value: Value, counts: Counts) -> Result<Prop
     match value {
         Value::Quotient(above, below) => {
             let counts = if counts == Counts::Unsaid {
-                agreed(by_name(&found.rule), by_selectors(&above, &below))
+                agreed(by_words(&found.rule), by_selectors(&above, &below))
             } else {
                 counts
             };
@@ -49,7 +29,7 @@ pub(super) fn signal(found: &Found, value: Value, counts: Counts) -> Result<Prop
         Value::Complement(above, below) => {
             // What is taken from one is the opposite of what the whole counts.
             let counts = if counts == Counts::Unsaid {
-                agreed(by_name(&found.rule).opposite(), by_selectors(&above, &below))
+                agreed(by_words(&found.rule).opposite(), by_selectors(&above, &below))
             } else {
                 counts.opposite()
             };
@@ -203,17 +183,6 @@ fn agreed(name: Counts, selectors: Counts) -> Counts {
     }
 }
 
-/// What a recorded name says that it counts.
-fn by_name(rule: &str) -> Counts {
-    let rule = rule.to_ascii_lowercase();
-    let says = |words: &[&str]| words.iter().any(|word| rule.contains(word));
-    match (says(&["error", "fail", "bad"]), says(&["success", "availability", "good"])) {
-        (true, false) => Counts::Bad,
-        (false, true) => Counts::Good,
-        _ => Counts::Unsaid,
-    }
-}
-
 /// What the condition says that makes the part of the whole.
 fn by_selectors(above: &Counted, below: &Counted) -> Counts {
     let within = |m: &Matcher| m.label == "le" && m.op == MatchOp::Equal;
@@ -223,17 +192,6 @@ fn by_selectors(above: &Counted, below: &Counted) -> Counts {
     match extra_of(&above.series, &below.series).as_deref() {
         Some([only]) => by_condition(only),
         _ => Counts::Unsaid,
-    }
-}
-
-fn by_condition(extra: &Matcher) -> Counts {
-    let value = extra.value.to_ascii_lowercase();
-    let bad =
-        value.contains("5..") || value.starts_with('5') || ["error", "fail"].iter().any(|word| value.contains(word));
-    match (bad, extra.op) {
-        (true, MatchOp::Equal | MatchOp::Matches) => Counts::Bad,
-        (true, MatchOp::NotEqual | MatchOp::NotMatches) => Counts::Good,
-        (false, _) => Counts::Unsaid,
     }
 }
 

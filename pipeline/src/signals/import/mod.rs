@@ -15,6 +15,7 @@ mod sloth;
 #[cfg(test)]
 mod tests;
 mod value;
+mod words;
 
 use self::found::Found;
 use self::part::Part;

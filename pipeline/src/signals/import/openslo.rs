@@ -2,10 +2,11 @@
 
 use super::expression::Reading;
 use super::found::{Found, Imported, component};
-use super::meaning::{Counts, signal, within};
+use super::meaning::{signal, within};
 use super::part::Part;
 use super::rules::Rules;
 use super::value::{By, Value};
+use super::words::Counts;
 use super::{Kind, filled, found, kind, target};
 use crate::documents::signals::WorseSpec;
 use crate::signals::proposal::Proposal;

@@ -3,9 +3,10 @@
 use super::expression::Nothing;
 use super::expression::Reading;
 use super::found::{Found, Imported, component};
-use super::meaning::{Counts, signal};
+use super::meaning::signal;
 use super::part::Part;
 use super::value::{By, Counted, Value};
+use super::words::Counts;
 use super::{found, target};
 use crate::signals::proposal::Proposal;
 

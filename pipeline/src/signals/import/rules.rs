@@ -2,9 +2,10 @@
 
 use super::expression::{Reading, Recorded, not_raw};
 use super::found::{Imported, component};
-use super::meaning::{Counts, rounded, signal};
+use super::meaning::{rounded, signal};
 use super::part::Part;
 use super::value::{By, Pace, Value};
+use super::words::Counts;
 use super::{Kind, found, kind};
 use promql_parser::label::MatchOp;
 use promql_parser::parser::VectorSelector;
