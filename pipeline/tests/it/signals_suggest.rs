@@ -8,7 +8,7 @@ use pipeline::signals::suggest::{Reason, Suggestion, scope, suggest};
 use probes::metrics::catalogue::Catalogue;
 use probes::metrics::exposition::Format;
 use scorer::signal::{Labels, Selector};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 const PLACES: [&str; 17] = [
@@ -52,7 +52,7 @@ fn signal(place: &str, name: &str) -> SignalSpec {
     all.into_iter().find(|s| s.name == name).unwrap_or_else(|| panic!("no {name} among {names:?}"))
 }
 
-fn read(suggestion: &Suggestion) -> Signals {
+pub(crate) fn read(suggestion: &Suggestion) -> Signals {
     let text = suggestion.document(&["the place".to_owned()]);
     let rules = |s: &Signals| s.signals().err().unwrap_or_default();
     read_text::<Signals>("signals.yaml", &text, rules).unwrap_or_else(|problems| panic!("{problems}\n{text}")).value
@@ -280,138 +280,6 @@ fn a_place_whose_labels_are_hostile_gives_a_document_that_validates() {
     let suggestion = suggest(&catalogue, &[], GATES);
     assert_eq!(read(&suggestion).signals.len(), suggestion.proposals.len());
     assert_eq!(suggestion.proposals.iter().filter(|p| p.spec.kind == FormKind::Ratio).count(), values.len());
-}
-
-/// The suggestion for series that a server lists: name and labels of each.
-fn listed(series: &[(&str, &[(&str, &str)])]) -> Suggestion {
-    let one = |(name, own): &(&str, &[(&str, &str)])| -> Labels {
-        let own = own.iter().map(|(label, value)| ((*label).to_owned(), (*value).to_owned()));
-        own.chain([("__name__".to_owned(), (*name).to_owned())]).collect()
-    };
-    suggest(&Catalogue::from_discovery(&BTreeMap::new(), series.iter().map(one)), &[], GATES)
-}
-
-#[test]
-fn what_no_selector_can_say_is_told_and_not_proposed() {
-    let long = "x".repeat(5000);
-    for (name, labels) in [
-        ("http.server.request.duration_total", &[("job", "a"), ("code", "200")][..]),
-        ("x.y_queue_depth", &[("job", "a")]),
-        ("{x=\"y\"}_queue_depth", &[("job", "a")]),
-        ("http_requests_total", &[("job", long.as_str()), ("code", "200")]),
-    ] {
-        let suggestion = listed(&[(name, labels)]);
-        assert_eq!(read(&suggestion).signals.len(), 0, "{name}");
-        let told: Vec<(Reason, usize)> = suggestion.passed_over.iter().map(|p| (p.reason, p.families.len())).collect();
-        assert_eq!(told, [(Reason::Unwritten, 1)], "{name}");
-    }
-    // A name that cannot be said does not take the place of one that can, nor does one component that of another.
-    let suggestion = listed(&[
-        ("http.server.requests_total", &[("job", "a"), ("code", "200")]),
-        ("http_requests_total", &[("job", "a"), ("code", "200")]),
-        ("http_requests_total", &[("job", long.as_str()), ("code", "200")]),
-    ]);
-    let names: Vec<String> = read(&suggestion).signals.into_iter().map(|s| s.name).collect();
-    assert_eq!(names, ["a-success", "a-throughput"]);
-    let unwritten = &suggestion.passed_over[0];
-    assert_eq!((unwritten.reason, unwritten.families.len()), (Reason::Unwritten, 2));
-}
-
-#[test]
-fn bounds_that_are_no_times_are_no_thresholds() {
-    for (bounds, threshold_ms) in [
-        (&["-1", "0", "+Inf"][..], None),
-        (&["1e300", "+Inf"], None),
-        (&["1e-9", "+Inf"], None),
-        (&["-1", "0.1", "+Inf"], Some(100)),
-        (&["0.1", "0.5", "1e300"], Some(500)),
-    ] {
-        let own: Vec<Vec<(&str, &str)>> = bounds.iter().map(|le| vec![("job", "a"), ("le", *le)]).collect();
-        let series: Vec<(&str, &[(&str, &str)])> =
-            own.iter().map(|labels| ("http_request_duration_seconds_bucket", labels.as_slice())).collect();
-        let signals = read(&listed(&series)).signals;
-        let found = signals.iter().find(|s| s.kind == FormKind::Latency).and_then(|s| s.threshold);
-        assert_eq!(found.map(|t| t.ms()), threshold_ms, "{bounds:?}");
-    }
-}
-
-/// The good part of the only share among the signals for a counter with these values of a label.
-fn good_of(name: &str, label: &str, values: &[&str]) -> Option<String> {
-    let own: Vec<[(&str, &str); 2]> = values.iter().map(|value| [("job", "a"), (label, *value)]).collect();
-    let series: Vec<(&str, &[(&str, &str)])> = own.iter().map(|labels| (name, labels.as_slice())).collect();
-    let shares: Vec<SignalSpec> =
-        read(&listed(&series)).signals.into_iter().filter(|s| s.kind == FormKind::Ratio).collect();
-    assert!(shares.len() < 2, "{shares:?}");
-    shares.into_iter().next().and_then(|share| share.good)
-}
-
-#[test]
-fn words_that_nobody_understands_are_no_share_that_cannot_fail() {
-    for (name, label, values, good) in [
-        ("cache_requests_total", "result", &["hit", "miss"][..], None),
-        ("cache_requests_total", "result", &["hit"], None),
-        ("jobs_total", "result", &["ok", "odd"], None),
-        ("jobs_total", "result", &["ok"], Some("result=\"ok\"")),
-        ("jobs_total", "result", &["ok", "failed"], Some("result=\"ok\"")),
-        ("jobs_total", "result", &["odd", "failed"], Some("result!=\"failed\"")),
-        ("jobs_total", "state", &["done", "open"], None),
-        // Of what failed alone nothing went well.
-        ("jobs_failed_total", "result", &["timeout", "failed"], None),
-        ("client_request_errors_total", "status", &["404", "500"], None),
-    ] {
-        let good = good.map(|good| format!("{name}{{job=\"a\",{good}}}"));
-        assert_eq!(good_of(name, label, values), good, "{name} {label} {values:?}");
-    }
-}
-
-#[test]
-fn usual_names_speak_for_the_answers_and_caches_do_not() {
-    let http = "http_server_request_duration_seconds_bucket";
-    for (other, labels) in [
-        ("cache_requests_total", &[("job", "a"), ("result", "error")][..]),
-        ("db_requests_total", &[("job", "a"), ("status", "error")]),
-        ("mysql_requests_total", &[("job", "a"), ("status", "error")]),
-        ("messages_handled_total", &[("job", "a"), ("result", "error")]),
-        ("a_requests_total", &[("job", "a"), ("code", "500")]),
-    ] {
-        let answers = [("job", "a"), ("http_response_status_code", "200"), ("le", "0.5")];
-        let signals = read(&listed(&[(other, labels), (http, &answers)])).signals;
-        let total = |name: &str| signals.iter().find(|s| s.name == name).and_then(|s| s.total.clone());
-        let counted = "http_server_request_duration_seconds_count{job=\"a\"}";
-        assert_eq!(total("a-success").as_deref(), Some(counted), "{other}");
-    }
-    // Alone, what a cache is asked is no answer of the component, but its failures are watched.
-    let alone = listed(&[("cache_requests_total", &[("job", "a"), ("result", "error")])]);
-    assert!(alone.proposals.iter().all(|p| !p.is_gate()) && alone.proposals.len() == 1, "{:?}", alone.proposals);
-    let named = listed(&[("cache_http_requests_total", &[("job", "cache"), ("code", "200")])]);
-    assert!(named.proposals.iter().any(|p| p.is_gate() && p.spec.name == "cache-success"), "{:?}", named.proposals);
-}
-
-#[test]
-fn conditions_that_no_series_fulfils_are_no_signal() {
-    for (name, labels, proposed) in [
-        ("jvm_memory_used_bytes", &[("job", "a"), ("area", "nonheap")][..], None),
-        ("jvm_memory_used_bytes", &[("job", "a")], None),
-        ("jvm_memory_used_bytes", &[("job", "a"), ("area", "heap")], Some("{job=\"a\",area=\"heap\"}")),
-        ("container_memory_working_set_bytes", &[("name", "a")], None),
-        ("container_memory_working_set_bytes", &[("container", "a")], Some("{container=\"a\"}")),
-    ] {
-        let found = listed(&[(name, labels)]).proposals.into_iter().find(|p| p.spec.name == "a-memory");
-        let series = found.and_then(|p| p.spec.series);
-        assert_eq!(series, proposed.map(|own| format!("{name}{own}")), "{labels:?}");
-    }
-    // Where the heap is not told, the next one that is there is.
-    let heap = [("job", "a"), ("area", "nonheap")];
-    let both = listed(&[("jvm_memory_used_bytes", &heap), ("go_memstats_heap_inuse_bytes", &[("job", "a")])]);
-    assert!(both.proposals.iter().any(|p| p.spec.series.as_deref() == Some("go_memstats_heap_inuse_bytes{job=\"a\"}")));
-    // A mesh that sees only what leaves says that.
-    let source = [("destination_service_name", "a"), ("reporter", "source"), ("response_code", "200")];
-    let other = [("destination_service_name", "b"), ("reporter", "destination"), ("response_code", "200")];
-    let mesh = read(&listed(&[("istio_requests_total", &source), ("istio_requests_total", &other)])).signals;
-    let total = |name: &str| mesh.iter().find(|s| s.name == name).and_then(|s| s.total.clone());
-    let own = "istio_requests_total{destination_service_name=\"b\",reporter=\"destination\"}";
-    assert_eq!(total("a-success").as_deref(), Some("istio_requests_total{destination_service_name=\"a\"}"));
-    assert_eq!(total("b-success").as_deref(), Some(own));
 }
 
 #[test]
