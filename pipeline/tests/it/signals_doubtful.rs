@@ -5,7 +5,7 @@ use pipeline::documents::signals::{FormKind, SignalSpec};
 use pipeline::signals::proposal::GATES;
 use pipeline::signals::suggest::{Reason, Suggestion, suggest};
 use probes::metrics::catalogue::Catalogue;
-use scorer::signal::Labels;
+use scorer::signal::{Labels, Selector};
 use std::collections::BTreeMap;
 
 /// The suggestion for series that a server lists: name and labels of each.
@@ -138,4 +138,29 @@ fn conditions_that_no_series_fulfils_are_no_signal() {
     let own = "istio_requests_total{destination_service_name=\"b\",reporter=\"destination\"}";
     assert_eq!(total("a-success").as_deref(), Some("istio_requests_total{destination_service_name=\"a\"}"));
     assert_eq!(total("b-success").as_deref(), Some(own));
+}
+
+#[test]
+fn codes_of_grpc_count_in_both_spellings_and_beside_those_of_http() {
+    let both = |http, grpc| vec![("response_code", http), ("grpc_response_status", grpc)];
+    for (seen, other, is_good) in [
+        (vec![("grpc_code", "OK")], vec![("grpc_code", "Unavailable")], false),
+        (vec![("grpc_code", "OK")], vec![("grpc_code", "UNAVAILABLE")], false),
+        (vec![("grpc_code", "OK")], vec![("grpc_code", "DEADLINE_EXCEEDED")], false),
+        (vec![("grpc_code", "NOT_FOUND")], vec![("grpc_code", "NotFound")], true),
+        (vec![("grpc_status", "0")], vec![("grpc_status", "14")], false),
+        (vec![("grpc_status", "0")], vec![("grpc_status", "5")], true),
+        (both("200", "0"), both("200", "14"), false),
+        (both("200", "0"), both("503", ""), false),
+        (both("200", "0"), both("404", ""), true),
+        // Where no call of gRPC was seen, the codes of HTTP alone decide.
+        (both("200", ""), both("503", ""), false),
+    ] {
+        let with_job = |own: &[(&'static str, &'static str)]| [&[("job", "a")], own].concat();
+        let signals = read(&listed(&[("api_requests_total", &with_job(&seen))])).signals;
+        let good = signals.iter().find(|s| s.name == "a-success").and_then(|s| s.good.clone()).unwrap();
+        let labels: Labels = with_job(&other).iter().map(|(l, v)| ((*l).to_owned(), (*v).to_owned())).collect();
+        let compiled = Selector::parse(&good).unwrap().compile().unwrap();
+        assert_eq!(compiled.matches("api_requests_total", &labels), is_good, "{good} {labels:?}");
+    }
 }

@@ -50,11 +50,9 @@ pub(super) fn counter(family: &Family) -> Option<String> {
 
 /// The outcome as the series of one component show it.
 pub(super) fn outcome_of(family: &Family, component: &Component) -> Option<Outcome> {
-    let own: Vec<Series> = family.series.iter().filter(|one| component.has(one)).cloned().collect();
     // Values that another component has are possible here, too; its labels are not.
-    let common = outcome::of(family)?;
-    let label = &common.good.label;
-    own.iter().any(|one| one.labels.contains_key(label)).then_some(common)
+    let own = || family.series.iter().filter(|one| component.has(one));
+    outcome::of(family, |label| own().any(|one| one.labels.get(label).is_some_and(|value| !value.is_empty())))
 }
 
 /// The requests of every component, one for each protocol it answers, in the order of names.

@@ -61,7 +61,7 @@ fn ratio(draft: &mut Draft, family: &Family, component: &Component, name: &str, 
             .why
             .push("Not every value of that label is understood; look at it before you rely on this.".to_owned());
     }
-    proposal.spec.good = Some(selector(&counter, all.iter().cloned().chain([outcome.good])));
+    proposal.spec.good = Some(selector(&counter, all.iter().cloned().chain(outcome.good)));
     proposal.spec.total = Some(selector(&counter, all));
     proposal.spec.component = component.name();
     proposal.spec.dimension = DimensionSpec::Business;
