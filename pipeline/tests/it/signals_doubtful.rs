@@ -156,8 +156,9 @@ fn codes_of_grpc_count_in_both_spellings_and_beside_those_of_http() {
         // Where no call of gRPC was seen, the codes of HTTP alone decide.
         (both("200", ""), both("503", ""), false),
     ] {
-        let with_job = |own: &[(&'static str, &'static str)]| [&[("job", "a")], own].concat();
-        let signals = read(&listed(&[("api_requests_total", &with_job(&seen))])).signals;
+        let with_job = |own: &[(&'static str, &'static str)]| [&[("job", "a")][..], own].concat();
+        let own = with_job(&seen);
+        let signals = read(&listed(&[("api_requests_total", own.as_slice())])).signals;
         let good = signals.iter().find(|s| s.name == "a-success").and_then(|s| s.good.clone()).unwrap();
         let labels: Labels = with_job(&other).iter().map(|(l, v)| ((*l).to_owned(), (*v).to_owned())).collect();
         let compiled = Selector::parse(&good).unwrap().compile().unwrap();
