@@ -94,6 +94,9 @@ impl Recorded for Rules {
         if series.offset.is_some() || series.at.is_some() {
             return Err(format!("looks at another time of `{name}`"));
         }
+        if !series.matchers.or_matchers.is_empty() {
+            return Err(format!("selects some of `{name}` with `or` between conditions; all of them must hold"));
+        }
         // A condition on a label that the rule itself sets chooses among rules; any other chooses among raw series.
         let chosen =
             |rule: &&Rule| {

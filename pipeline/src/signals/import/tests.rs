@@ -342,6 +342,7 @@ fn expressions_that_no_signal_says_are_told_why() {
         ("sum(rate(other:recorded:total[5m]))", "of a recorded series"),
         ("other:recorded:ratio", "reads the recorded series `other:recorded:ratio`"),
         ("a:b:c", "refer to each other without end"),
+        ("a:b:c{x=\"1\" or y=\"2\"}", "`or` between conditions"),
         ("vector(1)", "is a constant"),
         ("predict_linear(x[1h], 3600)", "calls `predict_linear`"),
         ("sum(rate(a_total[5m:1m]))", "calls `rate`"),
