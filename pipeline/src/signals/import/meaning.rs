@@ -8,6 +8,7 @@ use super::words::{Counts, by_condition, by_words};
 use crate::documents::quantity::Span;
 use crate::documents::signals::{DimensionSpec, FormKind, SignalSpec, WorseSpec};
 use crate::signals::proposal::{Proposal, Rank};
+use crate::signals::suggest::{is_failure, is_rare};
 use scorer::signal::{MatchOp, Matcher, Selector};
 use std::time::Duration;
 
@@ -38,7 +39,7 @@ pub(super) fn signal(found: &Found, value: Value, counts: Counts) -> Result<Prop
             }
             share(&mut proposal, found.objective, above, below, counts)?;
         }
-        Value::Counted(counted) => counted_alone(&mut proposal.spec, counted)?,
+        Value::Counted(counted) => counted_alone(&mut proposal, counted)?,
         Value::Level(series, by) => level(&mut proposal.spec, &series, &by)?,
         Value::Quantile(..) => {
             return Err("is a quantile without a bound; a signal is the share of answers above a bound: write \
@@ -148,16 +149,29 @@ fn latency(spec: &mut SignalSpec, above: &Selector, below: &Selector) -> Result<
     Ok(true)
 }
 
-fn counted_alone(spec: &mut SignalSpec, counted: Counted) -> Result<(), String> {
+fn counted_alone(proposal: &mut Proposal, counted: Counted) -> Result<(), String> {
+    let spec = &mut proposal.spec;
     let counted = counted.settled();
     spec.group_by = labels(&counted.by)?;
     spec.series = Some(counted.series.to_string());
     (spec.kind, spec.worse) = match counted.pace {
+        // More of a count is worse, which holds for failures and for what is rare because it is bad, not for traffic.
+        Pace::Window if is_of_trouble(&counted.series) => (FormKind::Count, None),
+        Pace::Window => {
+            proposal.why.push("An increase of what may be good: its rate, of which any change is worse.".to_owned());
+            (FormKind::Rate, Some(WorseSpec::Either))
+        }
         Pace::Second => (FormKind::Rate, Some(WorseSpec::Either)),
-        Pace::Window => (FormKind::Count, None),
         Pace::Raw => return Err("is a counter and neither its rate nor a share of it".into()),
     };
     Ok(())
+}
+
+/// Whether a selector counts failures or rare events, by its name or by one of its conditions.
+fn is_of_trouble(series: &Selector) -> bool {
+    is_failure(&series.name)
+        || is_rare(&series.name)
+        || series.matchers.iter().any(|condition| by_condition(condition) == Counts::Bad)
 }
 
 fn level(spec: &mut SignalSpec, series: &Selector, by: &By) -> Result<(), String> {

@@ -14,6 +14,8 @@ mod selectors;
 mod sloth;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_of_forms;
 mod value;
 mod words;
 

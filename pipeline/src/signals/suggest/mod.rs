@@ -27,7 +27,9 @@ use super::write;
 use probes::metrics::catalogue::Catalogue;
 use scorer::signal::Matcher;
 
+pub(in crate::signals) use self::pairs::is_failure;
 pub use self::passed_over::{PassedOver, Reason};
+pub(in crate::signals) use self::rare::is_rare;
 pub use self::scope::scope;
 
 /// Proposed signals, and what was looked at and not proposed.

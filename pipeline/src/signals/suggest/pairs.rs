@@ -56,7 +56,7 @@ pub(super) fn propose(view: &View<'_>, draft: &mut Draft) {
 }
 
 /// Whether a name says that it counts failures.
-pub(super) fn is_failure(name: &str) -> bool {
+pub(in crate::signals) fn is_failure(name: &str) -> bool {
     name.split('_').any(|word| FAILED.contains(&word))
 }
 
