@@ -59,10 +59,13 @@ pub(super) fn within(found: &Found, quantile: f64, counted: &Counted, bound_s: f
     if counted.by != By::All {
         return Err("has a quantile for each group, and `kind: latency` has no groups".into());
     }
+    if !counted.series.name.ends_with("_bucket") {
+        return Err(format!("takes a quantile of `{}`, which by its name has no buckets", counted.series.name));
+    }
     if !counted.series.name.contains("_seconds") {
         return Err("is a histogram whose bounds are not said to be seconds".into());
     }
-    if !(0.0..1.0).contains(&quantile) {
+    if !(quantile > 0.0 && quantile < 1.0) {
         return Err(format!("takes the quantile {quantile}, which is not between 0 and 1"));
     }
     let mut proposal = Proposal::new(found.name.clone(), FormKind::Latency, found.title());
@@ -70,6 +73,10 @@ pub(super) fn within(found: &Found, quantile: f64, counted: &Counted, bound_s: f
     proposal.spec.threshold = Some(seconds(bound_s)?);
     proposal.spec.objective = Some(rounded(quantile));
     proposal.spec.component.clone_from(&found.component);
+    proposal.why.push(format!(
+        "The quantile was interpolated within a bucket, and a share is counted at a bound: has the histogram none at \
+         {bound_s} s, the next one above it is judged, which is looser."
+    ));
     weigh(&mut proposal);
     Ok(proposal)
 }

@@ -37,3 +37,15 @@ fn a_bound_of_an_increase_is_no_bound_of_a_rate() {
         assert!(imported.refused[0].reason.contains("an increase in a window"), "{:?}", imported.refused);
     }
 }
+
+#[test]
+fn a_quantile_below_a_bound_says_that_its_bound_may_be_another_and_needs_buckets() {
+    let quantile = |name: &str| below(&format!("histogram_quantile(0.95, sum by (le) (rate({name}[5m])))"));
+    let shares = imported(&[&quantile("d_seconds_bucket")]);
+    let why = &shares.proposals[0].why;
+    assert!(why.iter().any(|line| line.contains("none at 0.5 s, the next one above it is judged")), "{why:?}");
+    for (name, reason) in [("d_seconds", "no buckets"), ("d_ms_bucket", "not said to be seconds")] {
+        let refused = imported(&[&quantile(name)]).refused;
+        assert!(refused[0].reason.contains(reason), "{name}: {refused:?}");
+    }
+}
