@@ -131,7 +131,7 @@ impl Catalogue {
         Ok(built(&declared(text), series))
     }
 
-    /// From a server's answers: metadata by family (the first entry where it has several), and series as `/api/v1/series`
+    /// From a server's answers: metadata by family, and series as `/api/v1/series`
     /// lists them, with their name under `__name__`. Series without a name are left out.
     pub fn from_discovery(
         metadata: &BTreeMap<String, Metadata>,
