@@ -5,7 +5,7 @@ use super::output::{counted, tell, write_out};
 use crate::signals::import::import;
 use crate::signals::place::{Place, Source};
 use crate::signals::proposal::{GATES, MOST_GATES, Proposal};
-use crate::signals::suggest::{scope, suggest};
+use crate::signals::suggest::{scope, suggest, widened};
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use probes::metrics::catalogue::Catalogue;
@@ -114,7 +114,8 @@ async fn suggested(asked: &Suggest) -> anyhow::Result<u8> {
         nameless(place, &catalogue);
         catalogues.push(catalogue);
     }
-    let suggestion = suggest(&Catalogue::joined(catalogues).only(&compiled), &scope(&selectors), asked.gates);
+    let mut suggestion = suggest(&Catalogue::joined(catalogues).only(&compiled), &scope(&selectors), asked.gates);
+    suggestion.remarks.extend(widened(&selectors));
     write_out(&suggestion.document(&places.iter().map(Place::shown).collect::<Vec<_>>()))?;
     narrate(&suggestion.proposals);
     let left: usize = suggestion.passed_over.iter().map(|one| one.families.len()).sum();

@@ -3,7 +3,7 @@
 use crate::signals_suggest::read;
 use pipeline::documents::signals::{FormKind, SignalSpec};
 use pipeline::signals::proposal::GATES;
-use pipeline::signals::suggest::{Reason, Suggestion, suggest};
+use pipeline::signals::suggest::{Reason, Suggestion, scope, suggest, widened};
 use probes::metrics::catalogue::Catalogue;
 use scorer::signal::{Labels, Selector};
 use std::collections::BTreeMap;
@@ -164,4 +164,26 @@ fn codes_of_grpc_count_in_both_spellings_and_beside_those_of_http() {
         let compiled = Selector::parse(&good).unwrap().compile().unwrap();
         assert_eq!(compiled.matches("api_requests_total", &labels), is_good, "{good} {labels:?}");
     }
+}
+
+#[test]
+fn several_looks_narrow_the_signals_to_all_of_them_or_say_that_they_do_not() {
+    for (looks, conditions, is_widened) in [
+        (&["{job=\"a\"}"][..], "job=\"a\"", false),
+        (&["{job=\"a\"}", "{job=\"b.c\"}"], "job=~\"a|b\\\\.c\"", false),
+        (&["{job=\"a\",ns=\"x\"}", "{ns=\"x\",job=\"b\"}"], "job=~\"a|b\",ns=\"x\"", false),
+        (&["{job=\"a\",ns=\"x\"}", "{job=\"b\",ns=\"y\"}"], "job=~\"a|b\",ns=~\"x|y\"", true),
+        (&["{job=\"a\"}", "{job=~\"b.*\"}"], "", true),
+        (&["{job=\"a\"}", "{ns=\"x\"}"], "", true),
+        (&["{job=\"a\"}", "{job=\"a\",ns=\"x\"}"], "job=\"a\"", false),
+        (&["up_total{job=\"a\"}", "down_total{job=\"b\"}"], "job=~\"a|b\"", true),
+        (&["up_total", "down_total"], "", false),
+    ] {
+        let selectors: Vec<Selector> = looks.iter().map(|look| Selector::parse(look).unwrap()).collect();
+        let own: Vec<String> = scope(&selectors).iter().map(ToString::to_string).collect();
+        assert_eq!((own.join(",").as_str(), widened(&selectors).is_some()), (conditions, is_widened), "{looks:?}");
+    }
+    let mut suggestion = listed(&[("http_requests_total", &[("job", "a"), ("code", "200")])]);
+    suggestion.remarks.push("Remarks stand in the head.".to_owned());
+    assert!(suggestion.document(&[]).lines().take(9).any(|line| line == "# Remarks stand in the head."));
 }
