@@ -187,3 +187,26 @@ fn several_looks_narrow_the_signals_to_all_of_them_or_say_that_they_do_not() {
     suggestion.remarks.push("Remarks stand in the head.".to_owned());
     assert!(suggestion.document(&[]).lines().take(9).any(|line| line == "# Remarks stand in the head."));
 }
+
+#[test]
+fn calls_without_a_counter_are_counted_by_their_histogram() {
+    let durations = [("job", "a"), ("http_response_status_code", "200"), ("le", "0.5")];
+    let histogram = ("http_client_request_duration_seconds_bucket", &durations[..]);
+    let of = |series: &[(&str, &[(&str, &str)])]| {
+        let suggestion = listed(series);
+        assert!(suggestion.proposals.iter().all(|proposal| !proposal.is_gate()));
+        read(&suggestion).signals
+    };
+    let signals = of(&[histogram]);
+    let calls = signals.iter().find(|s| s.kind == FormKind::Ratio).unwrap();
+    assert_eq!(calls.name, "a-http-client-request-duration-calls");
+    assert_eq!(
+        calls.good.as_deref(),
+        Some("http_client_request_duration_seconds_count{job=\"a\",http_response_status_code!~\"5..\"}")
+    );
+    assert!(signals.iter().any(|s| s.kind == FormKind::Distribution), "{signals:?}");
+    // A counter of the same calls is enough.
+    let both = of(&[histogram, ("http_client_requests_total", &[("job", "a"), ("code", "200")])]);
+    let shares: Vec<&str> = both.iter().filter(|s| s.kind == FormKind::Ratio).map(|s| s.name.as_str()).collect();
+    assert_eq!(shares, ["a-http-client-requests-calls"]);
+}

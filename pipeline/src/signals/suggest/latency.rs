@@ -80,7 +80,9 @@ pub(super) fn propose(view: &View<'_>, draft: &mut Draft) {
 /// Every other duration: its whole distribution, or its mean.
 pub(super) fn propose_beside(view: &View<'_>, draft: &mut Draft) {
     for family in view.families().filter(|family| unit(family).is_some()) {
-        if draft.has(&family.name) || is_request(&family.name) && !is_client(&family.name) {
+        // What became of calls says nothing of how long they took.
+        let told = draft.has(&family.name) && !is_client(&family.name);
+        if told || is_request(&family.name) && !is_client(&family.name) {
             continue;
         }
         let proposal = match family.kind {
@@ -197,6 +199,6 @@ fn mean(view: &View<'_>, name: String, family: &Family) -> Proposal {
 }
 
 /// A name without its unit.
-fn stem(name: &str) -> &str {
+pub(super) fn stem(name: &str) -> &str {
     ["_seconds", "_milliseconds", "_ms"].iter().find_map(|unit| name.strip_suffix(unit)).unwrap_or(name)
 }
