@@ -4,15 +4,20 @@ use crate::signals_suggest::read;
 use pipeline::documents::signals::{FormKind, SignalSpec};
 use pipeline::signals::proposal::GATES;
 use pipeline::signals::suggest::{Reason, Suggestion, scope, suggest, widened};
-use probes::metrics::catalogue::Catalogue;
+use probes::metrics::catalogue::{Catalogue, Metadata};
+use probes::metrics::exposition::Format;
 use scorer::signal::{Labels, Selector};
 use std::collections::BTreeMap;
+
+fn labels(pairs: &[(&str, &str)]) -> Labels {
+    pairs.iter().map(|(label, value)| ((*label).to_owned(), (*value).to_owned())).collect()
+}
 
 /// The suggestion for series that a server lists: name and labels of each.
 fn listed(series: &[(&str, &[(&str, &str)])]) -> Suggestion {
     let one = |(name, own): &(&str, &[(&str, &str)])| -> Labels {
-        let own = own.iter().map(|(label, value)| ((*label).to_owned(), (*value).to_owned()));
-        own.chain([("__name__".to_owned(), (*name).to_owned())]).collect()
+        let named = [("__name__".to_owned(), (*name).to_owned())];
+        labels(own).into_iter().chain(named).collect()
     };
     suggest(&Catalogue::from_discovery(&BTreeMap::new(), series.iter().map(one)), &[], GATES)
 }
@@ -209,4 +214,38 @@ fn calls_without_a_counter_are_counted_by_their_histogram() {
     let both = of(&[histogram, ("http_client_requests_total", &[("job", "a"), ("code", "200")])]);
     let shares: Vec<&str> = both.iter().filter(|s| s.kind == FormKind::Ratio).map(|s| s.name.as_str()).collect();
     assert_eq!(shares, ["a-http-client-requests-calls"]);
+}
+
+#[test]
+fn native_histograms_count_answers_and_have_no_bound() {
+    let declared = |kind: &str| Metadata { kind: kind.to_owned(), unit: "seconds".to_owned(), ..Metadata::default() };
+    let metadata: BTreeMap<String, Metadata> = ["http_request_duration_seconds", "job_duration_seconds"]
+        .map(|name| (name.to_owned(), declared("histogram")))
+        .into();
+    let series = [
+        labels(&[("__name__", "http_request_duration_seconds"), ("job", "a"), ("code", "200")]),
+        labels(&[("__name__", "job_duration_seconds"), ("job", "a")]),
+    ];
+    let suggestion = suggest(&Catalogue::from_discovery(&metadata, series), &[], GATES);
+    let signals = read(&suggestion).signals;
+    let of = |name: &str| signals.iter().find(|s| s.name == name).unwrap_or_else(|| panic!("no {name}: {signals:?}"));
+    let counted = "http_request_duration_seconds_count{job=\"a\"}";
+    assert_eq!(of("a-success").total.as_deref(), Some(counted));
+    assert_eq!(of("a-throughput").series.as_deref(), Some(counted));
+    for stem in ["http_request_duration", "job_duration"] {
+        let whole = of(&format!("{}-distribution", stem.replace('_', "-")));
+        assert_eq!(whole.buckets, Some(format!("{stem}_seconds_bucket")));
+        assert_eq!((whole.kind, whole.group_by.as_slice()), (FormKind::Distribution, &["job".to_owned()][..]));
+    }
+    assert!(signals.iter().all(|s| s.kind != FormKind::Latency));
+    assert!(suggestion.passed_over.is_empty(), "{:?}", suggestion.passed_over);
+}
+
+#[test]
+fn buckets_of_what_is_there_now_are_not_watched() {
+    let text = "# TYPE work_queue gaugehistogram\nwork_queue_bucket{le=\"1\"} 1\nwork_queue_gcount 1\n";
+    let catalogue = Catalogue::from_exposition(text.as_bytes(), Format::Prometheus, &Labels::new()).unwrap();
+    let signals = read(&suggest(&catalogue, &[], GATES)).signals;
+    let series: Vec<Option<&str>> = signals.iter().map(|s| s.series.as_deref()).collect();
+    assert_eq!(series, [Some("work_queue_gcount")]);
 }

@@ -37,12 +37,13 @@ pub enum FamilyKind {
 }
 
 impl FamilyKind {
-    /// The kind that a `TYPE` line or a server's metadata names.
+    /// The kind that a `TYPE` line or a server's metadata names. A `gaugehistogram` has buckets of what is there now and
+    /// not of what happened: nothing here reads them.
     pub fn named(word: &str) -> Self {
         match word {
             "counter" => FamilyKind::Counter,
             "gauge" | "stateset" => FamilyKind::Gauge,
-            "histogram" | "gaugehistogram" => FamilyKind::Histogram,
+            "histogram" => FamilyKind::Histogram,
             "summary" => FamilyKind::Summary,
             "info" => FamilyKind::Info,
             _ => FamilyKind::Unknown,
@@ -292,6 +293,9 @@ fn placed(
     }
     for part in PARTS {
         let Some(base) = name.strip_suffix(part) else { continue };
+        if metadata.get(base).is_some_and(|declared| declared.kind == "gaugehistogram") {
+            return place(name, FamilyKind::Unknown, base);
+        }
         match kind_of(base) {
             Some(FamilyKind::Histogram | FamilyKind::Summary | FamilyKind::Counter) if part == "_created" => {
                 return None;

@@ -86,6 +86,14 @@ fn a_server_says_the_same_and_tells_native_histograms() {
 }
 
 #[test]
+fn buckets_of_what_is_there_now_are_no_histogram() {
+    let text = "# TYPE q gaugehistogram\nq_bucket{le=\"1\"} 1\nq_bucket{le=\"+Inf\"} 1\nq_gcount 1\nq_gsum 1\n# EOF\n";
+    let catalogue = exposed(text, Format::OpenMetrics);
+    let kinds: Vec<(&str, FamilyKind)> = catalogue.families.iter().map(|f| (f.name.as_str(), f.kind)).collect();
+    assert_eq!(kinds, ["q_bucket", "q_gcount", "q_gsum"].map(|name| (name, FamilyKind::Unknown)));
+}
+
+#[test]
 fn many_series_are_counted_and_some_of_them_kept() {
     let one = |i: usize| labels(&[("__name__", "g"), ("i", &format!("{i:06}"))]);
     let catalogue = Catalogue::from_discovery(&BTreeMap::new(), (0..MAX_FAMILY_SERIES + 5).map(one));

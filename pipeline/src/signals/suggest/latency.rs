@@ -57,7 +57,8 @@ pub(super) fn propose(view: &View<'_>, draft: &mut Draft) {
         if components.len() > MOST_COMPONENTS {
             continue;
         }
-        let mut used = false;
+        // It has the bounds of its filled buckets only, so that no share within one of them can be promised.
+        let mut used = family.kind == FamilyKind::NativeHistogram;
         for component in components {
             let key = (component, protocol(&family.name));
             if told.contains(&key) {
@@ -70,7 +71,7 @@ pub(super) fn propose(view: &View<'_>, draft: &mut Draft) {
             told.insert(key);
             used = true;
         }
-        if used && family.kind == FamilyKind::Histogram {
+        if used && matches!(family.kind, FamilyKind::Histogram | FamilyKind::NativeHistogram) {
             let proposal = whole(view, draft, family);
             draft.add(&family.name, proposal);
         }
@@ -89,6 +90,7 @@ pub(super) fn propose_beside(view: &View<'_>, draft: &mut Draft) {
             FamilyKind::Histogram if !common_bounds(family, &Component { label: None }).is_empty() => {
                 whole(view, draft, family)
             }
+            FamilyKind::NativeHistogram => whole(view, draft, family),
             FamilyKind::Histogram | FamilyKind::Summary => {
                 mean(view, draft.name(&[stem(&family.name), "mean"]), family)
             }
@@ -183,6 +185,11 @@ fn whole(view: &View<'_>, draft: &mut Draft, family: &Family) -> Proposal {
     proposal.spec.buckets =
         Some(selector(&format!("{}_bucket", family.name), base(family, &Component { label: None })));
     proposal.spec.group_by = view.group_by(family, &[]);
+    if family.kind == FamilyKind::NativeHistogram {
+        proposal
+            .why
+            .push("A native histogram: read through a metrics server, which makes its buckets `le` series.".into());
+    }
     proposal
 }
 

@@ -75,7 +75,7 @@ fn total_of<'a>(view: &View<'a>, family: &Family) -> Option<(String, &'a Family)
     counter.into_iter().find(other).or_else(|| {
         let mut timed = ["", "_duration_seconds", "_seconds", "_latency_seconds"].iter();
         let family = timed.find_map(|part| view.family(&format!("{stem}{part}")))?;
-        let counts = matches!(family.kind, FamilyKind::Histogram | FamilyKind::Summary);
+        let counts = matches!(family.kind, FamilyKind::Histogram | FamilyKind::NativeHistogram | FamilyKind::Summary);
         counts.then(|| (format!("{}_count", family.name), family))
     })
 }

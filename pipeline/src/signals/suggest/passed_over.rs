@@ -18,7 +18,7 @@ pub enum Reason {
     Stamp,
     /// Limits.
     Limit,
-    /// Native histograms.
+    /// Native histograms that are no durations.
     Native,
     /// A second counter or histogram of requests that another one speaks for.
     SameRequests,
@@ -44,7 +44,9 @@ impl Reason {
             Reason::Describes => "that describe and do not measure",
             Reason::Stamp => "that are moments in time",
             Reason::Limit => "that are limits, which do not move by themselves",
-            Reason::Native => "with native histograms only: signals are formed from buckets with `le` labels",
+            Reason::Native => {
+                "with native histograms of no duration; `kind: distribution` of NAME_bucket reads one through a metrics server"
+            }
             Reason::SameRequests => "of requests that a signal above counts already, or of their sizes",
             Reason::Quantiles => "of quantiles or sizes, which tell nobody what is worse",
             Reason::NoFailures => "that count events but not which of them failed",
@@ -92,7 +94,8 @@ fn reason(family: &Family) -> Reason {
     }
     match family.kind {
         FamilyKind::Info => Reason::Describes,
-        FamilyKind::NativeHistogram => Reason::Native,
+        FamilyKind::NativeHistogram if !is_request(name) || is_client(name) => Reason::Native,
+        FamilyKind::NativeHistogram => Reason::SameRequests,
         _ if is_stamp(name) => Reason::Stamp,
         FamilyKind::Gauge if is_limit(name) => Reason::Limit,
         FamilyKind::Counter | FamilyKind::Histogram | FamilyKind::Summary if is_request(name) && !is_client(name) => {

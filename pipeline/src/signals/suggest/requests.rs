@@ -12,7 +12,8 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug)]
 pub(super) struct Requests<'a> {
     pub(super) family: &'a Family,
-    /// Name of the counter: the family's, or `_count` of a histogram or summary.
+    /// Name of the counter: the family's, or `_count` of a histogram or summary. Metrics servers hand native histograms
+    /// over as classic series.
     pub(super) counter: String,
     pub(super) component: Component,
     /// How its answers are told apart.
@@ -43,7 +44,9 @@ pub(super) fn base(family: &Family, component: &Component) -> Vec<Matcher> {
 pub(super) fn counter(family: &Family) -> Option<String> {
     match family.kind {
         FamilyKind::Counter => Some(family.name.clone()),
-        FamilyKind::Histogram | FamilyKind::Summary => Some(format!("{}_count", family.name)),
+        FamilyKind::Histogram | FamilyKind::NativeHistogram | FamilyKind::Summary => {
+            Some(format!("{}_count", family.name))
+        }
         _ => None,
     }
 }

@@ -158,13 +158,16 @@ impl<'a> View<'a> {
 
     /// Families that are worth a look, in the order of their names.
     pub(super) fn families(&self) -> impl Iterator<Item = &'a Family> {
-        self.families.iter().filter(|family| !is_machinery(&family.name) && is_sayable(&family.name))
+        let worth = |family: &&Family| !is_machinery(&family.name) && is_sayable(&family.name) && !is_snapshot(family);
+        self.families.iter().filter(worth)
     }
 
     /// Whether series of this name are there, also as parts of a histogram or summary.
     pub(super) fn has_series(&self, name: &str) -> bool {
         let part = |suffix| name.strip_suffix(suffix).and_then(|base| self.family(base));
-        let whole = |family: &Family| matches!(family.kind, FamilyKind::Histogram | FamilyKind::Summary);
+        let whole = |family: &Family| {
+            matches!(family.kind, FamilyKind::Histogram | FamilyKind::NativeHistogram | FamilyKind::Summary)
+        };
         self.family(name).is_some() || [part("_sum"), part("_count")].into_iter().flatten().any(whole)
     }
 
@@ -208,6 +211,11 @@ pub(super) fn is_of_a_mesh(name: &str) -> bool {
 pub(super) fn is_sayable(name: &str) -> bool {
     let first = |c: char| c == '_' || c == ':' || c.is_ascii_alphabetic();
     name.starts_with(first) && name.chars().all(|c| first(c) || c.is_ascii_digit())
+}
+
+/// Whether a family has buckets and is no histogram: of what is there now, cumulated, which no form reads.
+fn is_snapshot(family: &Family) -> bool {
+    family.kind == FamilyKind::Unknown && family.series.iter().any(|one| !one.bounds.is_empty())
 }
 
 /// Whether a family counts what scrapers or Mettle do.
