@@ -249,3 +249,32 @@ fn buckets_of_what_is_there_now_are_not_watched() {
     let series: Vec<Option<&str>> = signals.iter().map(|s| s.series.as_deref()).collect();
     assert_eq!(series, [Some("work_queue_gcount")]);
 }
+
+#[test]
+fn maxima_are_not_summed() {
+    let age = "pg_stat_activity_max_tx_duration";
+    let rows: Vec<Vec<(&str, &str)>> =
+        ["active", "idle"].map(|state| vec![("datname", "shop"), ("state", state)]).into();
+    let series: Vec<(&str, &[(&str, &str)])> = rows.iter().map(|row| (age, row.as_slice())).collect();
+    let signals = read(&listed(&series)).signals;
+    assert_eq!(signals[0].group_by, ["datname", "state"]);
+    // More groups than anybody reads are no reason to sum them.
+    let names: Vec<String> = (0..60).map(|i| i.to_string()).collect();
+    let rows: Vec<[(&str, &str); 2]> =
+        names.iter().map(|name| [("datname", name.as_str()), ("state", "idle")]).collect();
+    let series: Vec<(&str, &[(&str, &str)])> = rows.iter().map(|row| (age, row.as_slice())).collect();
+    assert!(listed(&series).proposals.is_empty());
+}
+
+#[test]
+fn failures_say_why_they_are_not_set_against_all_events() {
+    let failed = ("jobs_failed_total", &[("job", "a")][..]);
+    for (total, per, why) in [
+        (&[("job", "a")][..], Some("jobs_total"), "Failures for each of jobs_total."),
+        (&[("queue", "x")], None, "Failures a second; jobs_total has not the labels that they are grouped by: job."),
+    ] {
+        let suggestion = listed(&[failed, ("jobs_total", total)]);
+        let proposal = suggestion.proposals.iter().find(|p| p.spec.name == "jobs-failed").unwrap();
+        assert_eq!((proposal.spec.per.as_deref(), proposal.why[0].as_str()), (per, why));
+    }
+}
