@@ -6,10 +6,12 @@ use crate::signals::import::import;
 use crate::signals::place::{Place, Source};
 use crate::signals::proposal::{GATES, MOST_GATES, Proposal};
 use crate::signals::suggest::{scope, suggest, widened};
+use crate::signals::write::harmless;
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use probes::metrics::catalogue::Catalogue;
 use scorer::signal::Selector;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 /// Largest file that is imported.
@@ -150,16 +152,19 @@ fn imported(asked: &Import) -> anyhow::Result<u8> {
     let standing = imported.seat(asked.gates);
     write_out(&imported.document(&standing))?;
     narrate(&imported.proposals);
-    imported.refused.iter().for_each(|refused| tell!("not imported: {refused}"));
+    imported.refused.iter().for_each(|refused| tell!("not imported: {}", harmless(&refused.to_string())));
     let barren: Vec<&str> = texts.iter().map(|(file, _)| file.as_str()).filter(|file| !imported.gave(file)).collect();
-    barren.iter().for_each(|file| tell!("error: {file} gave no signal"));
+    barren.iter().for_each(|file| tell!("error: {} gave no signal", harmless(file)));
     Ok(if barren.is_empty() { Exit::Ok } else { Exit::Usage } as u8)
 }
 
 fn read(file: &Path) -> anyhow::Result<(String, String)> {
     let name = file.display().to_string();
-    let size = file.metadata().with_context(|| format!("cannot read {name}"))?.len();
-    anyhow::ensure!(size <= MAX_BYTES, "{name} has {size} bytes; at most {MAX_BYTES} are read");
-    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {name}"))?;
+    let cannot = || format!("cannot read {name}");
+    let mut text = String::new();
+    // What grows without end has no length that could be asked for.
+    let opened = std::fs::File::open(file).with_context(cannot)?;
+    let bytes = opened.take(MAX_BYTES + 1).read_to_string(&mut text).with_context(cannot)?;
+    anyhow::ensure!(bytes as u64 <= MAX_BYTES, "{name} is longer than {MAX_BYTES} bytes");
     Ok((name, text))
 }
