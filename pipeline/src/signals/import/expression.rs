@@ -46,7 +46,10 @@ impl Recorded for Nothing {
 }
 
 pub(super) fn not_raw(name: &str) -> String {
-    format!("reads the recorded series `{name}`, not a raw one; import the file that records it together with this one")
+    format!(
+        "reads the recorded series `{name}`, not a raw one; import the file that records it together with this one, or \
+         judge what a metrics server makes of it with `kind: query`"
+    )
 }
 
 /// How far the reading of one expression has come.
@@ -180,9 +183,9 @@ impl Reading<'_> {
             (name @ ("irate" | "delta" | "idelta" | "deriv"), _) => {
                 Err(format!("calls `{name}`, which looks at few samples of its window; signals count all increments"))
             }
-            (name, _) if name.ends_with("_over_time") => {
-                Err(format!("calls `{name}`: it looks at a window of values; signals judge each sample"))
-            }
+            (name, _) if name.ends_with("_over_time") => Err(format!(
+                "calls `{name}`: it looks at a window of values; signals judge each sample, or what `kind: query` asks"
+            )),
             (name, _) => Err(format!("calls `{name}`, which no signal can say")),
         }
     }

@@ -65,7 +65,7 @@ pub(super) fn within(found: &Found, quantile: f64, counted: &Counted, bound_s: f
     if !counted.series.name.contains("_seconds") {
         return Err("is a histogram whose bounds are not said to be seconds".into());
     }
-    if !(quantile > 0.0 && quantile < 1.0) {
+    if !(f64::MIN_POSITIVE..1.0).contains(&quantile) {
         return Err(format!("takes the quantile {quantile}, which is not between 0 and 1"));
     }
     let mut proposal = Proposal::new(found.name.clone(), FormKind::Latency, found.title());
