@@ -5,11 +5,13 @@ use super::output::{counted, tell, write_out};
 use crate::signals::import::import;
 use crate::signals::place::{Place, Source};
 use crate::signals::proposal::{GATES, MOST_GATES, Proposal};
-use crate::signals::suggest::{scope, suggest};
+use crate::signals::suggest::{scope, suggest, widened};
+use crate::signals::write::harmless;
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use probes::metrics::catalogue::Catalogue;
 use scorer::signal::Selector;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 /// Largest file that is imported.
@@ -50,8 +52,8 @@ Exit: 0 when every file gave a signal, 2 when one gave none.";
 /// `mettle signals suggest`.
 #[derive(Debug, Args)]
 pub(super) struct Suggest {
-    /// Prometheus-compatible server, target's `/metrics`, or file; a component's name in front becomes the label `job`, as
-    /// the recorder has it. May be given several times.
+    /// Prometheus-compatible server, target's `/metrics`, or file; a component's name in front of a target or a file becomes
+    /// the label `job`, as the recorder has it. May be given several times.
     #[arg(long, required = true, value_name = "[COMPONENT=]PLACE")]
     metrics: Vec<String>,
     /// Only series of this selector; of several, series of any.
@@ -114,7 +116,8 @@ async fn suggested(asked: &Suggest) -> anyhow::Result<u8> {
         nameless(place, &catalogue);
         catalogues.push(catalogue);
     }
-    let suggestion = suggest(&Catalogue::joined(catalogues).only(&compiled), &scope(&selectors), asked.gates);
+    let mut suggestion = suggest(&Catalogue::joined(catalogues).only(&compiled), &scope(&selectors), asked.gates);
+    suggestion.remarks.extend(widened(&selectors));
     write_out(&suggestion.document(&places.iter().map(Place::shown).collect::<Vec<_>>()))?;
     narrate(&suggestion.proposals);
     let left: usize = suggestion.passed_over.iter().map(|one| one.families.len()).sum();
@@ -149,16 +152,19 @@ fn imported(asked: &Import) -> anyhow::Result<u8> {
     let standing = imported.seat(asked.gates);
     write_out(&imported.document(&standing))?;
     narrate(&imported.proposals);
-    imported.refused.iter().for_each(|refused| tell!("not imported: {refused}"));
+    imported.refused.iter().for_each(|refused| tell!("not imported: {}", harmless(&refused.to_string())));
     let barren: Vec<&str> = texts.iter().map(|(file, _)| file.as_str()).filter(|file| !imported.gave(file)).collect();
-    barren.iter().for_each(|file| tell!("error: {file} gave no signal"));
+    barren.iter().for_each(|file| tell!("error: {} gave no signal", harmless(file)));
     Ok(if barren.is_empty() { Exit::Ok } else { Exit::Usage } as u8)
 }
 
 fn read(file: &Path) -> anyhow::Result<(String, String)> {
     let name = file.display().to_string();
-    let size = file.metadata().with_context(|| format!("cannot read {name}"))?.len();
-    anyhow::ensure!(size <= MAX_BYTES, "{name} has {size} bytes; at most {MAX_BYTES} are read");
-    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {name}"))?;
+    let cannot = || format!("cannot read {name}");
+    let mut text = String::new();
+    // What grows without end has no length that could be asked for.
+    let opened = std::fs::File::open(file).with_context(cannot)?;
+    let bytes = opened.take(MAX_BYTES + 1).read_to_string(&mut text).with_context(cannot)?;
+    anyhow::ensure!(bytes as u64 <= MAX_BYTES, "{name} is longer than {MAX_BYTES} bytes");
     Ok((name, text))
 }

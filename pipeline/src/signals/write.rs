@@ -40,11 +40,16 @@ pub fn document(head: &[String], proposals: &[Proposal], tail: &[String]) -> Str
     out
 }
 
+/// A text of strangers on one line: without what moves a cursor, breaks a line or turns the order of what is read.
+pub fn harmless(text: &str) -> String {
+    let turns = |c: char| matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
+    text.chars().map(|c| if c.is_control() || turns(c) { ' ' } else { c }).collect()
+}
+
 /// A comment, folded. What it quotes came from strangers: it stays within its lines.
 fn comment(out: &mut String, indent: &str, text: &str) {
     let mut line = String::new();
-    let harmless: String = text.chars().map(|c| if c.is_control() || c == '\u{feff}' { ' ' } else { c }).collect();
-    for word in harmless.split(' ').filter(|word| !word.is_empty()) {
+    for word in harmless(text).split(' ').filter(|word| !word.is_empty()) {
         if !line.is_empty() && indent.len() + 2 + line.chars().count() + 1 + word.chars().count() > WIDTH {
             let _ = writeln!(out, "{indent}# {line}");
             line.clear();
@@ -187,7 +192,12 @@ mod tests {
     #[test]
     fn a_comment_stays_one() {
         let mut out = String::new();
-        comment(&mut out, "  ", &format!("a\nb: c \u{85} {}", "word ".repeat(60)));
+        comment(&mut out, "  ", &format!("a\nb: c \u{85}\u{2028} {}", "word ".repeat(60)));
         assert!(out.lines().all(|line| line.starts_with("  # ") && line.chars().count() <= WIDTH), "{out}");
+        assert!(out.starts_with("  # a b: c word"), "{out}");
+        for turning in ['\u{61c}', '\u{200f}', '\u{202e}', '\u{2066}', '\u{2069}', '\u{1b}', '\u{9b}'] {
+            assert_eq!(harmless(&format!("a{turning}b")), "a b", "{turning:?}");
+        }
+        assert_eq!(harmless("日本 é שלום"), "日本 é שלום");
     }
 }

@@ -135,6 +135,9 @@ fn a_prometheus_server_is_asked_for_what_it_has() {
         &["signals", "suggest", "--metrics", &url, "--match", "process_resident_memory_bytes"],
     ));
     assert_eq!(text.matches("- name:").count(), 1, "{text}");
+    let ran = mettle(Path::new("/"), &["signals", "suggest", "--metrics", &format!("catalog={url}")]);
+    assert_ne!(ran.code, 0, "{}", ran.stdout);
+    assert!(ran.stdout.is_empty() && ran.stderr.contains("leave out `catalog=`"), "{}", ran.stderr);
 }
 
 #[test]

@@ -24,6 +24,7 @@ mod git_support;
 mod golden;
 mod landscape;
 mod sandbox;
+mod signals_doubtful;
 mod signals_formed;
 mod signals_suggest;
 mod tidy;

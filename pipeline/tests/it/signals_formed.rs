@@ -11,10 +11,16 @@ use probes::metrics::{Recorder, RecorderConfig, Registry, Target};
 use scorer::evidence::Evidence;
 use scorer::form::form;
 use scorer::grid::Grid;
+use scorer::metric::Samples;
 use scorer::recording::Recording;
 use std::time::Duration;
 
 const INTERVAL: Duration = Duration::from_millis(200);
+
+/// Of the samples that have a value.
+fn sum(values: &[f64]) -> f64 {
+    values.iter().filter(|value| value.is_finite()).sum()
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_proposal_for_the_shop_has_values_in_what_is_recorded() {
@@ -44,6 +50,11 @@ async fn every_proposal_for_the_shop_has_values_in_what_is_recorded() {
         assert!(!formed.is_empty(), "{} selects nothing that is recorded", signal.name);
         for metric in formed {
             assert!(metric.present(metric.len()) > 0, "{} has no value: {:?}", metric.name, metric.samples);
+            // A selector of the good part that selects nothing has a value, too: everything is bad.
+            if let Samples::Events { events, total } = &metric.samples {
+                let (bad, all) = (sum(events), sum(total));
+                assert!(all > 0.0 && bad < all, "{}: {bad} of {all} are bad", metric.name);
+            }
         }
     }
     assert!(signals.len() >= 5, "{text}");

@@ -52,7 +52,7 @@ fn signal(place: &str, name: &str) -> SignalSpec {
     all.into_iter().find(|s| s.name == name).unwrap_or_else(|| panic!("no {name} among {names:?}"))
 }
 
-fn read(suggestion: &Suggestion) -> Signals {
+pub(crate) fn read(suggestion: &Suggestion) -> Signals {
     let text = suggestion.document(&["the place".to_owned()]);
     let rules = |s: &Signals| s.signals().err().unwrap_or_default();
     read_text::<Signals>("signals.yaml", &text, rules).unwrap_or_else(|problems| panic!("{problems}\n{text}")).value
@@ -74,7 +74,7 @@ fn every_proposal_validates_selects_something_and_is_the_same_again() {
         let names: BTreeSet<&str> = signals.iter().map(|s| s.name.as_str()).collect();
         assert_eq!(names.len(), signals.len());
         for signal in &signals {
-            let selectors = [&signal.total, &signal.buckets, &signal.series, &signal.per];
+            let selectors = [&signal.good, &signal.total, &signal.buckets, &signal.series, &signal.per];
             for text in selectors.into_iter().flatten() {
                 assert!(selects(&catalogue, text), "{place}: {} selects nothing: {text}", signal.name);
             }
@@ -83,13 +83,20 @@ fn every_proposal_validates_selects_something_and_is_the_same_again() {
     }
 }
 
-/// Whether a selector selects a series of the catalogue, also a part of a histogram or summary.
+/// Whether a selector selects a series of the catalogue, also a part of a histogram or summary. A catalogue keeps `le` apart
+/// from the other labels: each bucket has its own again.
 fn selects(catalogue: &Catalogue, text: &str) -> bool {
     let compiled = Selector::parse(text).unwrap().compile().unwrap();
-    let parts = ["", "_bucket", "_sum", "_count"];
     catalogue.families.iter().any(|family| {
-        let names: Vec<String> = parts.iter().map(|part| format!("{}{part}", family.name)).collect();
-        family.series.iter().any(|one| names.iter().any(|name| compiled.matches(name, &one.labels)))
+        let whole = ["", "_sum", "_count"].map(|part| format!("{}{part}", family.name));
+        let bucket = format!("{}_bucket", family.name);
+        family.series.iter().any(|one| {
+            let within = |le: &String| {
+                let labels = one.labels.clone().into_iter().chain([("le".to_owned(), le.clone())]).collect();
+                compiled.matches(&bucket, &labels)
+            };
+            whole.iter().any(|name| compiled.matches(name, &one.labels)) || one.bounds.iter().any(within)
+        })
     })
 }
 

@@ -37,12 +37,13 @@ pub enum FamilyKind {
 }
 
 impl FamilyKind {
-    /// The kind that a `TYPE` line or a server's metadata names.
+    /// The kind that a `TYPE` line or a server's metadata names. A `gaugehistogram` has buckets of what is there now and
+    /// not of what happened: nothing here reads them.
     pub fn named(word: &str) -> Self {
         match word {
             "counter" => FamilyKind::Counter,
             "gauge" | "stateset" => FamilyKind::Gauge,
-            "histogram" | "gaugehistogram" => FamilyKind::Histogram,
+            "histogram" => FamilyKind::Histogram,
             "summary" => FamilyKind::Summary,
             "info" => FamilyKind::Info,
             _ => FamilyKind::Unknown,
@@ -108,7 +109,8 @@ pub struct Catalogue {
 
 impl Catalogue {
     /// From the text of a target's `/metrics`. `added` are labels that whoever records it adds to every series, such as
-    /// the recorder's `job`; labels that a series has itself win.
+    /// the recorder's `job`. One of that name that a series has itself moves to `exported_NAME`, as it does when it is
+    /// recorded: otherwise selectors would ask for what no recording has.
     ///
     /// # Errors
     /// A text that cannot be read, or a name that is none.
@@ -118,9 +120,11 @@ impl Catalogue {
         for sample in &read.samples {
             let SeriesName { name, mut labels } =
                 exposition::series_name(sample.series).map_err(|fault| ExpositionError { line: sample.line, fault })?;
-            added.iter().for_each(|(label, value)| {
-                labels.entry(label.clone()).or_insert_with(|| value.clone());
-            });
+            for (label, value) in added {
+                if let Some(own) = labels.insert(label.clone(), value.clone()) {
+                    labels.insert(format!("exported_{label}"), own);
+                }
+            }
             series.push((name, labels));
         }
         // Comments are read here and not by the parser, which every scrape pays for.
@@ -128,7 +132,7 @@ impl Catalogue {
         Ok(built(&declared(text), series))
     }
 
-    /// From a server's answers: metadata by family (the first entry where it has several), and series as `/api/v1/series`
+    /// From a server's answers: metadata by family, and series as `/api/v1/series`
     /// lists them, with their name under `__name__`. Series without a name are left out.
     pub fn from_discovery(
         metadata: &BTreeMap<String, Metadata>,
@@ -289,6 +293,9 @@ fn placed(
     }
     for part in PARTS {
         let Some(base) = name.strip_suffix(part) else { continue };
+        if metadata.get(base).is_some_and(|declared| declared.kind == "gaugehistogram") {
+            return place(name, FamilyKind::Unknown, base);
+        }
         match kind_of(base) {
             Some(FamilyKind::Histogram | FamilyKind::Summary | FamilyKind::Counter) if part == "_created" => {
                 return None;

@@ -39,8 +39,9 @@ fn families_have_type_unit_help_and_the_labels_of_their_series() {
     assert_eq!(kinds, wanted);
     let requests = family(&catalogue, "r_total");
     assert_eq!((requests.help.as_str(), requests.count), ("Answered.", 2));
-    // What a series says itself wins over what is added.
-    assert_eq!(requests.values("code").into_iter().collect::<Vec<_>>(), ["200", "added"]);
+    // What a series says itself moves away from what is added, as in recordings.
+    assert_eq!(requests.values("code").into_iter().collect::<Vec<_>>(), ["added"]);
+    assert_eq!(requests.values("exported_code").into_iter().collect::<Vec<_>>(), ["200"]);
     assert_eq!(requests.values("job").into_iter().collect::<Vec<_>>(), ["shop"]);
     let durations = family(&catalogue, "d_seconds");
     assert_eq!(
@@ -82,6 +83,14 @@ fn a_server_says_the_same_and_tells_native_histograms() {
     // Classic buckets are what signals are formed from, whatever else a histogram has.
     assert_eq!(kinds, [FamilyKind::Histogram, FamilyKind::Gauge, FamilyKind::NativeHistogram]);
     assert_eq!(family(&catalogue, "d").help, "h");
+}
+
+#[test]
+fn buckets_of_what_is_there_now_are_no_histogram() {
+    let text = "# TYPE q gaugehistogram\nq_bucket{le=\"1\"} 1\nq_bucket{le=\"+Inf\"} 1\nq_gcount 1\nq_gsum 1\n# EOF\n";
+    let catalogue = exposed(text, Format::OpenMetrics);
+    let kinds: Vec<(&str, FamilyKind)> = catalogue.families.iter().map(|f| (f.name.as_str(), f.kind)).collect();
+    assert_eq!(kinds, ["q_bucket", "q_gcount", "q_gsum"].map(|name| (name, FamilyKind::Unknown)));
 }
 
 #[test]

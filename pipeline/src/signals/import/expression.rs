@@ -3,6 +3,7 @@
 use super::selectors::{same, selector};
 use super::value::{By, Counted, Pace, Value};
 use promql_parser::parser::{self, AggregateExpr, BinaryExpr, Call, Expr, LabelModifier, VectorSelector};
+use std::cell::Cell;
 use std::collections::BTreeSet;
 
 /// Longest expression that is read; those of people have some hundred bytes.
@@ -10,6 +11,13 @@ const MAX_BYTES: usize = 16 << 10;
 
 /// Deepest nesting that is read.
 const MAX_DEPTH: usize = 64;
+
+/// Most steps of one expression with all recorded series that it reads. Rules that each read another one twice double
+/// the work with every rule; those of people take some hundred steps.
+const MAX_STEPS: usize = 4_000;
+
+/// Text that is parsed in about the time of one step, bytes.
+const BYTES_OF_A_STEP: usize = 16;
 
 /// What recorded series stand for.
 pub(super) trait Recorded {
@@ -38,7 +46,37 @@ impl Recorded for Nothing {
 }
 
 pub(super) fn not_raw(name: &str) -> String {
-    format!("reads the recorded series `{name}`, not a raw one; import the file that records it together with this one")
+    format!(
+        "reads the recorded series `{name}`, not a raw one; import the file that records it together with this one, or \
+         judge what a metrics server makes of it with `kind: query`"
+    )
+}
+
+/// How far the reading of one expression has come.
+#[derive(Clone, Copy)]
+struct Way<'a> {
+    depth: usize,
+    /// Steps that are left, shared by all branches.
+    left: &'a Cell<usize>,
+}
+
+impl Way<'_> {
+    /// One level deeper, which is a step.
+    fn deeper(self) -> Result<Self, String> {
+        if self.depth > MAX_DEPTH {
+            return Err("recorded series refer to each other without end".into());
+        }
+        self.spend(1)?;
+        Ok(Way { depth: self.depth + 1, ..self })
+    }
+
+    fn spend(self, steps: usize) -> Result<(), String> {
+        let Some(left) = self.left.get().checked_sub(steps) else {
+            return Err(format!("reads recorded series again and again, in more than {MAX_STEPS} steps"));
+        };
+        self.left.set(left);
+        Ok(())
+    }
 }
 
 impl Reading<'_> {
@@ -47,10 +85,10 @@ impl Reading<'_> {
     /// # Errors
     /// One sentence: it is no PromQL, or cannot be said.
     pub(super) fn read(self, text: &str) -> Result<Value, String> {
-        self.read_within(text, 0)
+        self.read_within(text, Way { depth: 0, left: &Cell::new(MAX_STEPS) })
     }
 
-    fn read_within(self, text: &str, depth: usize) -> Result<Value, String> {
+    fn read_within(self, text: &str, way: Way<'_>) -> Result<Value, String> {
         let nested = text.chars().scan(0_usize, |open, c| {
             *open = match c {
                 '(' | '{' | '[' => *open + 1,
@@ -62,22 +100,20 @@ impl Reading<'_> {
         if text.len() > MAX_BYTES || nested.max().unwrap_or(0) > MAX_DEPTH {
             return Err(format!("is longer than {MAX_BYTES} bytes, or nested deeper than {MAX_DEPTH} levels"));
         }
+        way.spend(text.len() / BYTES_OF_A_STEP)?;
         let parsed = parser::parse(text).map_err(|error| format!("is no PromQL: {}", one_line(&error)))?;
-        self.value(&parsed, depth)
+        self.value(&parsed, way)
     }
 
-    fn value(self, expr: &Expr, depth: usize) -> Result<Value, String> {
-        if depth > MAX_DEPTH {
-            return Err("recorded series refer to each other without end".into());
-        }
-        let depth = depth + 1;
+    fn value(self, expr: &Expr, way: Way<'_>) -> Result<Value, String> {
+        let way = way.deeper()?;
         match expr {
-            Expr::Paren(paren) => self.value(&paren.expr, depth),
+            Expr::Paren(paren) => self.value(&paren.expr, way),
             Expr::NumberLiteral(number) => Ok(Value::Number(number.val)),
-            Expr::VectorSelector(series) => self.series(series, depth),
-            Expr::Aggregate(aggregate) => self.aggregate(aggregate, depth),
-            Expr::Binary(binary) => self.binary(binary, depth),
-            Expr::Call(call) => self.call(call, depth),
+            Expr::VectorSelector(series) => self.series(series, way),
+            Expr::Aggregate(aggregate) => self.aggregate(aggregate, way),
+            Expr::Binary(binary) => self.binary(binary, way),
+            Expr::Call(call) => self.call(call, way),
             Expr::Unary(_) => Err("changes a sign, which no signal can say".into()),
             Expr::Subquery(_) => Err("evaluates a query again and again (a subquery); signals read raw samples".into()),
             Expr::MatrixSelector(_) => Err("is a range of samples, not a value".into()),
@@ -85,11 +121,11 @@ impl Reading<'_> {
         }
     }
 
-    fn series(self, series: &VectorSelector, depth: usize) -> Result<Value, String> {
+    fn series(self, series: &VectorSelector, way: Way<'_>) -> Result<Value, String> {
         // A colon is what recording rules write, and nobody else.
         if series.name.as_deref().is_some_and(|name| name.contains(':')) {
             let text = self.recorded.stands_for(series)?;
-            return self.read_within(&text, depth);
+            return self.read_within(&text, way);
         }
         let series = selector(series)?;
         let by = By::Unknown("has a value for each series; write sum(...) or sum by (...) around it");
@@ -100,7 +136,7 @@ impl Reading<'_> {
         })
     }
 
-    fn aggregate(self, aggregate: &AggregateExpr, depth: usize) -> Result<Value, String> {
+    fn aggregate(self, aggregate: &AggregateExpr, way: Way<'_>) -> Result<Value, String> {
         let op = aggregate.op.to_string();
         if op != "sum" {
             return Err(format!("aggregates with `{op}`; signals sum the series of a group"));
@@ -113,7 +149,7 @@ impl Reading<'_> {
                 By::Unknown("sums `without` labels: which remain only the data know; write sum by (...)")
             }
         };
-        match self.value(&aggregate.expr, depth)? {
+        match self.value(&aggregate.expr, way)? {
             Value::Counted(counted) => Ok(Value::Counted(Counted { by: over(&counted.by, by)?, ..counted })),
             Value::Level(series, of) => Ok(Value::Level(series, over(&of, by)?)),
             Value::Number(number) if by == By::All => Ok(Value::Number(number)),
@@ -121,7 +157,7 @@ impl Reading<'_> {
         }
     }
 
-    fn call(self, call: &Call, depth: usize) -> Result<Value, String> {
+    fn call(self, call: &Call, way: Way<'_>) -> Result<Value, String> {
         let argument = |i: usize| call.args.args.get(i).map(AsRef::as_ref);
         match (call.func.name, argument(0)) {
             (name @ ("rate" | "increase"), Some(Expr::MatrixSelector(matrix))) => {
@@ -133,13 +169,13 @@ impl Reading<'_> {
                 let by = By::Unknown("has a value for each series; write sum(...) or sum by (...) around it");
                 Ok(Value::Counted(Counted { series: selector(&matrix.vs)?, by, pace, window }))
             }
-            ("vector" | "scalar", Some(inner)) => match self.value(inner, depth)? {
+            ("vector" | "scalar", Some(inner)) => match self.value(inner, way)? {
                 Value::Number(number) => Ok(Value::Number(number)),
                 _ => Err(format!("calls `{}`, which no signal can say", call.func.name)),
             },
             ("histogram_quantile", Some(quantile)) => {
                 let buckets = argument(1).ok_or("lacks its buckets")?;
-                match (self.value(quantile, depth)?, self.value(buckets, depth)?) {
+                match (self.value(quantile, way)?, self.value(buckets, way)?) {
                     (Value::Number(q), Value::Counted(counted)) => Ok(Value::Quantile(q, without_le(counted)?)),
                     _ => Err("takes a quantile of something that is no rate of one histogram's buckets".into()),
                 }
@@ -147,16 +183,16 @@ impl Reading<'_> {
             (name @ ("irate" | "delta" | "idelta" | "deriv"), _) => {
                 Err(format!("calls `{name}`, which looks at few samples of its window; signals count all increments"))
             }
-            (name, _) if name.ends_with("_over_time") => {
-                Err(format!("calls `{name}`: it looks at a window of values; signals judge each sample"))
-            }
+            (name, _) if name.ends_with("_over_time") => Err(format!(
+                "calls `{name}`: it looks at a window of values; signals judge each sample, or what `kind: query` asks"
+            )),
             (name, _) => Err(format!("calls `{name}`, which no signal can say")),
         }
     }
 
-    fn binary(self, binary: &BinaryExpr, depth: usize) -> Result<Value, String> {
+    fn binary(self, binary: &BinaryExpr, way: Way<'_>) -> Result<Value, String> {
         let op = binary.op.to_string();
-        let (left, right) = (self.value(&binary.lhs, depth)?, self.value(&binary.rhs, depth)?);
+        let (left, right) = (self.value(&binary.lhs, way)?, self.value(&binary.rhs, way)?);
         if op == "or" && right == Value::Number(0.0) {
             // Where no series is there, signals take a zero, too.
             return Ok(left);
@@ -246,4 +282,28 @@ pub(super) fn labels(by: &By) -> Result<Vec<String>, String> {
 
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(200).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `x:r3` is `x:r2 + x:r2`, and `x:r0` is one.
+    struct Doubled;
+
+    impl Recorded for Doubled {
+        fn stands_for(&self, series: &VectorSelector) -> Result<String, String> {
+            let name = series.name.as_deref().unwrap_or_default();
+            let rule: usize = name.trim_start_matches("x:r").parse().map_err(|_| name.to_owned())?;
+            let before = |rule: usize| format!("x:r{rule} + x:r{rule}");
+            Ok(rule.checked_sub(1).map_or_else(|| "vector(1)".to_owned(), before))
+        }
+    }
+
+    #[test]
+    fn rules_that_double_the_work_end_after_a_number_of_steps() {
+        let reading = Reading { recorded: &Doubled, counters: false };
+        assert_eq!(reading.read("x:r5"), Ok(Value::Number(32.0)));
+        assert!(reading.read("x:r28").unwrap_err().contains("again and again"));
+    }
 }

@@ -4,32 +4,13 @@ use super::expression::labels;
 use super::found::Found;
 use super::selectors::{extra_of, rest_of, same};
 use super::value::{By, Counted, Pace, Value};
+use super::words::{Counts, by_condition, by_words};
 use crate::documents::quantity::Span;
 use crate::documents::signals::{DimensionSpec, FormKind, SignalSpec, WorseSpec};
 use crate::signals::proposal::{Proposal, Rank};
+use crate::signals::suggest::{is_failure, is_rare};
 use scorer::signal::{MatchOp, Matcher, Selector};
 use std::time::Duration;
-
-/// What a quotient of events counts above its line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Counts {
-    /// What went well.
-    Good,
-    /// What did not.
-    Bad,
-    /// The document does not say.
-    Unsaid,
-}
-
-impl Counts {
-    fn opposite(self) -> Counts {
-        match self {
-            Counts::Good => Counts::Bad,
-            Counts::Bad => Counts::Good,
-            Counts::Unsaid => Counts::Unsaid,
-        }
-    }
-}
 
 /// The signal that says the same.
 ///
@@ -40,7 +21,7 @@ pub(super) fn signal(found: &Found, value: Value, counts: Counts) -> Result<Prop
     match value {
         Value::Quotient(above, below) => {
             let counts = if counts == Counts::Unsaid {
-                agreed(by_name(&found.rule), by_selectors(&above, &below))
+                agreed(by_words(&found.rule), by_selectors(&above, &below))
             } else {
                 counts
             };
@@ -49,7 +30,7 @@ pub(super) fn signal(found: &Found, value: Value, counts: Counts) -> Result<Prop
         Value::Complement(above, below) => {
             // What is taken from one is the opposite of what the whole counts.
             let counts = if counts == Counts::Unsaid {
-                agreed(by_name(&found.rule).opposite(), by_selectors(&above, &below))
+                agreed(by_words(&found.rule).opposite(), by_selectors(&above, &below))
             } else {
                 counts.opposite()
             };
@@ -58,7 +39,7 @@ pub(super) fn signal(found: &Found, value: Value, counts: Counts) -> Result<Prop
             }
             share(&mut proposal, found.objective, above, below, counts)?;
         }
-        Value::Counted(counted) => counted_alone(&mut proposal.spec, counted)?,
+        Value::Counted(counted) => counted_alone(&mut proposal, counted)?,
         Value::Level(series, by) => level(&mut proposal.spec, &series, &by)?,
         Value::Quantile(..) => {
             return Err("is a quantile without a bound; a signal is the share of answers above a bound: write \
@@ -78,10 +59,13 @@ pub(super) fn within(found: &Found, quantile: f64, counted: &Counted, bound_s: f
     if counted.by != By::All {
         return Err("has a quantile for each group, and `kind: latency` has no groups".into());
     }
+    if !counted.series.name.ends_with("_bucket") {
+        return Err(format!("takes a quantile of `{}`, which by its name has no buckets", counted.series.name));
+    }
     if !counted.series.name.contains("_seconds") {
         return Err("is a histogram whose bounds are not said to be seconds".into());
     }
-    if !(0.0..1.0).contains(&quantile) {
+    if !(f64::MIN_POSITIVE..1.0).contains(&quantile) {
         return Err(format!("takes the quantile {quantile}, which is not between 0 and 1"));
     }
     let mut proposal = Proposal::new(found.name.clone(), FormKind::Latency, found.title());
@@ -89,6 +73,10 @@ pub(super) fn within(found: &Found, quantile: f64, counted: &Counted, bound_s: f
     proposal.spec.threshold = Some(seconds(bound_s)?);
     proposal.spec.objective = Some(rounded(quantile));
     proposal.spec.component.clone_from(&found.component);
+    proposal.why.push(format!(
+        "The quantile was interpolated within a bucket, and a share is counted at a bound: has the histogram none at \
+         {bound_s} s, the next one above it is judged, which is looser."
+    ));
     weigh(&mut proposal);
     Ok(proposal)
 }
@@ -168,16 +156,29 @@ fn latency(spec: &mut SignalSpec, above: &Selector, below: &Selector) -> Result<
     Ok(true)
 }
 
-fn counted_alone(spec: &mut SignalSpec, counted: Counted) -> Result<(), String> {
+fn counted_alone(proposal: &mut Proposal, counted: Counted) -> Result<(), String> {
+    let spec = &mut proposal.spec;
     let counted = counted.settled();
     spec.group_by = labels(&counted.by)?;
     spec.series = Some(counted.series.to_string());
     (spec.kind, spec.worse) = match counted.pace {
+        // More of a count is worse, which holds for failures and for what is rare because it is bad, not for traffic.
+        Pace::Window if is_of_trouble(&counted.series) => (FormKind::Count, None),
+        Pace::Window => {
+            proposal.why.push("An increase of what may be good: its rate, of which any change is worse.".to_owned());
+            (FormKind::Rate, Some(WorseSpec::Either))
+        }
         Pace::Second => (FormKind::Rate, Some(WorseSpec::Either)),
-        Pace::Window => (FormKind::Count, None),
         Pace::Raw => return Err("is a counter and neither its rate nor a share of it".into()),
     };
     Ok(())
+}
+
+/// Whether a selector counts failures or rare events, by its name or by one of its conditions.
+fn is_of_trouble(series: &Selector) -> bool {
+    is_failure(&series.name)
+        || is_rare(&series.name)
+        || series.matchers.iter().any(|condition| by_condition(condition) == Counts::Bad)
 }
 
 fn level(spec: &mut SignalSpec, series: &Selector, by: &By) -> Result<(), String> {
@@ -203,17 +204,6 @@ fn agreed(name: Counts, selectors: Counts) -> Counts {
     }
 }
 
-/// What a recorded name says that it counts.
-fn by_name(rule: &str) -> Counts {
-    let rule = rule.to_ascii_lowercase();
-    let says = |words: &[&str]| words.iter().any(|word| rule.contains(word));
-    match (says(&["error", "fail", "bad"]), says(&["success", "availability", "good"])) {
-        (true, false) => Counts::Bad,
-        (false, true) => Counts::Good,
-        _ => Counts::Unsaid,
-    }
-}
-
 /// What the condition says that makes the part of the whole.
 fn by_selectors(above: &Counted, below: &Counted) -> Counts {
     let within = |m: &Matcher| m.label == "le" && m.op == MatchOp::Equal;
@@ -223,17 +213,6 @@ fn by_selectors(above: &Counted, below: &Counted) -> Counts {
     match extra_of(&above.series, &below.series).as_deref() {
         Some([only]) => by_condition(only),
         _ => Counts::Unsaid,
-    }
-}
-
-fn by_condition(extra: &Matcher) -> Counts {
-    let value = extra.value.to_ascii_lowercase();
-    let bad =
-        value.contains("5..") || value.starts_with('5') || ["error", "fail"].iter().any(|word| value.contains(word));
-    match (bad, extra.op) {
-        (true, MatchOp::Equal | MatchOp::Matches) => Counts::Bad,
-        (true, MatchOp::NotEqual | MatchOp::NotMatches) => Counts::Good,
-        (false, _) => Counts::Unsaid,
     }
 }
 

@@ -14,7 +14,10 @@ mod selectors;
 mod sloth;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_of_forms;
 mod value;
+mod words;
 
 use self::found::Found;
 use self::part::Part;

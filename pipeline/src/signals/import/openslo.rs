@@ -2,10 +2,11 @@
 
 use super::expression::Reading;
 use super::found::{Found, Imported, component};
-use super::meaning::{Counts, signal, within};
+use super::meaning::{signal, within};
 use super::part::Part;
 use super::rules::Rules;
-use super::value::{By, Value};
+use super::value::{By, Counted, Pace, Value};
+use super::words::Counts;
 use super::{Kind, filled, found, kind, target};
 use crate::documents::signals::WorseSpec;
 use crate::signals::proposal::Proposal;
@@ -153,12 +154,12 @@ fn of_threshold(threshold: &Part<'_>, objective: &Part<'_>, rules: &Rules, found
         Value::Level(_, By::Unknown(_)) => {
             return Err("compares each series by itself; write sum by (...) around it".into());
         }
+        Value::Counted(Counted { pace: Pace::Window, .. }) => {
+            return Err("compares an increase in a window with a bound; a count is one of each sample".into());
+        }
         Value::Level(..) | Value::Counted(_) => {
             let free = Found { objective: None, ..found.clone() };
             let mut proposal = signal(&free, value, Counts::Unsaid)?;
-            if proposal.spec.kind == crate::documents::signals::FormKind::Count {
-                return Err("compares an increase in a window with a bound; a count is one of each sample".into());
-            }
             proposal.spec.worse = Some(worse);
             proposal.spec.objective = Some(bound);
             proposal

@@ -3,9 +3,10 @@
 use super::expression::Nothing;
 use super::expression::Reading;
 use super::found::{Found, Imported, component};
-use super::meaning::{Counts, signal};
+use super::meaning::signal;
 use super::part::Part;
 use super::value::{By, Counted, Value};
+use super::words::Counts;
 use super::{found, target};
 use crate::signals::proposal::Proposal;
 
@@ -22,7 +23,10 @@ pub(super) fn import(document: &Part<'_>, imported: &mut Imported) {
 fn became(document: &Part<'_>, found: &mut Found) -> Result<Proposal, String> {
     let indicator = document.at(&["spec", "indicator"]).ok_or("has no `spec.indicator`")?;
     if indicator.at(&["latencyNative"]).is_some() {
-        return Err("reads a native histogram; signals are formed from buckets with `le` labels".into());
+        return Err("is a share within a bound of a native histogram, which keeps the bounds of filled buckets only: write \
+                    `kind: distribution` of NAME_bucket, or `kind: query` with `histogram_fraction`, and read it through \
+                    a metrics server"
+            .into());
     }
     if indicator.at(&["bool_gauge"]).is_some() {
         return Err("is the share of time in which a gauge was one; signals judge its samples: write `kind: gauge`, \

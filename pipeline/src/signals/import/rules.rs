@@ -2,9 +2,10 @@
 
 use super::expression::{Reading, Recorded, not_raw};
 use super::found::{Imported, component};
-use super::meaning::{Counts, rounded, signal};
+use super::meaning::{rounded, signal};
 use super::part::Part;
 use super::value::{By, Pace, Value};
+use super::words::Counts;
 use super::{Kind, found, kind};
 use promql_parser::label::MatchOp;
 use promql_parser::parser::VectorSelector;
@@ -92,6 +93,9 @@ impl Recorded for Rules {
         let name = series.name.as_deref().unwrap_or_default();
         if series.offset.is_some() || series.at.is_some() {
             return Err(format!("looks at another time of `{name}`"));
+        }
+        if !series.matchers.or_matchers.is_empty() {
+            return Err(format!("selects some of `{name}` with `or` between conditions; all of them must hold"));
         }
         // A condition on a label that the rule itself sets chooses among rules; any other chooses among raw series.
         let chosen =

@@ -3,10 +3,11 @@
 
 use super::expression::Reading;
 use super::found::{Found, Imported, component};
-use super::meaning::{Counts, signal};
+use super::meaning::signal;
 use super::part::Part;
 use super::rules::Rules;
 use super::value::Value;
+use super::words::Counts;
 use super::{filled, found, target};
 use crate::signals::proposal::Proposal;
 

@@ -5,7 +5,7 @@ use crate::documents::read_text;
 use crate::documents::signals::{FormKind, SignalSpec, Signals, WorseSpec};
 use proptest::prelude::*;
 
-fn imported(texts: &[&str]) -> Imported {
+pub(super) fn imported(texts: &[&str]) -> Imported {
     let files: Vec<(String, String)> =
         texts.iter().enumerate().map(|(i, text)| (format!("{}.yaml", i + 1), (*text).to_owned())).collect();
     let mut imported = import(&files).unwrap_or_else(|problems| panic!("{problems}"));
@@ -18,7 +18,7 @@ fn imported(texts: &[&str]) -> Imported {
 }
 
 /// The only signal of a document.
-fn only(text: &str) -> SignalSpec {
+pub(super) fn only(text: &str) -> SignalSpec {
     let imported = imported(&[text]);
     assert_eq!(imported.refused, [], "nothing is refused");
     assert_eq!(imported.proposals.len(), 1);
@@ -36,7 +36,7 @@ fn rule(record: &str, expr: &str) -> String {
 }
 
 /// What becomes of an expression; `Err`: why nothing.
-fn of(expr: &str) -> Result<SignalSpec, String> {
+pub(super) fn of(expr: &str) -> Result<SignalSpec, String> {
     let mut imported = imported(&[&rule("a:b:c", expr)]);
     match imported.refused.pop() {
         Some(refused) => Err(refused.reason),
@@ -342,6 +342,7 @@ fn expressions_that_no_signal_says_are_told_why() {
         ("sum(rate(other:recorded:total[5m]))", "of a recorded series"),
         ("other:recorded:ratio", "reads the recorded series `other:recorded:ratio`"),
         ("a:b:c", "refer to each other without end"),
+        ("a:b:c{x=\"1\" or y=\"2\"}", "`or` between conditions"),
         ("vector(1)", "is a constant"),
         ("predict_linear(x[1h], 3600)", "calls `predict_linear`"),
         ("sum(rate(a_total[5m:1m]))", "calls `rate`"),

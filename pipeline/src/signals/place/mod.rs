@@ -42,7 +42,7 @@ pub enum PlaceError {
         "`{text}` is neither a file nor an http URL; write http://HOST:PORT/metrics, http://HOST:PORT of a server, or a file"
     )]
     Place {
-        /// As written.
+        /// As written, without what may be a secret.
         text: String,
     },
     /// A file that cannot be read.
@@ -89,6 +89,16 @@ pub enum PlaceError {
         /// What is wrong.
         reason: String,
     },
+    /// A component's name in front of a server, which names its components itself.
+    #[error(
+        "{url} is a server, whose series name their components; leave out `{component}=`, and narrow it with --match"
+    )]
+    ComponentOfServer {
+        /// The server.
+        url: Url,
+        /// What stands in front of it.
+        component: String,
+    },
     /// An exposition that is none.
     #[error("{place} is no exposition in the Prometheus or OpenMetrics text format")]
     Exposition {
@@ -116,7 +126,7 @@ impl Place {
         let source = match url {
             Some(url) => Source::Url(url),
             None if PathBuf::from(rest).exists() => Source::File(rest.into()),
-            None => return Err(PlaceError::Place { text: text.to_owned() }),
+            None => return Err(PlaceError::Place { text: harmless(text) }),
         };
         Ok(Place { component, source })
     }
@@ -142,7 +152,12 @@ impl Place {
                 let bare = !url.path().trim_end_matches('/').ends_with("/metrics");
                 let client = client(url)?;
                 match if bare { server::catalogue(&client, url, selectors).await } else { Ok(None) } {
-                    Ok(Some(catalogue)) => Ok(catalogue),
+                    Ok(Some(catalogue)) => match &self.component {
+                        None => Ok(catalogue),
+                        Some(component) => {
+                            Err(PlaceError::ComponentOfServer { url: shown(url), component: component.clone() })
+                        }
+                    },
                     Ok(None) => exposed::target(&client, url, &added).await,
                     Err(error) => Err(error),
                 }
@@ -151,12 +166,28 @@ impl Place {
     }
 }
 
-/// An address for people: passwords stay out of messages and documents.
+/// An address for people: users, passwords, tokens stay out of messages and documents.
 fn shown(url: &Url) -> Url {
     let mut shown = url.clone();
-    // Fails only for addresses that cannot have a password.
+    // Both fail only for addresses that cannot have a user.
     let _ = shown.set_password(None);
+    let _ = shown.set_username("");
+    // A part without `=` is all value.
+    let hidden = |part: &str| part.split_once('=').map_or("...".to_owned(), |(name, _)| format!("{name}=..."));
+    let query = url.query().map(|query| query.split('&').map(hidden).collect::<Vec<_>>().join("&"));
+    shown.set_query(query.as_deref());
+    shown.set_fragment(None);
     shown
+}
+
+/// What is no place may be an address with a slip of the pen, and have the same secrets.
+fn harmless(text: &str) -> String {
+    let path = text.split(['?', '#']).next().unwrap_or_default();
+    match path.rsplit_once('@') {
+        Some((_, behind)) => format!("...@{behind}"),
+        None if path.len() < text.len() => format!("{path}..."),
+        None => text.to_owned(),
+    }
 }
 
 fn client(url: &Url) -> Result<reqwest::Client, PlaceError> {
@@ -188,11 +219,28 @@ mod tests {
         let read = |text: &str| Place::parse(text).unwrap();
         assert_eq!(read("checkout=http://127.0.0.1:1/metrics").component.as_deref(), Some("checkout"));
         let query = read("http://127.0.0.1:1/metrics?name[]=a");
-        assert_eq!((query.component.clone(), query.shown().as_str()), (None, "http://127.0.0.1:1/metrics?name[]=a"));
-        assert_eq!(read("http://u:secret@127.0.0.1:1/metrics").shown(), "http://u@127.0.0.1:1/metrics");
+        assert_eq!((query.component.clone(), query.shown().as_str()), (None, "http://127.0.0.1:1/metrics?name[]=..."));
         assert_eq!(read("Cargo.toml").source, Source::File("Cargo.toml".into()));
         for text in ["", "nowhere.txt", "ftp://x/metrics", "a=nowhere"] {
             assert!(Place::parse(text).unwrap_err().to_string().contains("neither a file nor"), "{text}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        for (text, shown) in [
+            ("http://user:secret@h:1/metrics", "http://h:1/metrics"),
+            ("http://secret@h:1/", "http://h:1/"),
+            ("http://h:1/metrics?a=secret&b=secret=", "http://h:1/metrics?a=...&b=..."),
+            ("http://h:1/metrics?secret#secret", "http://h:1/metrics?..."),
+        ] {
+            assert_eq!(Place::parse(text).unwrap().shown(), shown);
+        }
+        for text in
+            ["htp://user:secret@h:1/", "user:secret@h/metrics", "ftp://h/?token=secret", "a=secret@", "h#secret"]
+        {
+            let told = Place::parse(text).unwrap_err().to_string();
+            assert!(told.contains("neither a file nor") && !told.contains("secret"), "{told}");
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use super::draft::Draft;
 use super::requests::base;
-use super::view::{Component, MOST_COMPONENTS, View, is_client, is_of_a_mesh, is_request, named, protocol};
+use super::view::{Component, MOST_COMPONENTS, View, is_client, is_of_a_mesh, is_request, named, protocol, usualness};
 use crate::documents::quantity::Span;
 use crate::documents::signals::{FormKind, WorseSpec};
 use crate::signals::proposal::{Proposal, Rank, matcher, selector};
@@ -49,16 +49,16 @@ pub(super) fn propose(view: &View<'_>, draft: &mut Draft) {
     let mut told: BTreeSet<(Component, &str)> = BTreeSet::new();
     let about = |family: &&Family| is_request(&family.name) && !is_client(&family.name) && unit(family).is_some();
     let mut families: Vec<&Family> = view.families().filter(about).collect();
-    // What components say themselves comes first; histograms say more than summaries, servers by name more than others.
-    families.sort_by_key(|f| {
-        (is_of_a_mesh(&f.name), f.kind != FamilyKind::Histogram, !f.name.contains("server"), f.name.clone())
-    });
+    // What components say themselves comes first; histograms say more than summaries, usual names more than others.
+    families
+        .sort_by_key(|f| (is_of_a_mesh(&f.name), f.kind != FamilyKind::Histogram, usualness(&f.name), f.name.clone()));
     for family in families {
         let components = view.components(family);
         if components.len() > MOST_COMPONENTS {
             continue;
         }
-        let mut used = false;
+        // It has the bounds of its filled buckets only, so that no share within one of them can be promised.
+        let mut used = family.kind == FamilyKind::NativeHistogram;
         for component in components {
             let key = (component, protocol(&family.name));
             if told.contains(&key) {
@@ -71,7 +71,7 @@ pub(super) fn propose(view: &View<'_>, draft: &mut Draft) {
             told.insert(key);
             used = true;
         }
-        if used && family.kind == FamilyKind::Histogram {
+        if used && matches!(family.kind, FamilyKind::Histogram | FamilyKind::NativeHistogram) {
             let proposal = whole(view, draft, family);
             draft.add(&family.name, proposal);
         }
@@ -81,13 +81,16 @@ pub(super) fn propose(view: &View<'_>, draft: &mut Draft) {
 /// Every other duration: its whole distribution, or its mean.
 pub(super) fn propose_beside(view: &View<'_>, draft: &mut Draft) {
     for family in view.families().filter(|family| unit(family).is_some()) {
-        if draft.has(&family.name) || is_request(&family.name) && !is_client(&family.name) {
+        // What became of calls says nothing of how long they took.
+        let told = draft.has(&family.name) && !is_client(&family.name);
+        if told || is_request(&family.name) && !is_client(&family.name) {
             continue;
         }
         let proposal = match family.kind {
             FamilyKind::Histogram if !common_bounds(family, &Component { label: None }).is_empty() => {
                 whole(view, draft, family)
             }
+            FamilyKind::NativeHistogram => whole(view, draft, family),
             FamilyKind::Histogram | FamilyKind::Summary => {
                 mean(view, draft.name(&[stem(&family.name), "mean"]), family)
             }
@@ -114,10 +117,11 @@ fn of_component(view: &View<'_>, draft: &mut Draft, family: &Family, component: 
     }
 }
 
-/// Bounds that every histogram of a component has, rising, with their texts; the endless one is none.
+/// Positive bounds that every histogram of a component has, rising, with their texts; the endless one is none.
 fn common_bounds(family: &Family, component: &Component) -> Vec<(f64, String)> {
     let mut own = family.series.iter().filter(|one| component.has(one));
-    let finite = |text: &String| text.parse::<f64>().ok().filter(|b| b.is_finite()).map(|b| (b, text.clone()));
+    let finite =
+        |text: &String| text.parse::<f64>().ok().filter(|b| b.is_finite() && *b > 0.0).map(|b| (b, text.clone()));
     let Some(first) = own.next() else { return Vec::new() };
     let mut common: Vec<(f64, String)> = first.bounds.iter().filter_map(finite).collect();
     for one in own {
@@ -133,6 +137,10 @@ fn share(draft: &mut Draft, family: &Family, component: &Component) -> Option<Pr
     let noticed = if unit == Unit::Seconds { NOTICED_S } else { NOTICED_S * 1000.0 };
     let bounds = common_bounds(family, component);
     let (bound, text) = bounds.iter().find(|(bound, _)| *bound >= noticed).or(bounds.last())?.clone();
+    let threshold = match unit {
+        Unit::Seconds => Some(threshold(bound)?),
+        Unit::Millis => None,
+    };
     let (buckets, all) = (format!("{}_bucket", family.name), base(family, component));
     let why = format!(
         "Share of answers{} within {text} {}, a bound of the histogram; take the one that your users feel (there are: {}).",
@@ -145,7 +153,7 @@ fn share(draft: &mut Draft, family: &Family, component: &Component) -> Option<Pr
     match unit {
         Unit::Seconds => {
             proposal.spec.buckets = Some(selector(&buckets, all));
-            proposal.spec.threshold = Some(Span(Duration::from_secs_f64(bound)));
+            proposal.spec.threshold = threshold;
         }
         Unit::Millis => {
             // `threshold` is compared with bounds in seconds; the bucket itself says the same in any unit. Servers may
@@ -165,6 +173,11 @@ fn share(draft: &mut Draft, family: &Family, component: &Component) -> Option<Pr
     Some(proposal.ranked(Rank::Latency, MARGIN))
 }
 
+/// A bound as a threshold; `None`: it is no length of time, or too short to be written.
+fn threshold(bound_s: f64) -> Option<Span> {
+    Duration::try_from_secs_f64(bound_s).ok().filter(|bound| bound.as_micros() > 0).map(Span)
+}
+
 /// The whole distribution.
 fn whole(view: &View<'_>, draft: &mut Draft, family: &Family) -> Proposal {
     let why = format!("All of {}, not one bound of it: how probable a longer one than before is.", family.name);
@@ -172,6 +185,11 @@ fn whole(view: &View<'_>, draft: &mut Draft, family: &Family) -> Proposal {
     proposal.spec.buckets =
         Some(selector(&format!("{}_bucket", family.name), base(family, &Component { label: None })));
     proposal.spec.group_by = view.group_by(family, &[]);
+    if family.kind == FamilyKind::NativeHistogram {
+        proposal
+            .why
+            .push("A native histogram: read through a metrics server, which makes its buckets `le` series.".into());
+    }
     proposal
 }
 
@@ -188,6 +206,6 @@ fn mean(view: &View<'_>, name: String, family: &Family) -> Proposal {
 }
 
 /// A name without its unit.
-fn stem(name: &str) -> &str {
+pub(super) fn stem(name: &str) -> &str {
     ["_seconds", "_milliseconds", "_ms"].iter().find_map(|unit| name.strip_suffix(unit)).unwrap_or(name)
 }

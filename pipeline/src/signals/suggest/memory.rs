@@ -1,7 +1,7 @@
 //! Memory of a component: its level and how much it grows over the programme. A leak is what a soak is for.
 
 use super::draft::Draft;
-use super::view::{Component, MOST_COMPONENTS, View};
+use super::view::{Component, MOST_COMPONENTS, View, is_fulfilled};
 use crate::documents::signals::{FormKind, WorseSpec};
 use crate::signals::proposal::{Proposal, Rank, matcher, selector};
 use scorer::signal::{MatchOp, Matcher};
@@ -33,28 +33,39 @@ pub(super) fn propose(view: &View<'_>, draft: &mut Draft) {
             continue;
         }
         for component in components {
-            let only = only.map(|(label, op, value)| matcher(label, op, value));
+            let conditions = conditions(&component, only);
             let excluded = component.label.as_ref().is_some_and(|(label, value)| {
                 view.is_exporter(&component) || (label == "container" && ["", "POD"].contains(&value.as_str()))
             });
             // What the process says of itself comes first; what its container says is the same memory and more.
-            if excluded || told.iter().any(|other| component.is_twin_of(other)) || !told.insert(component.clone()) {
+            // Something else than the process may have the same name and no series that is meant here.
+            let there = is_fulfilled(family, &conditions);
+            if excluded
+                || !there
+                || told.iter().any(|other| component.is_twin_of(other))
+                || !told.insert(component.clone())
+            {
                 continue;
             }
-            let proposal = memory(draft, name, what, &component, only);
+            let proposal = memory(draft, selector(name, conditions), what, &component);
             draft.add(&family.name, proposal);
         }
     }
 }
 
-fn memory(draft: &mut Draft, family: &str, what: &str, component: &Component, only: Option<Matcher>) -> Proposal {
+/// What selects the series of a component.
+fn conditions(component: &Component, only: Condition) -> Vec<Matcher> {
+    let own = component.matcher();
+    // A condition on the label that already names the component would say nothing.
+    let only = only.filter(|(label, ..)| own.as_ref().is_none_or(|own| own.label != *label));
+    own.into_iter().chain(only.map(|(label, op, value)| matcher(label, op, value))).collect()
+}
+
+fn memory(draft: &mut Draft, series: String, what: &str, component: &Component) -> Proposal {
     let why = format!("{what}{}: more than before, or growing over the programme, is a leak.", component.of());
     let name = draft.name(&[&component.prefix(), "memory"]);
     let mut proposal = Proposal::new(name, FormKind::Gauge, why);
-    // A condition on the label that already names the component would say nothing.
-    let own = component.matcher();
-    let only = only.filter(|only| own.as_ref().is_none_or(|own| own.label != only.label));
-    proposal.spec.series = Some(selector(family, own.into_iter().chain(only)));
+    proposal.spec.series = Some(series);
     proposal.spec.worse = Some(WorseSpec::Up);
     proposal.spec.rise = Some(RISE.to_owned());
     proposal.spec.component = component.name();

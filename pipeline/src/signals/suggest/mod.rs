@@ -27,8 +27,10 @@ use super::write;
 use probes::metrics::catalogue::Catalogue;
 use scorer::signal::Matcher;
 
+pub(in crate::signals) use self::pairs::is_failure;
 pub use self::passed_over::{PassedOver, Reason};
-pub use self::scope::scope;
+pub(in crate::signals) use self::rare::is_rare;
+pub use self::scope::{scope, widened};
 
 /// Proposed signals, and what was looked at and not proposed.
 #[derive(Clone, Debug)]
@@ -45,6 +47,8 @@ pub struct Suggestion {
     pub series: usize,
     /// Families of which only a part was looked at.
     pub partly: Vec<String>,
+    /// What a person should know of the look, for the head of the document; whoever looked fills it in.
+    pub remarks: Vec<String>,
 }
 
 /// Proposes signals of which at most `gates` decide. `scope` are conditions that every series of the catalogue fulfils,
@@ -65,15 +69,15 @@ pub fn suggest(catalogue: &Catalogue, scope: &[Matcher], gates: usize) -> Sugges
     leaks::propose(&view, &mut draft);
     levels::propose(&view, &mut draft);
     latency::propose_beside(&view, &mut draft);
+    draft.narrow(scope);
     let passed_over = passed_over::of(catalogue, &view, &draft);
-    let mut proposals = draft.proposals;
-    proposals.iter_mut().for_each(|proposal| scope::narrow(proposal, scope));
+    let mut proposals = draft.into_proposals();
     let standing = seat(&mut proposals, gates);
     let partly = catalogue.families.iter().filter(|f| f.count > f.series.len()).map(|f| f.name.clone()).collect();
     // What decides comes first, by rank; the sort is stable.
     proposals.sort_by_key(|proposal| (!proposal.is_gate(), proposal.rank.filter(|_| proposal.is_gate())));
     let (families, series) = (catalogue.families.len(), catalogue.series());
-    Suggestion { proposals, standing, passed_over, families, series, partly }
+    Suggestion { proposals, standing, passed_over, families, series, partly, remarks: Vec::new() }
 }
 
 impl Suggestion {
@@ -96,6 +100,7 @@ impl Suggestion {
              tight is reported as margin_too_tight and never passes by luck."
                 .to_owned(),
         ];
+        head.extend(self.remarks.iter().cloned());
         if self.proposals.is_empty() {
             head.push("Nothing here is a signal by any convention that is known; the end says why.".to_owned());
         }

@@ -3,6 +3,7 @@
 use crate::signals::proposal::matcher;
 use probes::metrics::catalogue::Family;
 use scorer::signal::{MatchOp, Matcher};
+use std::collections::BTreeSet;
 
 /// Labels with status codes of HTTP.
 const HTTP: [&str; 9] = [
@@ -41,7 +42,7 @@ const GRPC_BAD: [(&str, &str, &str); 6] = [
 const WORDS: [&str; 7] = ["outcome", "result", "status", "state", "success", "error", "type"];
 
 /// Words that say that something went well, in lower case.
-const GOOD: [&str; 14] = [
+const GOOD: [&str; 13] = [
     "ok",
     "success",
     "succeeded",
@@ -49,7 +50,6 @@ const GOOD: [&str; 14] = [
     "completed",
     "complete",
     "done",
-    "hit",
     "delivered",
     "processed",
     "acked",
@@ -87,24 +87,45 @@ const BAD: [&str; 22] = [
 /// What tells good from bad.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Outcome {
-    /// Selects the good events among all.
-    pub(super) good: Matcher,
+    /// Selects the good events among all: every one of them must hold.
+    pub(super) good: Vec<Matcher>,
     /// For people: which label, which values are bad.
     pub(super) told: String,
     /// Whether every value that is there was understood.
     pub(super) whole: bool,
 }
 
-/// How a family tells good from bad; the first label that does. `None`: it does not.
-pub(super) fn of(family: &Family) -> Option<Outcome> {
-    let values = |label: &str| family.values(label).into_iter().collect::<Vec<_>>();
+impl Outcome {
+    fn by(good: Matcher, told: String, whole: bool) -> Outcome {
+        Outcome { good: vec![good], told, whole }
+    }
+
+    /// Good is what is good by both.
+    fn and(mut self, other: Outcome) -> Outcome {
+        self.good.extend(other.good);
+        Outcome { good: self.good, told: format!("{}; {}", self.told, other.told), whole: self.whole && other.whole }
+    }
+}
+
+/// How a family tells good from bad by the labels that are there; the first that does. `None`: it does not.
+pub(super) fn of(family: &Family, is_there: impl Fn(&str) -> bool) -> Option<Outcome> {
+    let values = |label: &str| {
+        let known = if is_there(label) { family.values(label) } else { BTreeSet::new() };
+        // An empty value is an absent label, as meshes write it for the protocol that a request did not have.
+        known.into_iter().filter(|value| !value.is_empty()).collect::<Vec<_>>()
+    };
     let http = || HTTP.iter().find_map(|label| http_status(label, &values(label)));
-    let grpc = || GRPC.iter().chain(&["code", "status"]).find_map(|label| grpc_status(label, &values(label)));
+    let grpc = |labels: &[&str]| labels.iter().find_map(|label| grpc_status(label, &values(label)));
     let class = || response_class(&values("envoy_response_code_class"));
     let words = || WORDS.iter().find_map(|label| word(label, &values(label)));
     // Only Micrometer's timers call what was thrown `exception`; nothing thrown is `none`.
     let thrown = || thrown(&values("exception"));
-    http().or_else(grpc).or_else(class).or_else(words).or_else(thrown)
+    // A failed call of gRPC has a code of HTTP as well, and it is 200.
+    let codes = match (grpc(&GRPC), http()) {
+        (Some(of_grpc), Some(of_http)) => Some(of_grpc.and(of_http)),
+        (of_grpc, of_http) => of_grpc.or(of_http),
+    };
+    codes.or_else(|| grpc(&["code", "status"])).or_else(class).or_else(words).or_else(thrown)
 }
 
 /// Codes such as 404, or classes such as 4xx.
@@ -124,22 +145,19 @@ fn http_status(label: &str, values: &[&str]) -> Option<Outcome> {
     // What had no answer has a word in place of a code.
     let words = values.iter().filter(|v| BAD.contains(&v.to_ascii_lowercase().as_str())).map(|v| regex::escape(v));
     let pattern: Vec<String> = std::iter::once("5..".to_owned()).chain(words).collect();
-    Some(Outcome {
-        good: matcher(label, MatchOp::NotMatches, &pattern.join("|")),
-        told: format!("label `{label}`; bad are server errors, 5xx ({seen})"),
-        whole: known.len() == values.len(),
-    })
+    Some(Outcome::by(
+        matcher(label, MatchOp::NotMatches, &pattern.join("|")),
+        format!("label `{label}`; bad are server errors, 5xx ({seen})"),
+        known.len() == values.len(),
+    ))
 }
 
 /// Envoy's `envoy_response_code_class`: one digit.
 fn response_class(values: &[&str]) -> Option<Outcome> {
     let digits = !values.is_empty() && values.iter().all(|v| ["1", "2", "3", "4", "5"].contains(v));
     let label = "envoy_response_code_class";
-    digits.then(|| Outcome {
-        good: matcher(label, MatchOp::NotEqual, "5"),
-        told: format!("label `{label}`; bad is class 5"),
-        whole: true,
-    })
+    digits
+        .then(|| Outcome::by(matcher(label, MatchOp::NotEqual, "5"), format!("label `{label}`; bad is class 5"), true))
 }
 
 fn grpc_status(label: &str, values: &[&str]) -> Option<Outcome> {
@@ -148,25 +166,22 @@ fn grpc_status(label: &str, values: &[&str]) -> Option<Outcome> {
     let is_grpc = label.contains("rpc");
     let named =
         values.iter().any(|v| telling.contains(v)) || (is_grpc && values.iter().any(|v| v.parse::<u8>().is_err()));
-    let numbered = values.iter().all(|v| v.parse::<u8>().is_ok_and(|code| code <= 16));
+    let is_number = |v: &&str| v.parse::<u8>().is_ok_and(|code| code <= 16);
+    let numbered = values.iter().all(is_number);
     if values.is_empty() || !(named || (is_grpc && numbered)) {
         return None;
     }
-    let spelt = |bad: &(&'static str, &'static str, &'static str)| -> &'static str {
-        if numbered {
-            bad.0
-        } else if values.iter().any(|v| v.contains('_') || (v.len() > 2 && v.chars().all(|c| c.is_ascii_uppercase()))) {
-            bad.2
-        } else {
-            bad.1
-        }
-    };
-    let bad: Vec<&str> = GRPC_BAD.iter().map(spelt).collect();
-    Some(Outcome {
-        good: matcher(label, MatchOp::NotMatches, &bad.join("|")),
-        told: format!("label `{label}`; bad are the codes that blame the server"),
-        whole: true,
-    })
+    let mut bad: Vec<&str> = Vec::new();
+    if !numbered {
+        // `OK` has the same letters in both spellings, and libraries of two languages may write both.
+        bad.extend(GRPC_BAD.iter().map(|(_, camel, _)| *camel));
+        bad.extend(GRPC_BAD.iter().map(|(_, _, upper)| *upper));
+    }
+    if values.iter().any(is_number) {
+        bad.extend(GRPC_BAD.iter().map(|(number, _, _)| *number));
+    }
+    let told = format!("label `{label}`; bad are the codes that blame the server");
+    Some(Outcome::by(matcher(label, MatchOp::NotMatches, &bad.join("|")), told, true))
 }
 
 /// Words. Where every value is understood, only the good ones count as good, so that a new word is bad until somebody
@@ -186,30 +201,30 @@ fn word(label: &str, values: &[&str]) -> Option<Outcome> {
         }
         std::mem::swap(&mut good, &mut bad);
     }
-    // One good word alone may be anything; of these labels it may not.
+    let others = values.len() - good.len() - bad.len();
+    // One good word alone may be anything; of these labels it may not. Beside it, a word that nobody understands may be
+    // the bad one, and without a bad one everything would be good.
     let plain = ["outcome", "result", "success"].contains(&label) || inverted;
-    if bad.is_empty() && (good.is_empty() || !plain) {
+    if bad.is_empty() && (good.is_empty() || others > 0 || !plain) {
         return None;
     }
-    let others = values.len() - good.len() - bad.len();
     let outcome = if others == 0 && !good.is_empty() {
         let told =
             if bad.is_empty() { "no bad value seen so far".to_owned() } else { format!("bad: {}", listed(&bad)) };
-        Outcome { good: one_of(label, &good, true), told: format!("label `{label}`; {told}"), whole: true }
+        Outcome::by(one_of(label, &good, true), format!("label `{label}`; {told}"), true)
     } else {
         let rest: Vec<&str> = values.iter().filter(|v| !bad.contains(v)).copied().collect();
         let told = format!("label `{label}`; bad: {}; counted as good: {}", listed(&bad), listed(&rest));
-        Outcome { good: one_of(label, &bad, false), told, whole: others == 0 }
+        Outcome::by(one_of(label, &bad, false), told, others == 0)
     };
     Some(outcome)
 }
 
 fn thrown(values: &[&str]) -> Option<Outcome> {
     let nothing: Vec<&str> = values.iter().filter(|v| v.eq_ignore_ascii_case("none")).copied().collect();
-    (!nothing.is_empty()).then(|| Outcome {
-        good: one_of("exception", &nothing, true),
-        told: "label `exception`; bad is whatever was thrown".to_owned(),
-        whole: true,
+    (!nothing.is_empty()).then(|| {
+        let told = "label `exception`; bad is whatever was thrown".to_owned();
+        Outcome::by(one_of("exception", &nothing, true), told, true)
     })
 }
 

@@ -30,9 +30,18 @@ pub(super) fn propose(view: &View<'_>, draft: &mut Draft) {
         if draft.has(&family.name) || !is_failure(&family.name) {
             continue;
         }
+        let groups = view.group_by(family, &[]);
         let total = total_of(view, family);
+        // Both sides need the labels that they are paired by.
+        let paired = |other: &Family| groups.iter().all(|label| other.labels().contains(label.as_str()));
         let why = match &total {
-            Some((total, _)) => format!("Failures for each of {total}."),
+            Some((total, other)) if paired(other) => format!("Failures for each of {total}."),
+            Some((total, _)) => {
+                format!(
+                    "Failures a second; {total} has not the labels that they are grouped by: {}.",
+                    groups.join(", ")
+                )
+            }
             None => "Failures a second; no counter of all events has a name that fits.".to_owned(),
         };
         let name = draft.name(&[family.name.trim_end_matches("_total")]);
@@ -40,15 +49,10 @@ pub(super) fn propose(view: &View<'_>, draft: &mut Draft) {
         proposal.spec.series = Some(family.name.clone());
         proposal.spec.worse = Some(WorseSpec::Up);
         proposal.spec.dimension = DimensionSpec::Resilience;
-        let groups = view.group_by(family, &[]);
-        match total {
-            // Both sides need the labels that they are paired by.
-            Some((total, other)) if groups.iter().all(|label| other.labels().contains(label.as_str())) => {
-                draft.uses(&other.name);
-                proposal.spec.per = Some(total);
-                proposal.open_objective = Some("0.01");
-            }
-            Some(_) | None => {}
+        if let Some((total, other)) = total.filter(|(_, other)| paired(other)) {
+            draft.uses(&other.name);
+            proposal.spec.per = Some(total);
+            proposal.open_objective = Some("0.01");
         }
         proposal.spec.group_by = groups;
         draft.add(&family.name, proposal);
@@ -56,7 +60,7 @@ pub(super) fn propose(view: &View<'_>, draft: &mut Draft) {
 }
 
 /// Whether a name says that it counts failures.
-pub(super) fn is_failure(name: &str) -> bool {
+pub(in crate::signals) fn is_failure(name: &str) -> bool {
     name.split('_').any(|word| FAILED.contains(&word))
 }
 
@@ -75,7 +79,7 @@ fn total_of<'a>(view: &View<'a>, family: &Family) -> Option<(String, &'a Family)
     counter.into_iter().find(other).or_else(|| {
         let mut timed = ["", "_duration_seconds", "_seconds", "_latency_seconds"].iter();
         let family = timed.find_map(|part| view.family(&format!("{stem}{part}")))?;
-        let counts = matches!(family.kind, FamilyKind::Histogram | FamilyKind::Summary);
+        let counts = matches!(family.kind, FamilyKind::Histogram | FamilyKind::NativeHistogram | FamilyKind::Summary);
         counts.then(|| (format!("{}_count", family.name), family))
     })
 }

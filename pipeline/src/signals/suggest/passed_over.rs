@@ -3,7 +3,7 @@
 use super::draft::Draft;
 use super::leaks::is_limit;
 use super::levels::is_stamp;
-use super::view::{MOST_COMPONENTS, View, is_client, is_machinery, is_request};
+use super::view::{MOST_COMPONENTS, View, is_client, is_machinery, is_request, is_sayable};
 use probes::metrics::catalogue::{Catalogue, Family, FamilyKind};
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ pub enum Reason {
     Stamp,
     /// Limits.
     Limit,
-    /// Native histograms.
+    /// Native histograms that are no durations.
     Native,
     /// A second counter or histogram of requests that another one speaks for.
     SameRequests,
@@ -32,6 +32,8 @@ pub enum Reason {
     NoType,
     /// Components that nobody would read signals of.
     TooMany,
+    /// Names or values that no selector can say.
+    Unwritten,
 }
 
 impl Reason {
@@ -42,12 +44,18 @@ impl Reason {
             Reason::Describes => "that describe and do not measure",
             Reason::Stamp => "that are moments in time",
             Reason::Limit => "that are limits, which do not move by themselves",
-            Reason::Native => "with native histograms only: signals are formed from buckets with `le` labels",
+            Reason::Native => {
+                "with native histograms of no duration; `kind: distribution` of NAME_bucket reads one through a metrics server"
+            }
             Reason::SameRequests => "of requests that a signal above counts already, or of their sizes",
             Reason::Quantiles => "of quantiles or sizes, which tell nobody what is worse",
             Reason::NoFailures => "that count events but not which of them failed",
             Reason::NoDirection => "whose worse direction no convention tells; write `kind: gauge` for what you know",
             Reason::TooMany => "with more than 30 components; narrow the look with --match",
+            Reason::Unwritten => {
+                "of which a signal cannot be written: its name has other characters than letters, digits, `_` and `:`, or \
+                 its selector is longer than 4096 bytes"
+            }
             Reason::NoType => "without a type: `# TYPE` or the server's metadata would tell",
         }
     }
@@ -62,12 +70,18 @@ pub struct PassedOver {
     pub families: Vec<String>,
 }
 
-/// Every family that no proposal speaks for.
+/// Every family that no proposal speaks for, or of which one cannot be written.
 pub(super) fn of(catalogue: &Catalogue, view: &View<'_>, draft: &Draft) -> Vec<PassedOver> {
     let mut all: BTreeMap<Reason, Vec<String>> = BTreeMap::new();
-    for family in catalogue.families.iter().filter(|family| !draft.has(&family.name)) {
-        let several = view.components(family).len() > MOST_COMPONENTS;
-        let reason = if several { Reason::TooMany } else { reason(family) };
+    let untold = |family: &&Family| !draft.has(&family.name) || draft.is_unwritten(&family.name);
+    for family in catalogue.families.iter().filter(untold) {
+        let reason = if draft.is_unwritten(&family.name) || !is_sayable(&family.name) {
+            Reason::Unwritten
+        } else if view.components(family).len() > MOST_COMPONENTS {
+            Reason::TooMany
+        } else {
+            reason(family)
+        };
         all.entry(reason).or_default().push(family.name.clone());
     }
     all.into_iter().map(|(reason, families)| PassedOver { reason, families }).collect()
@@ -80,7 +94,8 @@ fn reason(family: &Family) -> Reason {
     }
     match family.kind {
         FamilyKind::Info => Reason::Describes,
-        FamilyKind::NativeHistogram => Reason::Native,
+        FamilyKind::NativeHistogram if !is_request(name) || is_client(name) => Reason::Native,
+        FamilyKind::NativeHistogram => Reason::SameRequests,
         _ if is_stamp(name) => Reason::Stamp,
         FamilyKind::Gauge if is_limit(name) => Reason::Limit,
         FamilyKind::Counter | FamilyKind::Histogram | FamilyKind::Summary if is_request(name) && !is_client(name) => {

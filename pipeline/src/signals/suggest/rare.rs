@@ -24,7 +24,7 @@ const RARE: [&str; 12] = [
 
 pub(super) fn propose(view: &View<'_>, draft: &mut Draft) {
     for family in view.families().filter(|family| family.kind == FamilyKind::Counter) {
-        if draft.has(&family.name) || !family.name.split('_').any(|word| RARE.contains(&word)) {
+        if draft.has(&family.name) || !is_rare(&family.name) {
             continue;
         }
         let why = "Rare events, counted a sample; in a quiet soak there are none.";
@@ -35,4 +35,9 @@ pub(super) fn propose(view: &View<'_>, draft: &mut Draft) {
         proposal.spec.group_by = view.group_by(family, &[]);
         draft.add(&family.name, proposal);
     }
+}
+
+/// Whether a name says that it counts rare events that are bad.
+pub(in crate::signals) fn is_rare(name: &str) -> bool {
+    name.split('_').any(|word| RARE.contains(&word))
 }

@@ -2,7 +2,7 @@
 
 use super::outcome::{self, Outcome};
 use super::pairs::is_failure;
-use super::view::{Component, MOST_COMPONENTS, View, is_client, is_request, protocol};
+use super::view::{Component, MOST_COMPONENTS, Usualness, View, is_client, is_request, protocol, usualness};
 use crate::signals::proposal::matcher;
 use probes::metrics::catalogue::{Family, FamilyKind, Series};
 use scorer::signal::{MatchOp, Matcher};
@@ -12,7 +12,8 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug)]
 pub(super) struct Requests<'a> {
     pub(super) family: &'a Family,
-    /// Name of the counter: the family's, or `_count` of a histogram or summary.
+    /// Name of the counter: the family's, or `_count` of a histogram or summary. Metrics servers hand native histograms
+    /// over as classic series.
     pub(super) counter: String,
     pub(super) component: Component,
     /// How its answers are told apart.
@@ -32,7 +33,8 @@ impl Requests<'_> {
 pub(super) fn base(family: &Family, component: &Component) -> Vec<Matcher> {
     let mut all: Vec<Matcher> = component.matcher().into_iter().collect();
     // A mesh counts a request where it leaves and where it arrives: only the latter is the component's.
-    if family.values("reporter").contains("destination") {
+    let arrives = |one: &&Series| one.labels.get("reporter").is_some_and(|reporter| reporter == "destination");
+    if family.series.iter().filter(arrives).any(|one| component.has(one)) {
         all.push(matcher("reporter", MatchOp::Equal, "destination"));
     }
     all
@@ -42,18 +44,18 @@ pub(super) fn base(family: &Family, component: &Component) -> Vec<Matcher> {
 pub(super) fn counter(family: &Family) -> Option<String> {
     match family.kind {
         FamilyKind::Counter => Some(family.name.clone()),
-        FamilyKind::Histogram | FamilyKind::Summary => Some(format!("{}_count", family.name)),
+        FamilyKind::Histogram | FamilyKind::NativeHistogram | FamilyKind::Summary => {
+            Some(format!("{}_count", family.name))
+        }
         _ => None,
     }
 }
 
 /// The outcome as the series of one component show it.
 pub(super) fn outcome_of(family: &Family, component: &Component) -> Option<Outcome> {
-    let own: Vec<Series> = family.series.iter().filter(|one| component.has(one)).cloned().collect();
     // Values that another component has are possible here, too; its labels are not.
-    let common = outcome::of(family)?;
-    let label = &common.good.label;
-    own.iter().any(|one| one.labels.contains_key(label)).then_some(common)
+    let own = || family.series.iter().filter(|one| component.has(one));
+    outcome::of(family, |label| own().any(|one| one.labels.get(label).is_some_and(|value| !value.is_empty())))
 }
 
 /// The requests of every component, one for each protocol it answers, in the order of names.
@@ -86,9 +88,8 @@ pub(super) fn all<'a>(view: &View<'a>) -> Vec<Requests<'a>> {
     all
 }
 
-/// Smaller is better: what tells good from bad, counters before histograms, servers by name, then the name.
-fn preference<'a>(requests: &'a Requests<'_>) -> (bool, bool, bool, &'a str) {
+/// Smaller is better: what tells good from bad, usual names, counters before histograms, then the name.
+fn preference<'a>(requests: &'a Requests<'_>) -> (bool, Usualness, bool, &'a str) {
     let name = requests.family.name.as_str();
-    let usual = name.contains("server") || name == "http_requests_total";
-    (requests.outcome.is_none(), requests.family.kind != FamilyKind::Counter, !usual, name)
+    (requests.outcome.is_none(), usualness(name), requests.family.kind != FamilyKind::Counter, name)
 }

@@ -1,11 +1,14 @@
 //! Success: the share of requests, calls or jobs that went well (the E of RED).
 
 use super::draft::Draft;
+use super::latency::stem;
+use super::pairs::is_failure;
 use super::requests::{Requests, base, counter, outcome_of};
-use super::view::{Component, MOST_COMPONENTS, View, is_client, is_request, named};
+use super::view::{Component, MOST_COMPONENTS, View, is_client, is_request, named, protocol};
 use crate::documents::signals::{DimensionSpec, FormKind};
 use crate::signals::proposal::{Proposal, Rank, selector};
 use probes::metrics::catalogue::{Family, FamilyKind};
+use std::collections::BTreeSet;
 
 /// One point in a hundred answers: what an hour of a few requests a second can show.
 const MARGIN: &str = "1pp";
@@ -23,8 +26,14 @@ pub(super) fn propose(requests: &[Requests<'_>], draft: &mut Draft) {
 
 /// Everything else that is counted by outcome: outgoing calls, jobs, messages. It explains.
 pub(super) fn propose_beside(view: &View<'_>, draft: &mut Draft) {
-    for family in view.families().filter(|family| family.kind == FamilyKind::Counter) {
-        if draft.has(&family.name) {
+    let mut called = BTreeSet::new();
+    // Calls have a counter, or the histogram of their durations, which counts them, too.
+    let counts = |family: &&Family| family.kind == FamilyKind::Counter || is_client(&family.name);
+    let mut families: Vec<&Family> = view.families().filter(counts).collect();
+    families.sort_by_key(|family| family.kind != FamilyKind::Counter);
+    for family in families {
+        // Of failures alone, what went well is no share.
+        if draft.has(&family.name) || is_failure(&family.name) {
             continue;
         }
         let components = view.components(family);
@@ -33,11 +42,16 @@ pub(super) fn propose_beside(view: &View<'_>, draft: &mut Draft) {
             continue;
         }
         let (what, of) = if is_client(&family.name) { ("calls", "calls") } else { ("success", "events") };
-        let stem = family.name.trim_end_matches("_total").to_owned();
+        let stem = stem(family.name.trim_end_matches("_total"));
         for component in components {
+            let calls = (component.clone(), protocol(&family.name));
+            if is_client(&family.name) && family.kind != FamilyKind::Counter && called.contains(&calls) {
+                continue;
+            }
             let Some(mut proposal) = ratio(draft, family, &component, &format!("{stem}-{what}"), of) else { continue };
             if is_client(&family.name) {
                 proposal.spec.dimension = DimensionSpec::Resilience;
+                called.insert(calls);
             }
             draft.add(&family.name, proposal);
         }
@@ -59,7 +73,7 @@ fn ratio(draft: &mut Draft, family: &Family, component: &Component, name: &str, 
             .why
             .push("Not every value of that label is understood; look at it before you rely on this.".to_owned());
     }
-    proposal.spec.good = Some(selector(&counter, all.iter().cloned().chain([outcome.good])));
+    proposal.spec.good = Some(selector(&counter, all.iter().cloned().chain(outcome.good)));
     proposal.spec.total = Some(selector(&counter, all));
     proposal.spec.component = component.name();
     proposal.spec.dimension = DimensionSpec::Business;

@@ -2,7 +2,7 @@
 
 use crate::signals::proposal::matcher;
 use probes::metrics::catalogue::{Catalogue, Family, FamilyKind, Series};
-use scorer::signal::{MatchOp, Matcher};
+use scorer::signal::{MatchOp, Matcher, Selector};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Most components of one family that get signals of their own; beyond it signals are grouped by the label.
@@ -49,6 +49,10 @@ const EXPORTER_MARKS: [&str; 12] = [
 /// Prefixes of what scrapers and Mettle count about themselves.
 const MACHINERY: [&str; 7] =
     ["promhttp_", "prometheus_", "scrape_", "net_conntrack_", "alertmanager_", "mettle_", "otelcol_"];
+
+/// Words of names that say that a cache or a database is asked.
+const STORES: [&str; 11] =
+    ["cache", "caches", "db", "database", "redis", "memcached", "mongo", "mongodb", "postgres", "cassandra", "etcd"];
 
 /// A component as a family names it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -154,13 +158,16 @@ impl<'a> View<'a> {
 
     /// Families that are worth a look, in the order of their names.
     pub(super) fn families(&self) -> impl Iterator<Item = &'a Family> {
-        self.families.iter().filter(|family| !is_machinery(&family.name))
+        let worth = |family: &&Family| !is_machinery(&family.name) && is_sayable(&family.name) && !is_snapshot(family);
+        self.families.iter().filter(worth)
     }
 
     /// Whether series of this name are there, also as parts of a histogram or summary.
     pub(super) fn has_series(&self, name: &str) -> bool {
         let part = |suffix| name.strip_suffix(suffix).and_then(|base| self.family(base));
-        let whole = |family: &Family| matches!(family.kind, FamilyKind::Histogram | FamilyKind::Summary);
+        let whole = |family: &Family| {
+            matches!(family.kind, FamilyKind::Histogram | FamilyKind::NativeHistogram | FamilyKind::Summary)
+        };
         self.family(name).is_some() || [part("_sum"), part("_count")].into_iter().flatten().any(whole)
     }
 
@@ -187,9 +194,28 @@ fn collectors(families: &[Family]) -> BTreeMap<&str, &'static str> {
     several.rev().map(|((job, i), _)| (job, BEHIND_A_JOB[i])).collect()
 }
 
+/// Whether conditions select a series of a family; none at all select every one.
+pub(super) fn is_fulfilled(family: &Family, conditions: &[Matcher]) -> bool {
+    let compiled = Selector { name: String::new(), matchers: conditions.to_vec() }.compile();
+    // What has no condition is no selector, and what cannot be compiled selects nothing in any case.
+    let matches = |one: &Series| compiled.as_ref().is_ok_and(|own| own.matches(&family.name, &one.labels));
+    conditions.is_empty() || family.series.iter().any(matches)
+}
+
 /// Whether a family speaks for components that are not those of its `job`.
 pub(super) fn is_of_a_mesh(name: &str) -> bool {
     COMPONENT_OF.iter().any(|(prefix, _)| name.starts_with(prefix))
+}
+
+/// Whether a selector can have this name. Newer servers take any text for one, such as OpenTelemetry's names with points.
+pub(super) fn is_sayable(name: &str) -> bool {
+    let first = |c: char| c == '_' || c == ':' || c.is_ascii_alphabetic();
+    name.starts_with(first) && name.chars().all(|c| first(c) || c.is_ascii_digit())
+}
+
+/// Whether a family has buckets and is no histogram: of what is there now, cumulated, which no form reads.
+fn is_snapshot(family: &Family) -> bool {
+    family.kind == FamilyKind::Unknown && family.series.iter().any(|one| !one.bounds.is_empty())
 }
 
 /// Whether a family counts what scrapers or Mettle do.
@@ -200,7 +226,38 @@ pub(super) fn is_machinery(name: &str) -> bool {
 /// Whether a family is about answered requests.
 pub(super) fn is_request(name: &str) -> bool {
     ["request", "_rq_", "rpc_", "grpc_", "http_server", "_handled"].iter().any(|part| name.contains(part))
+        && !is_of_a_store(name)
         && !["size", "_in_flight", "_inflight", "in_progress", "_active", "body"].iter().any(|part| name.contains(part))
+}
+
+/// Whether a name is about requests to a cache or a database, which users do not see; a component that is called so and
+/// answers HTTP is none.
+fn is_of_a_store(name: &str) -> bool {
+    let says = |word: &str| STORES.contains(&word) || word.contains("sql");
+    name.split('_').any(says) && usualness(name) == Usualness::Other
+}
+
+/// How usual a name is for answered requests, the usual ones first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Usualness {
+    /// What the conventions of Prometheus and OpenTelemetry call them: `http_requests_total`,
+    /// `http_server_request_duration_seconds`, `grpc_server_handled_total`.
+    Convention,
+    /// The same with something in front.
+    Prefixed,
+    /// Anything else.
+    Other,
+}
+
+pub(super) fn usualness(name: &str) -> Usualness {
+    const USUAL: [&str; 5] = ["http_server_", "http_request", "rpc_server_", "grpc_server_", "graphql_request"];
+    if USUAL.iter().any(|usual| name.starts_with(usual)) {
+        Usualness::Convention
+    } else if USUAL.iter().any(|usual| name.contains(usual)) {
+        Usualness::Prefixed
+    } else {
+        Usualness::Other
+    }
 }
 
 /// Whether a family is about requests that a component makes, not about those that it answers.

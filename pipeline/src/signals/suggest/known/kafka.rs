@@ -11,7 +11,7 @@ pub(super) const TABLE: &[Known] = &[
     known("kafka_brokers", Low, &[], "Brokers of the cluster."),
     known("kafka_server_replicamanager_underreplicatedpartitions", High, &["instance"], "Partitions with too few replicas in sync."),
     known("kafka_controller_kafkacontroller_offlinepartitionscount", High, &["instance"], "Partitions without a leader."),
-    known("kafka_consumer_fetch_manager_records_lag_max", High, &["client_id"], "Largest lag of a consumer, records."),
+    known("kafka_consumer_fetch_manager_records_lag_max", Peak, &["client_id", "topic", "partition"], "Largest lag of a consumer, records."),
     known("kafka_producer_record_error_total", Rare, &["client_id"], "Records that could not be sent."),
     known("kafka_producer_record_retry_total", Fast, &["client_id"], "Records sent again a second."),
 ];

@@ -21,7 +21,7 @@ mod tokio;
 
 use super::draft::Draft;
 use super::leaks::RISE;
-use super::view::View;
+use super::view::{View, is_fulfilled};
 use crate::documents::signals::{DimensionSpec, FormKind, WorseSpec};
 use crate::signals::proposal::{Proposal, selector};
 use probes::metrics::catalogue::Family;
@@ -34,6 +34,8 @@ enum Shape {
     Leak,
     /// A gauge of which more is worse.
     High,
+    /// A gauge of which more is worse, and whose series are maxima: their sum means nothing.
+    Peak,
     /// A gauge of which less is worse.
     Low,
     /// A counter of which more a second is worse.
@@ -116,14 +118,11 @@ fn found<'a>(view: &View<'a>, row: &Known) -> Vec<(String, &'a Family)> {
 
 fn row_of(view: &View<'_>, draft: &mut Draft, row: &Known, (series, family): (&str, &Family)) {
     let conditions = row.conditions();
-    let own = Selector { name: String::new(), matchers: conditions.clone() };
-    let compiled = own.compile().ok();
-    let matches = |labels| compiled.as_ref().is_none_or(|compiled| compiled.matches(series, labels));
-    if !family.series.iter().any(|one| matches(&one.labels)) {
+    if !is_fulfilled(family, &conditions) {
         return;
     }
     let kind = match row.shape {
-        Shape::Leak | Shape::High | Shape::Low => FormKind::Gauge,
+        Shape::Leak | Shape::High | Shape::Peak | Shape::Low => FormKind::Gauge,
         Shape::Fast | Shape::Slow | Shape::Per(_) => FormKind::Rate,
         Shape::Rare => FormKind::Count,
     };
@@ -132,14 +131,18 @@ fn row_of(view: &View<'_>, draft: &mut Draft, row: &Known, (series, family): (&s
         Shape::Per(other) => Some(selector(other, conditions.clone())),
         _ => None,
     };
+    let groups = view.group_by(family, row.by);
+    if matches!(row.shape, Shape::Peak) && groups.is_empty() && family.count > 1 {
+        return;
+    }
     let mut proposal = Proposal::new(draft.name(&[series.trim_end_matches("_total")]), kind, row.why);
     proposal.spec.series = Some(selector(series, conditions));
     proposal.spec.per = per;
-    proposal.spec.group_by = view.group_by(family, row.by);
+    proposal.spec.group_by = groups;
     proposal.spec.worse = match row.shape {
         Shape::Rare => None,
         Shape::Low | Shape::Slow => Some(WorseSpec::Down),
-        Shape::Leak | Shape::High | Shape::Fast | Shape::Per(_) => Some(WorseSpec::Up),
+        Shape::Leak | Shape::High | Shape::Peak | Shape::Fast | Shape::Per(_) => Some(WorseSpec::Up),
     };
     match row.shape {
         Shape::Leak => proposal.spec.rise = Some(RISE.to_owned()),
