@@ -68,7 +68,7 @@ fn programme_and_signals() {
       programme.yaml:4  interval = 10  has the wrong type; a duration with a unit: write "250ms", "10s", "5m", "6h" or "7d"
       programme.yaml:6  phases[0].sample  unknown key; did you mean `samples`?
       programme.yaml:7  looks.first = 5  5 is less than the minimum of 10; Samples at the first look
-      signals.yaml:5  signals[1].kind = "share"  not one of the allowed forms; known: ratio, latency, distribution, gauge, rate, count
+      signals.yaml:5  signals[1].kind = "share"  not one of the allowed forms; known: ratio, latency, distribution, gauge, rate, count, query
     "#);
 }
 

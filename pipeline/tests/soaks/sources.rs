@@ -276,6 +276,15 @@ fn three_sources_see_the_same_soak_and_give_the_same_verdict() {
     ];
     let shop = Shop { places, sources };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    // A server begins to scrape some seconds after it says that it is ready.
+    for source in &shop.sources {
+        if let Source::Server(name, server) = source {
+            let up = [Selector::parse(r#"up{job="checkout"}"#).unwrap()];
+            let now = probes::clock::wall_ms();
+            let seen = || runtime.block_on(server.read(&up, Window { from_ms: now, to_ms: now + 60_000 })).unwrap();
+            crate::world::until(&format!("{name} scrapes"), || !seen().is_empty());
+        }
+    }
     let runs: Vec<Seen> = (0..3).map(|_| runtime.block_on(shop.run(Catalog::Runs))).collect();
     let good = runtime.block_on(shop.run(Catalog::Runs));
     let bad = runtime.block_on(shop.run(Catalog::IsGone));
