@@ -22,7 +22,7 @@ pub use error::{EvidenceError, Hint};
 pub use labelled::{Label, LabelledCase, read_cases};
 pub use long::{LongSeries, read_long};
 pub use manifest::SCHEMA;
-pub use mirror::{Bucket, Credentials, Mirror, MirrorError, Uploaded};
+pub use mirror::{Bucket, Credentials, Mirror, MirrorError, Said, Uploaded};
 pub use recording::{Recording, RecordingId};
 pub use store::{Entry, EvidenceStore, Problem};
 pub use table::TableError;

@@ -8,6 +8,7 @@
 mod bucket;
 mod error;
 mod fetch;
+mod said;
 mod unfinished;
 mod upload;
 
@@ -21,6 +22,7 @@ use std::sync::Arc;
 
 pub use bucket::{Bucket, Credentials};
 pub use error::MirrorError;
+pub use said::Said;
 pub use upload::Uploaded;
 
 /// Folder of the store that remembers what the bucket has.
@@ -49,19 +51,12 @@ impl Mirror {
     /// # Errors
     /// The folder cannot be read.
     pub fn waiting(&self) -> Result<Vec<Digest>, MirrorError> {
-        let mut digests = self.store.digests()?;
-        let here = self.place.to_string();
-        digests.retain(|digest| std::fs::read_to_string(self.mark(digest)).map_or(true, |mark| mark.trim() != here));
-        Ok(digests)
+        waiting(&self.store, &self.place)
     }
 
     fn remember(&self, digest: &Digest) -> Result<(), MirrorError> {
         crate::files::make_folder(&self.store.root.join(MIRRORED))?;
-        Ok(write_whole(&self.mark(digest), format!("{}\n", self.place).as_bytes())?)
-    }
-
-    fn mark(&self, digest: &Digest) -> PathBuf {
-        self.store.root.join(MIRRORED).join(format!("{digest}.txt"))
+        Ok(write_whole(&mark(&self.store, digest), format!("{}\n", self.place).as_bytes())?)
     }
 
     fn key(&self, digest: &Digest, file: &str) -> Key {
@@ -69,4 +64,26 @@ impl Mirror {
         let parts = self.place.prefix.iter().map(String::as_str);
         parts.chain(["sha256", &digest[..2], &digest, file]).collect()
     }
+}
+
+impl Bucket {
+    /// Evidence of `store` that is not known to be in this bucket. It takes no credentials, and nobody is asked.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn waiting(&self, store: &EvidenceStore) -> Result<Vec<Digest>, MirrorError> {
+        waiting(store, &self.place())
+    }
+}
+
+fn waiting(store: &EvidenceStore, place: &bucket::Place) -> Result<Vec<Digest>, MirrorError> {
+    let mut digests = store.digests()?;
+    let here = place.to_string();
+    digests.retain(|digest| std::fs::read_to_string(mark(store, digest)).map_or(true, |mark| mark.trim() != here));
+    Ok(digests)
+}
+
+/// What remembers where the copy of an evidence is.
+fn mark(store: &EvidenceStore, digest: &Digest) -> PathBuf {
+    store.root.join(MIRRORED).join(format!("{digest}.txt"))
 }

@@ -46,7 +46,7 @@ pub struct Recording {
     series: Vec<Known>,
     /// Place in `series`, by name and labels.
     places: HashMap<String, HashMap<BTreeMap<String, String>, usize>>,
-    /// Everything but the samples, as it stood at the last slice.
+    /// Everything but the samples, as it stood when the last slice was begun.
     rest: Evidence,
     _lock: File,
 }
@@ -96,6 +96,19 @@ impl EvidenceStore {
         Ok(ids)
     }
 
+    /// Removes a recording in one step, damaged or not; none is no error. Nothing of it is read.
+    ///
+    /// # Errors
+    /// Another process appends to it, or the folder cannot be removed.
+    pub fn discard(&self, id: &RecordingId) -> Result<(), EvidenceError> {
+        let folder = self.recording_folder(id)?;
+        if !folder.is_dir() {
+            return Ok(());
+        }
+        let _lock = locked(&folder)?;
+        self.set_aside(&folder)
+    }
+
     fn recording_folder(&self, id: &RecordingId) -> Result<PathBuf, EvidenceError> {
         let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         if id.soak.is_empty() || !id.soak.chars().all(fits) {
@@ -124,7 +137,7 @@ impl Recording {
         series
     }
 
-    /// Everything but the samples, as it stood at the last slice.
+    /// Everything but the samples, as it stood when the last slice was begun.
     pub fn rest(&self) -> &Evidence {
         &self.rest
     }
@@ -134,8 +147,13 @@ impl Recording {
         self.extent().samples
     }
 
+    /// Time of the last sample of any series, milliseconds since the epoch.
+    pub fn recorded_until_ms(&self) -> Option<i64> {
+        self.extent().times_ms.map(|(_, last)| last)
+    }
+
     /// Appends a slice: `so_far.series` holds what is new, everything else of `so_far` how it stands now. Slice and
-    /// rest are on the disk when this returns.
+    /// rest are on the disk when this returns, the rest first: whatever was recorded has its phases.
     ///
     /// # Errors
     /// A series comes twice or does not follow what is there, or the disk says so. A slice that failed is not in the
@@ -143,6 +161,10 @@ impl Recording {
     pub fn append(&mut self, so_far: &Evidence) -> Result<(), EvidenceError> {
         samples::check(&so_far.series)?;
         self.check_order(&so_far.series)?;
+        let rest = Evidence { series: Vec::new(), ..so_far.clone() };
+        let document = rest::to_json(&rest).map_err(|source| EvidenceError::Json { file: REST, source })?;
+        write_whole(&self.folder.join(REST), &document)?;
+        self.rest = rest;
         let extent = Extent::of(&so_far.series);
         if extent.samples > 0 {
             let sampled: Vec<RawSeries> =
@@ -153,9 +175,7 @@ impl Recording {
             self.slices.push(slice);
             self.take_note(&sampled);
         }
-        self.rest = Evidence { series: Vec::new(), ..so_far.clone() };
-        let document = rest::to_json(&self.rest).map_err(|source| EvidenceError::Json { file: REST, source })?;
-        write_whole(&self.folder.join(REST), &document)
+        Ok(())
     }
 
     /// Makes evidence of the recording: its samples, and everything else as `rest` says, whose series are left aside.
@@ -193,7 +213,7 @@ impl Recording {
     /// # Errors
     /// The folder cannot be removed.
     pub fn discard(self) -> Result<(), EvidenceError> {
-        fs::remove_dir_all(&self.folder).map_err(|source| EvidenceError::io("remove", &self.folder, source))
+        self.store.set_aside(&self.folder)
     }
 
     fn extent(&self) -> Extent {

@@ -91,6 +91,16 @@ impl EvidenceStore {
         Ok(evidence)
     }
 
+    /// Everything of an evidence but the samples, checked; its series are there without them.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub fn rest(&self, digest: &Digest) -> Result<Evidence, EvidenceError> {
+        let document = self.checked(digest, REST, &self.manifest(digest)?.files.rest)?;
+        let damaged = |what| EvidenceError::Damaged { digest: *digest, file: REST.to_owned(), what };
+        rest::from_json(&document).map_err(damaged)
+    }
+
     /// Everything that is there, by time of recording. Damaged manifests are left out; [`Self::verify`] names them.
     ///
     /// # Errors

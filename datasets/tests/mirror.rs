@@ -2,9 +2,12 @@
 #![allow(clippy::unwrap_used)] // a failed step of a test fails the test; helpers outside of #[test] are tests too
 
 use datasets::{Bucket, Credentials, Digest, EvidenceStore, Mirror, MirrorError, Uploaded};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use s3s::auth::SimpleAuth;
-use s3s::service::S3ServiceBuilder;
+use s3s::service::{S3Service, S3ServiceBuilder};
 use scorer::evidence::{Evidence, RawSeries};
 use std::fs;
 use std::net::SocketAddr;
@@ -41,9 +44,10 @@ impl Server {
             while let Ok((socket, _)) = listener.accept().await {
                 let service = service.clone();
                 connections.spawn(async move {
+                    let answer = service_fn(move |request| answered(service.clone(), request));
                     let http = hyper::server::conn::http1::Builder::new();
                     // A connection that the other side cut is not this side's failure.
-                    let _ = http.serve_connection(TokioIo::new(socket), service).await;
+                    let _ = http.serve_connection(TokioIo::new(socket), answer).await;
                 });
             }
         });
@@ -55,6 +59,25 @@ impl Server {
         let digest = digest.to_string();
         self.root.path().join("evidence/mettle/test/sha256").join(&digest[..2]).join(&digest).join(file)
     }
+}
+
+/// The answer of the server, with the one code of S3 that this server has another for: it refuses what belongs to an
+/// upload that it does not know, where S3 says that there is no such upload.
+async fn answered(service: S3Service, request: Request<Incoming>) -> Result<Response<s3s::Body>, s3s::HttpError> {
+    let of_upload = request.uri().query().is_some_and(|query| query.contains("uploadId="));
+    let (head, body) = request.into_parts();
+    let mut body = s3s::Body::from(body);
+    // Read to its end first: an answer that comes before may be lost with the connection that is cut under the sender.
+    if of_upload {
+        // One that was cut has nobody who reads the answer.
+        body = body.store_all_limited(16 << 20).await.unwrap_or_default().into();
+    }
+    let answer = service.call(Request::from_parts(head, body)).await?;
+    if !of_upload || answer.status() != StatusCode::FORBIDDEN {
+        return Ok(answer);
+    }
+    let body = "<Error><Code>NoSuchUpload</Code></Error>".to_owned();
+    Ok(Response::builder().status(StatusCode::NOT_FOUND).body(body.into()).expect("a status and a body"))
 }
 
 /// Passes bytes on to a server as long as there is an allowance for what is sent; then it cuts.
@@ -283,9 +306,10 @@ async fn two_uploads_at_once_are_one() {
 async fn whoever_cannot_be_asked_is_named_with_a_remedy_and_without_the_secret() {
     let (server, here) = (Server::start().await, Place::new());
     let digest = here.store().put(&evidence(10)).unwrap();
-    // Bound and not listened to: nobody else gets the port meanwhile.
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let away = here.mirror(nobody).upload(&digest).await.unwrap_err();
+    // Bound and not listened to, until the end of this test: nobody else gets the port meanwhile.
+    let nobody = tokio::net::TcpSocket::new_v4().unwrap();
+    nobody.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let away = here.mirror(nobody.local_addr().unwrap()).upload(&digest).await.unwrap_err();
     assert!(matches!(away, MirrorError::Away { .. }) && away.passes(), "{away:?}");
     let wrong = "another-secret-that-nobody-prints";
     here.write_secret(wrong);

@@ -1,6 +1,6 @@
 //! Recordings on real files: any slices make the same evidence, kills lose nothing that was appended.
 
-use datasets::{EvidenceError, EvidenceStore, Recording};
+use datasets::{EvidenceError, EvidenceStore, Recording, RecordingId};
 use proptest::prelude::*;
 use scorer::evidence::{Event, Evidence, RawSeries, Subject};
 use std::collections::BTreeMap;
@@ -164,6 +164,38 @@ fn a_damaged_or_missing_slice_is_named() {
     let recording = store.record(&subject()).unwrap();
     let rest = recording.rest().clone();
     assert_eq!(recording.finish(rest).unwrap(), store.put(&whole).unwrap());
+    // Whoever discards reads nothing: damage does not keep a recording that nobody needs.
+    let id = RecordingId { soak: subject().soak, attempt: subject().attempt };
+    assert!(matches!(store.discard(&id), Err(EvidenceError::InUse { .. })));
+    drop(recording);
+    fs::write(&slices[1], "damaged").unwrap();
+    store.discard(&id).unwrap();
+    assert!(store.recordings().unwrap().is_empty() && !folder(dir.path()).exists());
+    store.discard(&id).unwrap();
+}
+
+#[test]
+fn a_recording_has_its_phases_before_its_first_slice() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = EvidenceStore::open(dir.path()).unwrap();
+    let mut recording = store.record(&subject()).unwrap();
+    // The slice cannot be written: its name is taken by a folder.
+    let whole = evidence(2, 30);
+    let rest = folder(dir.path()).join("rest.json");
+    let other = EvidenceStore::open(&dir.path().join("other")).unwrap();
+    let mut first = other.record(&subject()).unwrap();
+    first.append(&whole).unwrap();
+    let name = slices(&dir.path().join("other"))[0].file_name().unwrap().to_owned();
+    fs::create_dir(folder(dir.path()).join(&name)).unwrap();
+    recording.append(&whole).unwrap_err();
+    assert!(rest.is_file());
+    fs::remove_dir(folder(dir.path()).join(&name)).unwrap();
+    assert_eq!((recording.samples(), recording.recorded_until_ms()), (0, None));
+    // What failed is tried again under the same number.
+    recording.append(&whole).unwrap();
+    assert_eq!(recording.recorded_until_ms(), whole.series.iter().filter_map(|one| one.times_ms.last()).max().copied());
+    drop(recording);
+    assert_eq!(store.record(&subject()).unwrap().rest().events, whole.events);
 }
 
 /// Not a test by itself: the child of the test below, told where by its environment.

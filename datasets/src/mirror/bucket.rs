@@ -66,13 +66,18 @@ struct Keys {
 }
 
 impl Bucket {
-    /// A client. It asks nothing of the server yet.
-    pub(super) fn connect(&self) -> Result<(AmazonS3, Place), MirrorError> {
-        let place = Place {
+    /// Where the copies are.
+    pub(super) fn place(&self) -> Place {
+        Place {
             bucket: self.name.clone(),
             endpoint: self.endpoint.clone(),
             prefix: self.prefix.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect(),
-        };
+        }
+    }
+
+    /// A client. It asks nothing of the server yet.
+    pub(super) fn connect(&self) -> Result<(AmazonS3, Place), MirrorError> {
+        let place = self.place();
         let keys = self.credentials.read()?;
         let options =
             ClientOptions::new().with_allow_http(self.endpoint.scheme() == "http").with_timeout(ANSWER_WITHIN);

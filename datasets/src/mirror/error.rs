@@ -1,10 +1,18 @@
 //! Why a copy in a bucket could not be written or read.
 
+use super::said::Said;
 use crate::digest::Digest;
 use crate::error::{EvidenceError, Hint};
 use object_store::Error as Answer;
 use std::io;
 use std::path::PathBuf;
+
+/// Codes by which a server refuses credentials with a status that means something else elsewhere.
+const REFUSALS: [&str; 5] =
+    ["ExpiredToken", "InvalidToken", "TokenRefreshRequired", "InvalidAccessKeyId", "SignatureDoesNotMatch"];
+
+/// Codes by which a server says that an upload in parts cannot go on.
+const FORGOTTEN: [&str; 3] = ["NoSuchUpload", "InvalidPart", "InvalidPartOrder"];
 
 /// A failed use of a mirror. No variant holds a secret.
 #[derive(Debug, thiserror::Error)]
@@ -39,7 +47,7 @@ pub enum MirrorError {
         source: Box<Answer>,
     },
     /// Nobody answered, or not to the end.
-    #[error("failed to {doing} {key} at {place}: the server cannot be reached")]
+    #[error("failed to {doing} {key} at {place}: the server cannot be reached: {said}")]
     Away {
         /// What was tried, a verb.
         doing: &'static str,
@@ -47,9 +55,8 @@ pub enum MirrorError {
         key: String,
         /// Address of the copy.
         place: String,
-        /// What the library said.
-        #[source]
-        source: Box<Answer>,
+        /// Why, in short.
+        said: Box<Said>,
     },
     /// The server does not let us.
     #[error("failed to {doing} {key} at {place}: the server refuses these credentials")]
@@ -90,7 +97,7 @@ pub enum MirrorError {
         what: String,
     },
     /// Any other answer.
-    #[error("failed to {doing} {key} at {place}")]
+    #[error("failed to {doing} {key} at {place}: the server says {said}")]
     Answer {
         /// What was tried, a verb.
         doing: &'static str,
@@ -98,29 +105,30 @@ pub enum MirrorError {
         key: String,
         /// Address of the copy.
         place: String,
-        /// What the library said.
-        #[source]
-        source: Box<Answer>,
+        /// What it said, in short.
+        said: Box<Said>,
     },
 }
 
 impl MirrorError {
-    /// Sorts an answer by what a person can do about it.
-    pub(super) fn answer(doing: &'static str, key: &str, place: String, source: Answer) -> Self {
-        let key = key.to_owned();
-        match &source {
-            // Their texts repeat the request: nobody needs it to see what is wrong.
+    /// Sorts an answer by what a person can do about it. Nothing of its text is kept but status and code: servers repeat
+    /// the request in it, session tokens included.
+    pub(super) fn answer(doing: &'static str, key: &str, place: String, source: &Answer) -> Self {
+        let (key, said) = (key.to_owned(), Box::new(Said::of(source)));
+        match source {
             Answer::PermissionDenied { .. } | Answer::Unauthenticated { .. } => {
                 MirrorError::Refused { doing, key, place }
             }
-            Answer::NotFound { source: said, .. } if said.to_string().contains("NoSuchBucket") => {
-                MirrorError::NoBucket { doing, key, place }
-            }
-            Answer::Generic { .. } if was_cut(&source) => {
-                MirrorError::Away { doing, key, place, source: Box::new(source) }
-            }
-            _ => MirrorError::Answer { doing, key, place, source: Box::new(source) },
+            _ if said.is_any(&REFUSALS) => MirrorError::Refused { doing, key, place },
+            Answer::NotFound { .. } if said.is_any(&["NoSuchBucket"]) => MirrorError::NoBucket { doing, key, place },
+            _ if said.passes() => MirrorError::Away { doing, key, place, said },
+            _ => MirrorError::Answer { doing, key, place, said },
         }
+    }
+
+    /// Whether the server does not know an upload in parts, or one of its parts, any more.
+    pub(super) fn forgot_upload(&self) -> bool {
+        matches!(self, MirrorError::Answer { said, .. } if said.is_any(&FORGOTTEN))
     }
 
     /// Whether it may be over by itself: then it is tried again without anybody's doing.
@@ -165,55 +173,75 @@ impl MirrorError {
     }
 }
 
-/// Whether no answer came, or a server said that it cannot give one now.
-fn was_cut(error: &Answer) -> bool {
-    let mut next: Option<&dyn std::error::Error> = Some(error);
-    while let Some(error) = next {
-        let text = error.to_string();
-        // The library tells these cases apart by texts alone.
-        if [
-            "error sending request",
-            "HTTP error",
-            "error decoding response body",
-            "connection closed",
-            "timed out",
-            "503 ",
-            "502 ",
-            "500 ",
-        ]
-        .iter()
-        .any(|word| text.contains(word))
-        {
-            return true;
-        }
-        next = error.source();
-    }
-    false
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn sorted(answer: &Answer) -> MirrorError {
+        MirrorError::answer("put", "k", "p".to_owned(), answer)
+    }
+
+    fn said(text: &str) -> Box<dyn std::error::Error + Send + Sync> {
+        text.to_owned().into()
+    }
+
+    fn generic(text: &str) -> Answer {
+        Answer::Generic { store: "S3", source: said(text) }
+    }
+
+    fn not_found(code: &str) -> Answer {
+        let text = format!("Server returned non-2xx status code: 404 Not Found: <Error><Code>{code}</Code></Error>");
+        Answer::NotFound { path: "k".to_owned(), source: said(&text) }
+    }
+
     #[test]
     fn an_answer_is_sorted_by_what_can_be_done() {
-        let said = |text: &str| Box::<dyn std::error::Error + Send + Sync>::from(text.to_owned());
-        let sorted = |answer| MirrorError::answer("put", "k", "p".to_owned(), answer);
-        let path = || "k".to_owned();
-        let no_bucket = sorted(Answer::NotFound { path: path(), source: said("<Code>NoSuchBucket</Code>") });
+        let no_bucket = sorted(&not_found("NoSuchBucket"));
         assert!(matches!(no_bucket, MirrorError::NoBucket { .. }), "{no_bucket:?}");
-        let refused =
-            sorted(Answer::PermissionDenied { path: path(), source: said("<StringToSign>text</StringToSign>") });
-        assert!(
-            matches!(refused, MirrorError::Refused { .. }) && !format!("{refused:?}").contains("text"),
-            "{refused:?}"
-        );
-        let cut = sorted(Answer::Generic { store: "S3", source: said("HTTP error: error sending request") });
+        let text = said("<StringToSign>text</StringToSign>");
+        let refused = sorted(&Answer::PermissionDenied { path: "k".to_owned(), source: text });
+        assert!(matches!(refused, MirrorError::Refused { .. }), "{refused:?}");
+        assert!(!format!("{refused:?}").contains("text"), "{refused:?}");
+        let cut = sorted(&generic("HTTP error: error sending request"));
         assert!(cut.passes(), "{cut:?}");
-        let other = sorted(Answer::Generic { store: "S3", source: said("400 Bad Request") });
+        for status in ["429 Too Many Requests", "503 Service Unavailable", "504 Gateway Timeout"] {
+            let busy =
+                sorted(&generic(&format!("Server returned non-2xx status code: {status}: <Code>SlowDown</Code>")));
+            assert!(busy.passes() && busy.to_string().ends_with(&format!("{status}, SlowDown")), "{busy}");
+        }
+        let other = sorted(&generic("Server returned non-2xx status code: 400 Bad Request: "));
         assert!(matches!(other, MirrorError::Answer { .. }) && !other.passes(), "{other:?}");
         for error in [no_bucket, refused, cut] {
             assert_eq!(error.hints().len(), 1, "{error}");
+        }
+    }
+
+    #[test]
+    fn what_a_server_repeats_of_the_request_is_not_kept() {
+        let body = |code: &str| {
+            let start = "Server returned non-2xx status code: 400 Bad Request: <Error>";
+            format!("{start}<Code>{code}</Code><Token-0>a-session-token</Token-0></Error>")
+        };
+        for code in ["ExpiredToken", "InvalidToken"] {
+            let expired = sorted(&generic(&body(code)));
+            assert!(matches!(expired, MirrorError::Refused { .. }), "{expired:?}");
+        }
+        for text in [body("EntityTooLarge"), "Server returned error response: a-session-token".to_owned()] {
+            let other = sorted(&generic(&text));
+            let whole = format!("{other} {other:?}");
+            assert!(matches!(other, MirrorError::Answer { .. }) && !whole.contains("a-session-token"), "{whole}");
+        }
+        assert!(sorted(&generic(&body("EntityTooLarge"))).to_string().ends_with("400 Bad Request, EntityTooLarge"));
+    }
+
+    #[test]
+    fn an_upload_is_forgotten_only_where_the_server_says_so() {
+        assert!(sorted(&not_found("NoSuchUpload")).forgot_upload());
+        let part = "Server returned non-2xx status code: 400 Bad Request: <Code>InvalidPart</Code>";
+        assert!(sorted(&generic(part)).forgot_upload());
+        let denied = Answer::PermissionDenied { path: "k".to_owned(), source: said("<Code>AccessDenied</Code>") };
+        for passing in [&denied, &not_found("NoSuchKey"), &generic("Server returned non-2xx status code: 429 Slow: ")] {
+            assert!(!sorted(passing).forgot_upload(), "{passing:?}");
         }
     }
 }

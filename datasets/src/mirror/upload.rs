@@ -105,9 +105,12 @@ impl Mirror {
     async fn send_in_parts(&self, key: &Key, name: &str, bytes: &Bytes, wanted: &FileRef) -> Result<(), MirrorError> {
         let object = format!("{}: {key}", self.place);
         if let Some(cut) = Unfinished::load(&self.store, name, &object, PART_BYTES as u64) {
+            let upload = cut.upload.clone();
             match self.send_parts(key, cut, bytes).await {
-                Err(error) if !error.passes() => {
-                    // The server forgot the parts, or wants them no more: from the beginning, once.
+                Err(error) if error.forgot_upload() => {
+                    // From the beginning, once. What the server still has of it would be paid for until a rule of the
+                    // bucket removes it; a server that knows nothing of it has nothing to free.
+                    let _ = self.remote.abort_multipart(key, &upload).await;
                     forget(&self.store, name)?;
                 }
                 sent => return sent,
@@ -144,7 +147,7 @@ impl Mirror {
     }
 
     pub(super) fn failed(&self, doing: &'static str, key: &Key, source: Answer) -> MirrorError {
-        MirrorError::answer(doing, key.as_ref(), self.place.to_string(), source)
+        MirrorError::answer(doing, key.as_ref(), self.place.to_string(), &source)
     }
 
     pub(super) fn damaged(&self, key: &Key, what: String) -> MirrorError {

@@ -43,7 +43,10 @@ impl Slice {
     pub(super) fn write(folder: &Path, number: usize, bytes: &[u8], extent: Extent) -> Result<Self, EvidenceError> {
         let digest = Digest::of(bytes);
         let path = folder.join(format!("{number:06}-{digest}.parquet"));
-        write_whole(&path, bytes)?;
+        write_whole(&path, bytes).inspect_err(|_| {
+            // It may be there and not forced to the disk: the next slice takes its number.
+            let _ = fs::remove_file(&path);
+        })?;
         Ok(Slice { path, digest, extent })
     }
 

@@ -73,7 +73,7 @@ impl Staging {
 
 impl EvidenceStore {
     /// Takes a visible folder away in one step, and removes it where nobody looks for evidence.
-    pub(super) fn set_aside(&self, folder: &Path) -> Result<(), EvidenceError> {
+    pub(crate) fn set_aside(&self, folder: &Path) -> Result<(), EvidenceError> {
         let staging = self.staging()?;
         let aside = staging.folder.join("aside");
         fs::rename(folder, &aside).map_err(|source| EvidenceError::io("remove", folder, source))?;

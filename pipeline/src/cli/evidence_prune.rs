@@ -4,6 +4,7 @@ use super::output::{Output, table};
 use super::{Dir, Exit};
 use crate::documents::quantity::Span;
 use crate::worker::Installation;
+use crate::worker::copies::waiting;
 use crate::worker::retention::{Known, Stays, sort};
 use anyhow::Context as _;
 use chrono::{DateTime, Duration, Utc};
@@ -17,8 +18,10 @@ pub(super) const EXAMPLES: &str = "Examples:
   mettle evidence prune --keep 90d --dir soak        what would go, and what stays why
   mettle evidence prune --keep 90d --yes --dir soak  removes it
 
-Stays, however old: evidence of a pass that still counts, of what is deployed, of a soak that has
-not ended, of the baseline to come, and whatever any of them was judged against.";
+Stays, however old: evidence of a pass that still counts, of a fail by which the gate denies, of what
+is deployed, of a soak that has not ended, of the baseline to come, and whatever a verdict among them
+was judged against. With a bucket in mettle.yaml: also what the bucket is not known to have. The
+bucket is not asked: what it had once counts as there.";
 
 /// What is asked.
 #[derive(Debug, Args)]
@@ -88,7 +91,8 @@ fn sorted(installation: &Installation, keep: Duration) -> anyhow::Result<Vec<(En
     };
     let deployed: Vec<_> = overview.landscapes.iter().filter_map(deployed).collect();
     let verdicts: Vec<_> = overview.tags.into_iter().flat_map(|facts| facts.verdicts).collect();
-    let known = Known { soaks: &soaks, runs: &runs, verdicts: &verdicts, deployed: &deployed };
+    let not_copied = waiting(installation)?.into_iter().collect();
+    let known = Known { soaks: &soaks, runs: &runs, verdicts: &verdicts, deployed: &deployed, not_copied: &not_copied };
     Ok(sort(installation.evidence.list()?, &known, keep, Utc::now()))
 }
 

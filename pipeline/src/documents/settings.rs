@@ -36,7 +36,16 @@ impl Settings {
     pub fn complaints(&self) -> Vec<Complaint> {
         let Some(evidence) = &self.evidence else { return vec![] };
         let mut complaints = Vec::new();
-        if !Url::parse(&evidence.endpoint).is_ok_and(|url| ["http", "https"].contains(&url.scheme()) && url.has_host())
+        // Whatever stands before an `@` may be a secret: it is not repeated, not even where the rest is no address.
+        if evidence.endpoint.contains('@') {
+            complaints.push(Complaint::new(
+                "evidence.endpoint",
+                "…@…",
+                "has a user or a password in it",
+                "write https://HOST or https://HOST:PORT, and the key where `evidence.credentials` says",
+            ));
+        } else if !Url::parse(&evidence.endpoint)
+            .is_ok_and(|url| ["http", "https"].contains(&url.scheme()) && url.has_host())
         {
             complaints.push(Complaint::new(
                 "evidence.endpoint",
@@ -148,6 +157,10 @@ mod tests {
         assert_eq!(read(file).unwrap().unwrap().credentials, CredentialsFrom::File("keys".into()));
         let wrong = read("evidence: {bucket: b, endpoint: s3.example.org}").unwrap_err();
         assert!(wrong.contains("evidence.endpoint") && wrong.contains("https://HOST"), "{wrong}");
+        for endpoint in ["https://user:hidden@host", "https://hidden@host:x"] {
+            let said = read(&format!("evidence: {{bucket: b, endpoint: '{endpoint}'}}")).unwrap_err();
+            assert!(said.contains("evidence.endpoint") && !said.contains("hidden"), "{said}");
+        }
         let secret = read("evidence: {bucket: b, endpoint: 'https://h', secretKey: x}").unwrap_err();
         assert!(secret.contains("unknown key"), "{secret}");
     }

@@ -38,22 +38,47 @@ fn bucket(settings: &EvidenceBucket, dir: &Path) -> Result<Bucket, CopyError> {
     })
 }
 
-/// Brings evidence back that the folder lacks and the bucket may have. What cannot be had is told, and found missing by
-/// whoever reads it.
-pub async fn bring_back(installation: &Installation, digests: Vec<Digest>) {
-    if let Err(error) = fetch_all(installation, digests).await {
-        tracing::warn!("{}", told(&error));
-    }
+/// Evidence that is not known to be in the bucket; none if the settings name no bucket. Nobody is asked.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn waiting(installation: &Installation) -> Result<Vec<Digest>, CopyError> {
+    let Some(settings) = &installation.settings.evidence else { return Ok(Vec::new()) };
+    Ok(bucket(settings, &installation.dir)?.waiting(&installation.evidence)?)
 }
 
-async fn fetch_all(installation: &Installation, digests: Vec<Digest>) -> Result<(), CopyError> {
+/// Brings evidence back that the folder lacks and the bucket has. What the bucket has not, or damaged, is told, and
+/// found missing by whoever reads it.
+///
+/// # Errors
+/// The bucket cannot be asked: whether it has the evidence is open.
+pub async fn bring_back(installation: &Installation, digests: Vec<Digest>) -> Result<(), CopyError> {
+    let digests = lacking(installation, digests).await;
+    if digests.is_empty() {
+        return Ok(());
+    }
     let Some(mirror) = mirror(installation)? else { return Ok(()) };
     for digest in digests {
-        if mirror.fetch(&digest).await? {
-            tracing::info!("evidence {digest} came back from the bucket");
+        match mirror.fetch(&digest).await {
+            Ok(_) => tracing::info!("evidence {digest} came back from the bucket"),
+            Err(error @ (MirrorError::NotThere { .. } | MirrorError::Damaged { .. })) => {
+                tracing::warn!("{}", told(&error.into()));
+            }
+            Err(error) => return Err(error.into()),
         }
     }
     Ok(())
+}
+
+/// What of `digests` the folder has not whole; nothing where no bucket could give it.
+async fn lacking(installation: &Installation, digests: Vec<Digest>) -> Vec<Digest> {
+    if installation.settings.evidence.is_none() {
+        return Vec::new();
+    }
+    let (store, all) = (installation.evidence.clone(), digests.clone());
+    let lacks = move || digests.into_iter().filter(|digest| !store.verify(digest).is_empty()).collect();
+    // A check that panicked leaves everything to be fetched, which checks again.
+    tokio::task::spawn_blocking(lacks).await.unwrap_or(all)
 }
 
 /// An error with what can be done, for people.

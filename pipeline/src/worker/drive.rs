@@ -6,7 +6,7 @@ mod progress;
 mod publication;
 
 use super::bundle::Bundle;
-use super::copies;
+use super::copies::{self, CopyError};
 use super::facts::{self, Progress};
 use super::faults::StoreJournal;
 use super::installation::Installation;
@@ -93,13 +93,14 @@ impl Drive {
         self.soak.token += 1;
         let kept = self.kept().await?;
         let mut effects: VecDeque<Effect> = self.apply(Event::WorkerStarted { kept })?.into();
-        self.sweep();
+        self.sweep().await;
+        self.sweep_ended().await.unwrap_or_else(|error| tracing::warn!("slices of ended soaks stay: {error:#}"));
         while let Some(effect) = effects.pop_front() {
             for event in self.perform(effect).await? {
                 effects.extend(self.apply(event)?);
             }
         }
-        self.sweep();
+        self.sweep().await;
         Ok(self.soak)
     }
 
@@ -178,6 +179,10 @@ impl Drive {
             Err(error) => return Ok(vec![could_not(error)]),
         }
         let Some(bundle) = &self.bundle else { return Ok(vec![]) };
+        let baseline = match self.baseline(&bundle.programme_digest).await? {
+            Ok(baseline) => baseline,
+            Err(error) => return Ok(vec![could_not(error)]),
+        };
         let landscape = &self.truth.landscape;
         let state = &landscape.toggles.state;
         let toggle = |key: &String| (key.clone(), state.get(key).cloned().unwrap_or_else(|| "on".into()));
@@ -186,7 +191,7 @@ impl Drive {
             programme_path: landscape.programme.clone(),
             policy: facts::policy_digest(&landscape.policy),
             policy_document: landscape.policy.clone(),
-            baseline: self.baseline(&bundle.programme_digest).await?,
+            baseline,
             toggles: bundle.product.toggles.iter().map(|t| toggle(&t.key)).collect(),
         };
         self.soak.plan = Some(plan);
@@ -194,16 +199,18 @@ impl Drive {
     }
 
     /// The baseline, frozen. A run whose evidence cannot be read any more would stop every later soak: it is left out
-    /// and told.
-    async fn baseline(&self, programme: &str) -> anyhow::Result<Vec<BaselineRun>> {
+    /// and told. A bucket that cannot be asked says nothing about a run: then there is no plan rather than a thinner one.
+    async fn baseline(&self, programme: &str) -> anyhow::Result<Result<Vec<BaselineRun>, CopyError>> {
         let mut runs = self.installation.store.runs()?;
         loop {
             let chosen = baseline::select(&runs, &self.soak.tag, &self.soak.landscape, programme, Utc::now());
             let digests = chosen.iter().filter_map(|run| run.evidence.parse().ok()).collect();
-            copies::bring_back(&self.installation, digests).await;
+            if let Err(error) = copies::bring_back(&self.installation, digests).await {
+                return Ok(Err(error));
+            }
             let (installation, wanted) = (self.installation.clone(), chosen.clone());
             let read = move || wanted.into_iter().find(|r| judge::evidence(&installation, &r.evidence).is_err());
-            let Some(damaged) = tokio::task::spawn_blocking(read).await? else { return Ok(chosen) };
+            let Some(damaged) = tokio::task::spawn_blocking(read).await? else { return Ok(Ok(chosen)) };
             self.view.show(&Notice::Says(format!(
                 "the evidence of baseline run {} ({}) cannot be read; it is left out",
                 damaged.soak, damaged.tag
@@ -313,15 +320,7 @@ impl Drive {
     }
 
     fn subject(&self) -> Subject {
-        Subject {
-            product: self.soak.product.clone(),
-            tag: self.soak.tag.clone(),
-            commit: self.soak.commit.clone(),
-            landscape: self.soak.landscape.clone(),
-            cluster: self.truth.landscape.clusters[0].name.clone(),
-            soak: self.soak.id.to_string(),
-            attempt: self.soak.attempt(),
-        }
+        self.subject_of(&self.soak, self.soak.attempt())
     }
 
     async fn undo(&mut self) -> anyhow::Result<Vec<Event>> {

@@ -207,7 +207,7 @@ impl Worker {
                 let ended = self.soak(truth, soak.clone(), stop).await?;
                 tracing::info!("soak {} of {} ended", ended.id, ended.tag);
                 self.outbox.nudge();
-                self.copies.nudge();
+                self.copies.published();
             }
             (None, Some(freeze)) if !open.is_empty() => self.complain(frozen_text(freeze)),
             (None, _) => match open.iter().find_map(|soak| observed.keeps_back(soak)) {

@@ -6,10 +6,11 @@
 use crate::soak::Soak;
 use crate::soak::baseline::{MAX_AGE_DAYS, Run};
 use chrono::{DateTime, Duration, Utc};
-use datasets::Entry;
+use datasets::{Digest, Entry};
 use gate_api::facts::VerdictRecord;
+use scorer::Verdict;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What the stores know.
 pub struct Known<'a> {
@@ -21,6 +22,8 @@ pub struct Known<'a> {
     pub verdicts: &'a [VerdictRecord],
     /// Product and tag of what is deployed now.
     pub deployed: &'a [(String, String)],
+    /// Evidence that the bucket of the settings is not known to have; empty without a bucket.
+    pub not_copied: &'a BTreeSet<Digest>,
 }
 
 /// Why evidence stays.
@@ -43,10 +46,17 @@ pub enum Stays {
         /// Its end.
         until: DateTime<Utc>,
     },
+    /// It is the evidence of a fail by which the gate denies the tag.
+    Fail {
+        /// Soak of the verdict.
+        soak: String,
+    },
     /// Its tag is deployed.
     Deployed,
     /// The next candidate may be judged against it.
     Baseline,
+    /// The bucket is not known to have it: this may be the only copy.
+    NotCopied,
 }
 
 impl Stays {
@@ -59,6 +69,8 @@ impl Stays {
             Stays::Verdict { soak, until } => {
                 format!("the pass of soak {soak} counts until {}", until.format("%Y-%m-%d"))
             }
+            Stays::Fail { soak } => format!("the gate denies its tag by the fail of soak {soak}"),
+            Stays::NotCopied => "the bucket does not have it yet".into(),
             Stays::Deployed => "its tag is deployed".into(),
             Stays::Baseline => "a baseline run".into(),
         }
@@ -75,8 +87,10 @@ pub fn sort(entries: Vec<Entry>, known: &Known<'_>, keep: Duration, now: DateTim
             Some(Stays::Running)
         } else if let Some(why) = bound.get(&digest) {
             Some(why.clone())
+        } else if now - entry.created < keep {
+            Some(Stays::Young)
         } else {
-            (now - entry.created < keep).then_some(Stays::Young)
+            known.not_copied.contains(&entry.digest).then_some(Stays::NotCopied)
         }
     };
     entries.into_iter().map(|entry| (why(&entry), entry)).map(|(why, entry)| (entry, why)).collect()
@@ -93,10 +107,13 @@ fn bound(known: &Known<'_>, now: DateTime<Utc>) -> BTreeMap<String, Stays> {
         let why = Stays::BaselineOf { soak: soak.id.to_string() };
         plan(soak).iter().for_each(|run| bind(&run.evidence, &why));
     }
+    let fails = standing_fails(known.verdicts);
     for verdict in known.verdicts {
         let counts = verdict.valid_until > now;
         let deployed = known.deployed.iter().any(|(product, tag)| *product == verdict.product && *tag == verdict.tag);
         let why = match (counts, deployed) {
+            // A fail has no end: the gate denies by it until the tag is judged again.
+            _ if fails.contains(verdict.soak.as_str()) => Stays::Fail { soak: verdict.soak.clone() },
             (true, _) => Stays::Verdict { soak: verdict.soak.clone(), until: verdict.valid_until },
             (false, true) => Stays::Deployed,
             (false, false) => continue,
@@ -109,6 +126,20 @@ fn bound(known: &Known<'_>, now: DateTime<Utc>) -> BTreeMap<String, Stays> {
     let fits = |run: &&Run| now - run.ended_at <= Duration::days(MAX_AGE_DAYS);
     known.runs.iter().filter(fits).for_each(|run| bind(&run.evidence, &Stays::Baseline));
     bound
+}
+
+/// Soaks whose fail is the last word on a tag in a landscape: nothing that passed or failed came after it.
+fn standing_fails(verdicts: &[VerdictRecord]) -> BTreeSet<&str> {
+    let mut last: BTreeMap<(&str, &str, &str, &str), &VerdictRecord> = BTreeMap::new();
+    for verdict in verdicts.iter().filter(|v| matches!(v.judgement.verdict, Verdict::Pass | Verdict::Fail)) {
+        let of = (verdict.product.as_str(), verdict.landscape.as_str(), verdict.tag.as_str(), verdict.commit.as_str());
+        let newest = last.entry(of).or_insert(verdict);
+        if newest.evaluated_at <= verdict.evaluated_at {
+            *newest = verdict;
+        }
+    }
+    let fails = last.into_values().filter(|verdict| verdict.judgement.verdict == Verdict::Fail);
+    fails.map(|verdict| verdict.soak.as_str()).collect()
 }
 
 #[cfg(test)]

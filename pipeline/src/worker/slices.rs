@@ -4,7 +4,8 @@
 
 use datasets::{EvidenceError, EvidenceStore, Recording};
 use scorer::Evidence;
-use scorer::evidence::Subject;
+use scorer::evidence::{Event, RawSeries, Subject};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
@@ -17,6 +18,9 @@ const LONGEST: Duration = Duration::from_secs(60);
 
 /// Writing more often would only wear out the disk.
 const SHORTEST: Duration = Duration::from_secs(1);
+
+/// Kind of the event in slices without a series.
+const LEFT_OUT: &str = "series_left_out";
 
 /// The writer of one attempt. One slice is written at a time.
 pub struct Slices {
@@ -32,6 +36,8 @@ struct Kept {
     from_ms: i64,
     /// Said once; it is tried again with every slice.
     told: bool,
+    /// Series that came twice at once: which of the two a later slice holds could not be told.
+    twice: BTreeSet<(String, BTreeMap<String, String>)>,
 }
 
 impl Slices {
@@ -40,7 +46,7 @@ impl Slices {
     /// # Errors
     /// The disk, or another process that writes it.
     pub fn begin(store: &EvidenceStore, subject: &Subject, interval: Duration) -> Result<Self, EvidenceError> {
-        let kept = Kept { recording: store.record(subject)?, from_ms: i64::MIN, told: false };
+        let kept = Kept { recording: store.record(subject)?, from_ms: i64::MIN, told: false, twice: BTreeSet::new() };
         Ok(Slices {
             kept: Arc::new(Mutex::new(kept)),
             every: (interval * SCRAPES).clamp(SHORTEST, LONGEST),
@@ -76,22 +82,66 @@ impl Slices {
 impl Kept {
     fn append(&mut self, so_far: Evidence, overlap_ms: i64) {
         let until_ms = so_far.series.iter().filter_map(|series| series.times_ms.last()).max().copied();
-        let news = Evidence { series: self.recording.news(so_far.series), ..so_far };
+        let mut news = Evidence { series: self.recording.news(so_far.series), ..so_far };
+        self.leave_out_twins(&mut news);
         match self.recording.append(&news) {
             Ok(()) => {
                 self.told = false;
                 self.from_ms = until_ms.map_or(self.from_ms, |until| until.saturating_sub(overlap_ms));
             }
             Err(error) if !self.told => {
-                tracing::warn!("what is recorded is not kept until there is room: {:#}", anyhow::Error::from(error));
+                let error = anyhow::Error::from(error);
+                tracing::warn!("what is recorded is not kept; it is tried again with the next slice: {error:#}");
                 self.told = true;
             }
             Err(_) => {}
         }
+    }
+
+    /// Leaves series out that come twice, from the first slice on in which they do. An event says so for each.
+    fn leave_out_twins(&mut self, news: &mut Evidence) {
+        let mut seen = BTreeSet::new();
+        let key = |one: &RawSeries| (one.name.clone(), one.labels.clone());
+        self.twice.extend(news.series.iter().map(key).filter(|key| !seen.insert(key.clone())));
+        news.series.retain(|one| !self.twice.contains(&key(one)));
+        let at_ms = news.series.iter().filter_map(|one| one.times_ms.last()).max().copied().unwrap_or_default();
+        news.events.extend(self.twice.iter().map(|(name, labels)| Event {
+            at_ms,
+            kind: LEFT_OUT.into(),
+            component: None,
+            detail: format!("two sources gave `{name}` {labels:?}: slices do not keep it"),
+        }));
     }
 }
 
 fn lock(kept: &Mutex<Kept>) -> MutexGuard<'_, Kept> {
     // A slice is appended whole or not at all, whatever panics.
     kept.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn series(name: &str, value: f64, times_ms: &[i64]) -> RawSeries {
+        let values = vec![value; times_ms.len()];
+        RawSeries { name: name.into(), labels: BTreeMap::new(), times_ms: times_ms.to_vec(), values }
+    }
+
+    #[test]
+    fn a_series_of_two_sources_does_not_keep_the_others_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = EvidenceStore::open(dir.path()).unwrap();
+        let subject = Subject { soak: "s".into(), attempt: 1, ..Subject::default() };
+        let slices = Slices::begin(&store, &subject, Duration::from_secs(1)).unwrap();
+        let mut kept = lock(&slices.kept);
+        let of = |series| Evidence { subject: subject.clone(), series, ..Evidence::default() };
+        kept.append(of(vec![series("up", 1.0, &[1]), series("cpu", 1.0, &[1]), series("cpu", 2.0, &[1])]), 0);
+        // One of the two ended: it is not taken for the other.
+        kept.append(of(vec![series("up", 1.0, &[1, 2]), series("cpu", 2.0, &[1, 2])]), 0);
+        let (recording, none) = (&kept.recording, BTreeMap::new());
+        assert_eq!((recording.last_ms("up", &none), recording.last_ms("cpu", &none)), (Some(2), None));
+        let events: Vec<&str> = recording.rest().events.iter().map(|event| event.kind.as_str()).collect();
+        assert_eq!((events, kept.told), (vec![LEFT_OUT], false));
+    }
 }

@@ -1,6 +1,7 @@
 //! Judging what an attempt recorded.
 
 use super::Drive;
+use super::left::is_cut_off;
 use crate::soak::baseline::Run;
 use crate::soak::machine::{Ending, Event, State};
 use crate::soak::record::{Extent, JudgedAs};
@@ -51,7 +52,7 @@ impl Drive {
 
     async fn judged(&mut self, ended: Extent) -> anyhow::Result<Option<(Judgement, JudgedAs)>> {
         self.read_bundle().await?;
-        let Some(evidence) = self.evidence()? else { return Ok(None) };
+        let Some(evidence) = self.evidence()?.filter(|evidence| !is_cut_off(evidence)) else { return Ok(None) };
         let bench = self.bench()?;
         let user_sides = self.bundle.as_ref().map(|bundle| bundle.user_sides.clone()).unwrap_or_default();
         let judged_as = JudgedAs { first_tag: bench.first_tag(), user_sides, ended };

@@ -1,6 +1,6 @@
 //! Copies evidence into the bucket: in a task of its own, so that neither a turn nor a soak waits for it.
 
-use crate::worker::copies::{CopyError, mirror, told};
+use crate::worker::copies::{CopyError, mirror, told, waiting};
 use crate::worker::installation::Installation;
 use crate::worker::view::{Notice, View};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,7 +10,8 @@ use tokio::task::JoinHandle;
 /// How long the end of a worker may take for a last try: what is not sent stays in the folder.
 const LAST_TRY: Duration = Duration::from_secs(15);
 
-/// Pause after a try that failed: a server that is away, or a key that is refused, does not change within a second.
+/// Pause after a try without a publication: nothing new waits then, and a server that is away, or a key that is refused,
+/// does not change within a second.
 const PAUSE: Duration = Duration::from_secs(30);
 
 /// The copier. One try is under way at a time.
@@ -38,13 +39,23 @@ impl Copies {
         Copies { copier: installation.settings.evidence.as_ref().map(|_| copier()), under_way: Mutex::default() }
     }
 
-    /// Begins a try, unless there is no bucket, one is under way, or the last one failed just now.
+    /// Something was published: the next try does not wait for the pause.
+    pub(super) fn published(&self) {
+        if let Some(copier) = &self.copier {
+            lock(&copier.memory).not_before = None;
+        }
+        self.nudge();
+    }
+
+    /// Begins a try, unless there is no bucket, one is under way, or the last one was just now.
     pub(super) fn nudge(&self) {
         let Some(copier) = &self.copier else { return };
         let mut under_way = lock(&self.under_way);
         let busy = under_way.as_ref().is_some_and(|task| !task.is_finished());
         let early = lock(&copier.memory).not_before.is_some_and(|until| Instant::now() < until);
         if !busy && !early {
+            // Noted at the beginning, so that what is published meanwhile is not made to wait.
+            lock(&copier.memory).not_before = Some(Instant::now() + PAUSE);
             *under_way = Some(tokio::spawn(copier.clone().copy_all()));
         }
     }
@@ -92,9 +103,17 @@ impl Copier {
 
     /// Copies what waits. One evidence that cannot be copied does not hold up the others, unless nobody answers.
     async fn copy_each(&self) -> Result<(), CopyError> {
-        let Some(mirror) = mirror(&self.installation)? else { return Ok(()) };
+        let installation = self.installation.clone();
+        // The list and the credentials are read from the disk, and a client reads the certificates of the system.
+        let look = move || {
+            let digests = waiting(&installation)?;
+            let mirror = if digests.is_empty() { None } else { mirror(&installation)? };
+            Ok::<_, CopyError>(mirror.map(|mirror| (mirror, digests)))
+        };
+        let looked = tokio::task::spawn_blocking(look).await.expect("reading files does not panic");
+        let Some((mirror, digests)) = looked? else { return Ok(()) };
         let mut failed = None;
-        for digest in mirror.waiting()? {
+        for digest in digests {
             match mirror.upload(&digest).await {
                 Ok(_) => {}
                 Err(error) if error.passes() => return Err(error.into()),

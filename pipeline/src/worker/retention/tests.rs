@@ -80,6 +80,12 @@ fn verdict(soak: &str, tag: &str, evidence: &str, until: i64) -> VerdictRecord {
     }
 }
 
+fn failed(soak: &str, tag: &str, evidence: &str) -> VerdictRecord {
+    let mut record = verdict(soak, tag, evidence, 0);
+    record.judgement.verdict = scorer::Verdict::Fail;
+    record
+}
+
 fn run(evidence: &str, day: i64) -> Run {
     Run {
         soak: "s".into(),
@@ -94,17 +100,32 @@ fn run(evidence: &str, day: i64) -> Run {
 
 #[test]
 fn whatever_something_is_bound_to_stays_and_everything_else_goes_by_age() {
-    let soaks =
-        [soak("open", false, &["frozen"]), soak("live", true, &["judged-against"]), soak("over", true, &["forgotten"])];
+    let soaks = [
+        soak("open", false, &["frozen"]),
+        soak("live", true, &["judged-against"]),
+        soak("over", true, &["forgotten"]),
+        soak("fails", true, &["failed-against"]),
+    ];
     let verdicts = [
+        // A fail ends when it is evaluated, and the gate denies by it ever after; unless the tag passed later.
+        failed("fails", "v0.6.0", "failed"),
+        failed("failed-once", "v0.5.0", "overcome"),
+        VerdictRecord { evaluated_at: at(1), ..verdict("passed-then", "v0.5.0", "overcame", 20) },
         verdict("live", "v1.0.0", "passed", 101),
         verdict("over", "v0.8.0", "expired", 99),
         verdict("runs", "v0.7.0", "deployed", 20),
     ];
     let runs = [run("recent-run", 80), run("old-run", 60)];
     let deployed = [("shop".to_owned(), "v0.7.0".to_owned())];
-    let known = Known { soaks: &soaks, runs: &runs, verdicts: &verdicts, deployed: &deployed };
+    let not_copied = [digest("only-copy"), digest("young-only-copy"), digest("passed")].into();
+    let known = Known { soaks: &soaks, runs: &runs, verdicts: &verdicts, deployed: &deployed, not_copied: &not_copied };
     let cases = [
+        ("failed", "fails", 0, Some(Stays::Fail { soak: "fails".into() })),
+        ("failed-against", "x", 0, Some(Stays::Fail { soak: "fails".into() })),
+        ("overcome", "failed-once", 0, None),
+        ("overcame", "passed-then", 0, None),
+        ("only-copy", "z", 0, Some(Stays::NotCopied)),
+        ("young-only-copy", "z", 11, Some(Stays::Young)),
         ("own", "open", 0, Some(Stays::Running)),
         ("frozen", "x", 0, Some(Stays::BaselineOf { soak: "open".into() })),
         ("passed", "live", 0, Some(Stays::Verdict { soak: "live".into(), until: at(101) })),
