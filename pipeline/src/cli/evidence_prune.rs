@@ -18,10 +18,10 @@ pub(super) const EXAMPLES: &str = "Examples:
   mettle evidence prune --keep 90d --dir soak        what would go, and what stays why
   mettle evidence prune --keep 90d --yes --dir soak  removes it
 
-Stays, however old: evidence of a pass that still counts, of a fail by which the gate denies, of what
-is deployed, of a soak that has not ended, of the baseline to come, and whatever a verdict among them
-was judged against. With a bucket in mettle.yaml: also what the bucket is not known to have. The
-bucket is not asked: what it had once counts as there.";
+Stays, however old: evidence of a pass that still counts, of a fail by which the gate denies, of
+what is deployed, of a soak that has not ended, of the baseline to come, and whatever a verdict
+among them was judged against. With a bucket in mettle.yaml: also what the bucket is not known to
+have. The bucket is not asked: what it had once counts as there.";
 
 /// What is asked.
 #[derive(Debug, Args)]
