@@ -108,7 +108,7 @@ fn selectors_narrow_and_places_join() {
         let narrowed = catalogue.clone().only(&[Selector::parse(text).unwrap().compile().unwrap()]);
         narrowed.families.iter().map(|f| (f.name.clone(), f.count)).collect::<Vec<_>>()
     };
-    assert_eq!(only("{code=\"200\"}"), [("r_total".to_owned(), 1)]);
+    assert_eq!(only("{exported_code=\"200\"}"), [("r_total".to_owned(), 1)]);
     assert_eq!(only("d_seconds_bucket"), [("d_seconds".to_owned(), 1)]);
     assert_eq!(only("nothing"), []);
     assert_eq!(catalogue.clone().only(&[]), catalogue);
