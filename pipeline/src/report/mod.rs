@@ -4,6 +4,7 @@ pub mod canonical;
 
 use crate::changelog::Changelog;
 use crate::documents::landscape::GatePolicy;
+use crate::soak::machine::Outcome;
 use crate::soak::record::{BaselineRun, JudgedAs};
 use chrono::{DateTime, Utc};
 use scorer::evidence::{Class, Exposure, PhaseLabel};
@@ -28,6 +29,30 @@ pub enum SoakOutcome {
     Tainted,
     /// A newer tag took its place.
     Superseded,
+}
+
+impl SoakOutcome {
+    /// The verdict of a soak that ended so: an outcome may be worse than the judgement, never better.
+    pub fn verdict(self, judged: Option<Verdict>) -> Verdict {
+        match self {
+            SoakOutcome::Done => judged.unwrap_or(Verdict::None),
+            SoakOutcome::NotDeployable => Verdict::Fail,
+            SoakOutcome::Aborted | SoakOutcome::Tainted => judged.map_or(Verdict::None, |_| Verdict::Insufficient),
+            SoakOutcome::Superseded => Verdict::None,
+        }
+    }
+}
+
+impl From<&Outcome> for SoakOutcome {
+    fn from(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Done => SoakOutcome::Done,
+            Outcome::NotDeployable { .. } => SoakOutcome::NotDeployable,
+            Outcome::Aborted { .. } => SoakOutcome::Aborted,
+            Outcome::Tainted { .. } => SoakOutcome::Tainted,
+            Outcome::Superseded { .. } => SoakOutcome::Superseded,
+        }
+    }
 }
 
 /// One phase as it was.

@@ -6,11 +6,10 @@ use super::metrics_push::Push;
 use crate::builtin;
 use crate::documents::landscape::{Landscape, Metrics};
 use probes::clock::RunClock;
-use probes::metrics::server::{ReadLimits, Server, SourceError};
+use probes::metrics::server::{ReadLimits, Server};
 use probes::metrics::{Feed, FeedConfig, Registry};
 use scorer::evidence::Subject;
 use scorer::signal::Selector;
-use std::error::Error as _;
 use std::path::Path;
 
 /// Beginning of the names that Mettle's own recorder measures: a server that has them, too, has them from us.
@@ -62,7 +61,7 @@ impl<'a> MetricsSource<'a> {
             clock,
             known: Vec::new(),
         };
-        Feed::start(config).await.map(Some).map_err(|error| told(&error))
+        Feed::start(config).await.map(Some).map_err(|error| error.told())
     }
 
     /// Starts to hand over Mettle's own series, where the landscape says so.
@@ -86,15 +85,4 @@ impl<'a> MetricsSource<'a> {
         }
         selectors
     }
-}
-
-/// An error with everything under it, and what to do.
-fn told(error: &SourceError) -> String {
-    let mut text = error.to_string();
-    let mut under = error.source();
-    while let Some(cause) = under {
-        text = format!("{text}: {cause}");
-        under = cause.source();
-    }
-    format!("{text}; {}", error.remedy())
 }

@@ -49,13 +49,7 @@ pub struct Material<'a> {
 
 /// Verdict of a soak: an outcome may be worse than the judgement, never better.
 pub fn verdict(soak: &Soak, outcome: &Outcome) -> Verdict {
-    let judged = soak.judgement.as_ref().map(|j| j.verdict);
-    match outcome {
-        Outcome::Done => judged.unwrap_or(Verdict::None),
-        Outcome::NotDeployable { .. } => Verdict::Fail,
-        Outcome::Aborted { .. } | Outcome::Tainted { .. } => judged.map_or(Verdict::None, |_| Verdict::Insufficient),
-        Outcome::Superseded { .. } => Verdict::None,
-    }
+    SoakOutcome::from(outcome).verdict(soak.judgement.as_ref().map(|judgement| judgement.verdict))
 }
 
 /// The report of a soak.
@@ -76,13 +70,7 @@ pub fn report(m: Material<'_>) -> Report {
         cluster: m.truth.landscape.clusters[0].name.clone(),
         soak: soak.id.to_string(),
         attempt: soak.attempt(),
-        outcome: match m.outcome {
-            Outcome::Done => SoakOutcome::Done,
-            Outcome::NotDeployable { .. } => SoakOutcome::NotDeployable,
-            Outcome::Aborted { .. } => SoakOutcome::Aborted,
-            Outcome::Tainted { .. } => SoakOutcome::Tainted,
-            Outcome::Superseded { .. } => SoakOutcome::Superseded,
-        },
+        outcome: m.outcome.into(),
         outcome_detail: m.outcome.reason().map(str::to_owned),
         judgement: soak.judgement.clone(),
         verdict,

@@ -6,10 +6,9 @@ use super::super::sources::{SourceError, Sources};
 use super::{Proof, Published};
 use crate::digest::sha256_json;
 use crate::ledger::VerdictRecord;
-use crate::report::{Report, SoakOutcome, canonical};
+use crate::report::{Report, canonical};
 use datasets::{Digest, EvidenceError};
 use gate_api::GateStore as _;
-use scorer::verdict::Verdict;
 
 pub(super) async fn together(
     installation: &Installation,
@@ -43,12 +42,7 @@ fn recorded(published: &Published, digest: &str) -> Proof {
 /// The verdict is what outcome and judgement make of it.
 fn follows(report: &Report) -> Proof {
     let judged = report.judgement.as_ref().map(|judgement| judgement.verdict);
-    let wanted = match report.outcome {
-        SoakOutcome::Done => judged.unwrap_or(Verdict::None),
-        SoakOutcome::NotDeployable => Verdict::Fail,
-        SoakOutcome::Aborted | SoakOutcome::Tainted => judged.map_or(Verdict::None, |_| Verdict::Insufficient),
-        SoakOutcome::Superseded => Verdict::None,
-    };
+    let wanted = report.outcome.verdict(judged);
     let is = report.verdict == wanted;
     let detail =
         if is { "follows from the judgement".to_owned() } else { format!("should be {wanted:?}").to_lowercase() };

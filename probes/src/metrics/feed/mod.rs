@@ -246,7 +246,7 @@ impl Reader {
             }
             Err(error) if cursor.failing_since_ms.is_none() => {
                 cursor.failing_since_ms = Some(now_ms);
-                self.event(now_ms, "source_error", format!("{}; {}", chain(error), error.remedy()));
+                self.event(now_ms, "source_error", error.told());
             }
             Err(_) => {}
         }
@@ -327,15 +327,4 @@ fn of_targets(jobs: &BTreeSet<String>) -> Option<Selector> {
     let any = jobs.iter().map(|job| regex::escape(job)).collect::<Vec<_>>().join("|");
     let jobs = Matcher { label: "job".to_owned(), op: MatchOp::Matches, value: any };
     Some(Selector { name: String::new(), matchers: vec![names, jobs] })
-}
-
-/// An error with everything under it, one line.
-fn chain(error: &SourceError) -> String {
-    let mut text = error.to_string();
-    let mut under = std::error::Error::source(error);
-    while let Some(cause) = under {
-        text = format!("{text}: {cause}");
-        under = cause.source();
-    }
-    text
 }

@@ -219,6 +219,17 @@ impl SourceError {
         }
     }
 
+    /// The error with everything under it and what a person can do, one line.
+    pub fn told(&self) -> String {
+        let mut text = self.to_string();
+        let mut under = std::error::Error::source(self);
+        while let Some(cause) = under {
+            text = format!("{text}: {cause}");
+            under = cause.source();
+        }
+        format!("{text}; {}", self.remedy())
+    }
+
     /// Whether another try may succeed.
     pub(super) fn is_transient(&self) -> bool {
         match self {
