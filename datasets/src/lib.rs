@@ -14,6 +14,7 @@ mod parquet;
 mod recording;
 mod rest;
 mod samples;
+mod scan;
 mod store;
 mod table;
 

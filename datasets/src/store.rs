@@ -11,7 +11,7 @@ use crate::files::{make_folder, read_at_most, write_new};
 use crate::manifest::{FileRef, MANIFEST, MAX_MANIFEST, Manifest, REST, SCHEMA};
 use crate::{rest, samples};
 use chrono::{DateTime, Utc};
-use scorer::evidence::{Evidence, Subject};
+use scorer::evidence::{Evidence, RawSeries, Subject};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -74,17 +74,34 @@ impl EvidenceStore {
     /// # Errors
     /// It is not there, damaged, or newer than this program.
     pub fn get(&self, digest: &Digest) -> Result<Evidence, EvidenceError> {
+        self.get_only(digest, |series| vec![true; series.len()])
+    }
+
+    /// Reads evidence with the samples of some series alone; the others are there without samples. `choose` gets all
+    /// series, without samples, and says for each whether it is wanted. Every byte is checked before any is used.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    ///
+    /// # Panics
+    /// `choose` gives another number of answers than there are series.
+    pub fn get_only(
+        &self,
+        digest: &Digest,
+        choose: impl FnOnce(&[RawSeries]) -> Vec<bool>,
+    ) -> Result<Evidence, EvidenceError> {
         let manifest = self.manifest(digest)?;
         let damaged = |file: &str, what| EvidenceError::Damaged { digest: *digest, file: file.to_owned(), what };
         let document = self.checked(digest, REST, &manifest.files.rest)?;
         let mut evidence = rest::from_json(&document).map_err(|what| damaged(REST, what))?;
         let read = if manifest.schema == 1 { samples::into_series_of_1 } else { samples::into_series };
-        for (name, wanted) in manifest.tables() {
-            let table = self.checked(digest, &name, wanted)?;
-            read(table, &mut evidence.series).map_err(|what| damaged(&name, what))?;
+        let (wanted, mut found) = (choose(&evidence.series), 0);
+        assert_eq!(wanted.len(), evidence.series.len(), "`choose` says something of every series");
+        for (name, file) in manifest.tables() {
+            let table = self.checked(digest, &name, file)?;
+            found += read(table, &mut evidence.series, &wanted).map_err(|what| damaged(&name, what))?;
         }
         samples::check(&evidence.series).map_err(|error| damaged("samples", error.to_string()))?;
-        let found = samples::Extent::of(&evidence.series).samples;
         if found != manifest.samples {
             return Err(damaged("samples", format!("{found} samples, and {} in the manifest", manifest.samples)));
         }

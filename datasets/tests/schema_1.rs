@@ -76,6 +76,10 @@ fn evidence_of_schema_1_is_read_to_the_bit() {
     let (store, digest) = (store(dir.path()), DIGEST.parse::<Digest>().unwrap());
     assert_eq!(store.verify(&digest), []);
     assert_eq!(bits(&store.get(&digest).unwrap()), bits(&evidence()));
+    let some = store.get_only(&digest, |series| (0..series.len()).map(|at| at == 1).collect()).unwrap();
+    let lengths: Vec<usize> = some.series.iter().map(|one| one.values.len()).collect();
+    assert_eq!(lengths, [0, 90, 0, 0]);
+    assert_eq!(bits(&some).0[1], bits(&evidence()).0[1]);
     let listed = store.list().unwrap();
     assert_eq!((listed[0].digest, listed[0].subject.attempt), (digest, 2));
     assert_eq!(listed[0].created.timestamp_millis(), 1_700_000_090_000);

@@ -121,6 +121,19 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
+    fn series_alone_are_those_of_the_whole(evidence in any_evidence(), wanted in prop::collection::vec(any::<bool>(), 6)) {
+        let dir = tempfile::tempdir().unwrap();
+        let store = EvidenceStore::open(dir.path()).unwrap();
+        let digest = store.put(&evidence).unwrap();
+        let some = store.get_only(&digest, |series| wanted[..series.len()].to_vec()).unwrap();
+        let mut expected = evidence;
+        for (one, _) in expected.series.iter_mut().zip(&wanted).filter(|(_, wanted)| !**wanted) {
+            (one.times_ms, one.values) = (Vec::new(), Vec::new());
+        }
+        prop_assert_eq!(bits(&some), bits(&expected));
+    }
+
+    #[test]
     fn every_bit_comes_back(evidence in any_evidence()) {
         let dir = tempfile::tempdir().unwrap();
         let store = EvidenceStore::open(dir.path()).unwrap();

@@ -26,7 +26,7 @@ pub(crate) fn sample_variance(values: &[f64]) -> f64 {
 }
 
 /// Median; the mean of the two middle values of an even number; NaN of nothing.
-pub(crate) fn median(values: &[f64]) -> f64 {
+pub fn median(values: &[f64]) -> f64 {
     if values.is_empty() {
         return f64::NAN;
     }

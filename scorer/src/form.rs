@@ -4,10 +4,10 @@ use crate::evidence::RawSeries;
 use crate::histogram::{Histograms, same_bound};
 use crate::metric::{Kind, Samples};
 use crate::quantity::Unit;
-use crate::recording::{Moved, Recording, value_at};
+use crate::recording::{Moved, Recording, TargetKey, target_of, value_at};
 use crate::selector::CompiledSelector;
 use crate::signal::{Form, Labels, Selector, Signal, Worse};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How much more good than all events rounding may make before the two counters are called inconsistent.
 const SHARE_SLACK: f64 = 1e-9;
@@ -90,6 +90,16 @@ pub fn form(signal: &Signal, recording: &Recording<'_>) -> Vec<FormedMetric> {
     formed.unwrap_or_default().into_iter().map(metric).collect()
 }
 
+/// Of which series [`form`] needs the samples: those that the signals select, and everything else of their targets, which
+/// tells when these answered. The rest may have lost its samples, and every metric comes out the same.
+pub fn needed(signals: &[Signal], series: &[RawSeries]) -> Vec<bool> {
+    let selectors = signals.iter().flat_map(|signal| signal.form.selectors());
+    let compiled: Vec<CompiledSelector> = selectors.filter_map(|selector| selector.compile().ok()).collect();
+    let selected = series.iter().filter(|one| compiled.iter().any(|selector| selector.matches(&one.name, &one.labels)));
+    let targets: BTreeSet<TargetKey> = selected.map(target_of).collect();
+    series.iter().map(|one| targets.contains(&target_of(one))).collect()
+}
+
 struct Formed {
     group: Labels,
     kind: Kind,
@@ -113,7 +123,8 @@ fn group_name(name: &str, group: &Labels) -> String {
     format!("{name}{{{}}}", pairs.join(","))
 }
 
-fn unit_of(form: &Form) -> Unit {
+/// Unit of the metrics that are formed.
+pub fn unit_of(form: &Form) -> Unit {
     let by_name = |selector: &Selector| Unit::of_series(&selector.name);
     match form {
         Form::Ratio { .. } | Form::Latency { .. } => Unit::Share,

@@ -69,6 +69,7 @@ mod tail;
 mod thin;
 pub mod trend;
 
+pub use descriptive::median;
 pub use evidence::{Evidence, RawSeries};
 pub use policy::Policy;
 pub use signal::Signal;

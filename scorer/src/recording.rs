@@ -23,8 +23,8 @@ const SAME_START_S: f64 = 1.0;
 /// Scrape times collected before they are sorted and thinned: bounds memory with many series of one target.
 const COMPACT_AT: usize = 1 << 16;
 
-/// Labels that name a scraped process.
-type TargetKey = (String, String);
+/// Labels that name a scraped process: `job` and `instance`.
+pub(crate) type TargetKey = (String, String);
 
 /// One scraped process: when it answered, which answer closes which sample, when it started.
 struct Target<'a> {
@@ -205,7 +205,7 @@ impl<'a> Recording<'a> {
 }
 
 /// The process that a series was scraped from.
-fn target_of(series: &RawSeries) -> TargetKey {
+pub(crate) fn target_of(series: &RawSeries) -> TargetKey {
     let label = |name: &str| series.labels.get(name).cloned().unwrap_or_default();
     (label("job"), label("instance"))
 }

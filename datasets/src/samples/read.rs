@@ -14,27 +14,38 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 /// Rows that are decoded at once.
 const BATCH_ROWS: usize = 1 << 16;
 
+/// What is wrong where a column ends too early.
+const SHORT: &str = "a column is shorter than the table";
+
 /// Physical types of [`COLUMNS`].
 const TYPES: [Type; 5] = [Type::INT32, Type::BYTE_ARRAY, Type::BYTE_ARRAY, Type::INT64, Type::DOUBLE];
 
-/// Adds the samples of a table to `series`, whose place is their id. The text says what is wrong with the table.
-pub(crate) fn into_series(bytes: Vec<u8>, series: &mut [RawSeries]) -> Result<(), String> {
+/// Adds the samples of a table to those of `series` that are `wanted`; the place of a series is its id. How many samples
+/// the table holds of all. The text says what is wrong with the table.
+pub(crate) fn into_series(bytes: Vec<u8>, series: &mut [RawSeries], wanted: &[bool]) -> Result<u64, String> {
+    let mut samples = 0;
     guarded(|| {
         each_group(bytes, |group, rows| {
             let mut numbers = Numbers::of(group)?;
-            let mut left = rows;
+            let (mut left, mut passed_over) = (rows, 0);
             while left > 0 {
-                let batch = numbers.next(left)?;
-                left -= batch.ids.len();
-                for (id, rows) in batch.runs() {
+                let ids = next(&mut numbers.ids, left.min(BATCH_ROWS))?;
+                left -= ids.len();
+                samples += ids.len() as u64;
+                for (id, rows) in runs(&ids) {
                     let one = series.get_mut(id as usize).ok_or_else(|| format!("unknown series {id}"))?;
-                    one.times_ms.extend_from_slice(&batch.times_ms[rows.clone()]);
-                    one.values.extend_from_slice(&batch.values[rows]);
+                    if wanted[id as usize] {
+                        numbers.skip(std::mem::take(&mut passed_over))?;
+                        numbers.append(rows.len(), one)?;
+                    } else {
+                        passed_over += rows.len();
+                    }
                 }
             }
             Ok(())
         })
-    })
+    })?;
+    Ok(samples)
 }
 
 /// The series of a table by their ids, with names and labels from the table itself.
@@ -47,16 +58,15 @@ pub(crate) fn named(bytes: Vec<u8>) -> Result<Vec<RawSeries>, String> {
             let mut labels = column::<ByteArrayType>(group, 2)?;
             let mut left = rows;
             while left > 0 {
-                let batch = numbers.next(left)?;
-                let texts = (next(&mut names, batch.ids.len())?, next(&mut labels, batch.ids.len())?);
-                left -= batch.ids.len();
-                for (id, rows) in batch.runs() {
+                let ids = next(&mut numbers.ids, left.min(BATCH_ROWS))?;
+                let texts = (next(&mut names, ids.len())?, next(&mut labels, ids.len())?);
+                left -= ids.len();
+                for (id, rows) in runs(&ids) {
                     if id as usize == found.len() {
                         found.push(key(&texts.0[rows.start], &texts.1[rows.start])?);
                     }
                     let one = found.get_mut(id as usize).ok_or_else(|| format!("series {id} is out of order"))?;
-                    one.times_ms.extend_from_slice(&batch.times_ms[rows.clone()]);
-                    one.values.extend_from_slice(&batch.values[rows]);
+                    numbers.append(rows.len(), one)?;
                 }
             }
             Ok(())
@@ -108,14 +118,27 @@ fn column<T: DataType>(group: &dyn RowGroupReader, at: usize) -> Result<ColumnRe
 /// Exactly `rows` values.
 fn next<T: DataType>(column: &mut ColumnReaderImpl<T>, rows: usize) -> Result<Vec<T::T>, String> {
     let mut values = Vec::with_capacity(rows);
-    while values.len() < rows {
+    append(column, rows, &mut values)?;
+    Ok(values)
+}
+
+/// Exactly `rows` values more.
+fn append<T: DataType>(column: &mut ColumnReaderImpl<T>, rows: usize, values: &mut Vec<T::T>) -> Result<(), String> {
+    let end = values.len() + rows;
+    while values.len() < end {
         let before = values.len();
-        column.read_records(rows - before, None, None, &mut values).map_err(|error| error.to_string())?;
+        column.read_records(end - before, None, None, values).map_err(|error| error.to_string())?;
         if values.len() == before {
-            return Err("a column is shorter than the table".to_owned());
+            return Err(SHORT.to_owned());
         }
     }
-    Ok(values)
+    Ok(())
+}
+
+/// Passes over exactly `rows` values.
+fn skip<T: DataType>(column: &mut ColumnReaderImpl<T>, rows: usize) -> Result<(), String> {
+    let skipped = column.skip_records(rows).map_err(|error| error.to_string())?;
+    if skipped == rows { Ok(()) } else { Err(SHORT.to_owned()) }
 }
 
 /// The columns of a group that hold numbers.
@@ -125,36 +148,30 @@ struct Numbers {
     values: ColumnReaderImpl<DoubleType>,
 }
 
-/// Rows side by side.
-struct Batch {
-    ids: Vec<i32>,
-    times_ms: Vec<i64>,
-    values: Vec<f64>,
-}
-
 impl Numbers {
     fn of(group: &dyn RowGroupReader) -> Result<Self, String> {
         Ok(Numbers { ids: column(group, 0)?, times_ms: column(group, 3)?, values: column(group, 4)? })
     }
 
-    fn next(&mut self, left: usize) -> Result<Batch, String> {
-        let rows = left.min(BATCH_ROWS);
-        Ok(Batch {
-            ids: next(&mut self.ids, rows)?,
-            times_ms: next(&mut self.times_ms, rows)?,
-            values: next(&mut self.values, rows)?,
-        })
+    /// The next rows, which are samples of `series`.
+    fn append(&mut self, rows: usize, series: &mut RawSeries) -> Result<(), String> {
+        append(&mut self.times_ms, rows, &mut series.times_ms)?;
+        append(&mut self.values, rows, &mut series.values)
+    }
+
+    /// Passes over the next rows.
+    fn skip(&mut self, rows: usize) -> Result<(), String> {
+        skip(&mut self.times_ms, rows)?;
+        skip(&mut self.values, rows)
     }
 }
 
-impl Batch {
-    /// Stretches of one series.
-    fn runs(&self) -> impl Iterator<Item = (u32, std::ops::Range<usize>)> {
-        let mut from = 0;
-        self.ids.chunk_by(|a, b| a == b).map(move |run| {
-            let rows = from..from + run.len();
-            from = rows.end;
-            (run[0].cast_unsigned(), rows)
-        })
-    }
+/// Stretches of one series.
+fn runs(ids: &[i32]) -> impl Iterator<Item = (u32, std::ops::Range<usize>)> {
+    let mut from = 0;
+    ids.chunk_by(|a, b| a == b).map(move |run| {
+        let rows = from..from + run.len();
+        from = rows.end;
+        (run[0].cast_unsigned(), rows)
+    })
 }

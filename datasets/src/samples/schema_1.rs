@@ -10,8 +10,8 @@ use std::io::Cursor;
 const COLUMNS: [(&str, DataType); 3] =
     [("series", DataType::UInt32), ("time_ms", DataType::Int64), ("value", DataType::Float64)];
 
-/// Fills `series`, whose names and labels are known, from a table. The text says what is wrong with the table.
-pub(crate) fn into_series(bytes: Vec<u8>, series: &mut [RawSeries]) -> Result<(), String> {
+/// As that of schema 2.
+pub(crate) fn into_series(bytes: Vec<u8>, series: &mut [RawSeries], wanted: &[bool]) -> Result<u64, String> {
     let table = parquet::read(Cursor::new(bytes)).map_err(|error| error.to_string())?;
     for (name, kind) in &COLUMNS {
         let column = table.column(name).map_err(|error| error.to_string())?;
@@ -26,8 +26,10 @@ pub(crate) fn into_series(bytes: Vec<u8>, series: &mut [RawSeries]) -> Result<()
     let rows = ids.into_no_null_iter().zip(times.into_no_null_iter()).zip(values.into_no_null_iter());
     for ((id, time_ms), value) in rows {
         let one = series.get_mut(id as usize).ok_or_else(|| format!("unknown series {id}"))?;
-        one.times_ms.push(time_ms);
-        one.values.push(value);
+        if wanted[id as usize] {
+            one.times_ms.push(time_ms);
+            one.values.push(value);
+        }
     }
-    Ok(())
+    Ok(table.height() as u64)
 }

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use scorer::evidence::{Evidence, Phase, PhaseLabel, RawSeries};
-use scorer::form::{FormedMetric, form};
+use scorer::form::{FormedMetric, form, needed};
 use scorer::grid::Grid;
 use scorer::metric::Samples;
 use scorer::recording::Recording;
@@ -122,6 +122,25 @@ fn a_late_series_counts_from_zero_only_when_the_process_start_shows_it() {
     assert_values(&events(&one(&count("c"), &evidence)), &[0.0, NO, 1.0]);
     evidence.series.push(series("process_start_time_seconds", &[], &old));
     assert_values(&events(&one(&count("c"), &evidence)), &[0.0, 7.0, 1.0]);
+}
+
+#[test]
+fn what_is_not_needed_changes_nothing_and_what_tells_of_the_target_is_needed() {
+    let mut evidence = evidence(vec![phase(PhaseLabel::Steady, 0, 3)]);
+    let every: Vec<(i64, f64)> = (0..4).map(|i| (i * 1000, 1.0)).collect();
+    evidence.series = vec![
+        series("c", &[], &[(2000, 7.0), (3000, 8.0)]),
+        series("process_start_time_seconds", &[], &every),
+        series("other", &[("job", "payments")], &every),
+    ];
+    assert_eq!(needed(&[count("c")], &evidence.series), [true, true, false]);
+    let whole = [NO, 7.0, 1.0];
+    assert_values(&events(&one(&count("c"), &evidence)), &whole);
+    (evidence.series[2].times_ms, evidence.series[2].values) = (vec![], vec![]);
+    assert_values(&events(&one(&count("c"), &evidence)), &whole);
+    // Without what it says of itself, the counter could have begun anywhere.
+    (evidence.series[1].times_ms, evidence.series[1].values) = (vec![], vec![]);
+    assert!(events(&one(&count("c"), &evidence))[1].is_nan());
 }
 
 #[test]
