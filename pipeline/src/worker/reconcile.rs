@@ -2,6 +2,7 @@
 
 mod beat;
 mod copies;
+mod errand;
 mod notes;
 mod outbox;
 mod person;

@@ -1,102 +1,68 @@
 //! Copies evidence into the bucket: in a task of its own, so that neither a turn nor a soak waits for it.
 
+use super::errand::{Errand, Memory};
 use crate::worker::copies::{CopyError, mirror, told, waiting};
 use crate::worker::installation::Installation;
-use crate::worker::view::{Notice, View};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
-use tokio::task::JoinHandle;
-
-/// How long the end of a worker may take for a last try: what is not sent stays in the folder.
-const LAST_TRY: Duration = Duration::from_secs(15);
+use crate::worker::view::View;
+use std::time::Duration;
 
 /// Pause after a try without a publication: nothing new waits then, and a server that is away, or a key that is refused,
 /// does not change within a second.
 const PAUSE: Duration = Duration::from_secs(30);
 
-/// The copier. One try is under way at a time.
+/// The copier; none without a bucket.
 pub(super) struct Copies {
     copier: Option<Copier>,
-    under_way: Mutex<Option<JoinHandle<()>>>,
+    errand: Errand,
 }
 
 #[derive(Clone)]
 struct Copier {
     installation: Installation,
-    view: View,
-    memory: Arc<Mutex<Memory>>,
-}
-
-#[derive(Default)]
-struct Memory {
-    last_error: String,
-    not_before: Option<Instant>,
 }
 
 impl Copies {
     pub(super) fn new(installation: &Installation, view: &View) -> Self {
-        let copier = || Copier { installation: installation.clone(), view: view.clone(), memory: Arc::default() };
-        Copies { copier: installation.settings.evidence.as_ref().map(|_| copier()), under_way: Mutex::default() }
+        let copier = || Copier { installation: installation.clone() };
+        Copies { copier: installation.settings.evidence.as_ref().map(|_| copier()), errand: Errand::new(view) }
     }
 
     /// Something was published: the next try does not wait for the pause.
     pub(super) fn published(&self) {
-        if let Some(copier) = &self.copier {
-            lock(&copier.memory).not_before = None;
-        }
+        self.errand.memory().pause(None);
         self.nudge();
     }
 
     /// Begins a try, unless there is no bucket, one is under way, or the last one was just now.
     pub(super) fn nudge(&self) {
         let Some(copier) = &self.copier else { return };
-        let mut under_way = lock(&self.under_way);
-        let busy = under_way.as_ref().is_some_and(|task| !task.is_finished());
-        let early = lock(&copier.memory).not_before.is_some_and(|until| Instant::now() < until);
-        if !busy && !early {
+        self.errand.nudge(|memory| {
             // Noted at the beginning, so that what is published meanwhile is not made to wait.
-            lock(&copier.memory).not_before = Some(Instant::now() + PAUSE);
-            *under_way = Some(tokio::spawn(copier.clone().copy_all()));
-        }
+            memory.pause(Some(PAUSE));
+            copier.clone().copy_all(memory)
+        });
     }
 
-    /// The last try: within [`LAST_TRY`], whatever is under way included.
+    /// The last try.
     pub(super) async fn finish(&self) {
         let Some(copier) = &self.copier else { return };
-        let under_way = lock(&self.under_way).take();
-        let mut tries: Vec<JoinHandle<()>> = under_way.into_iter().collect();
-        let last = async {
-            for task in &mut tries {
-                // One that panicked has said so; what it did not send is sent below.
-                let _panicked = task.await;
-            }
-            copier.clone().copy_all().await;
-        };
-        if tokio::time::timeout(LAST_TRY, last).await.is_err() {
-            tries.iter().for_each(JoinHandle::abort);
-            let seconds = LAST_TRY.as_secs();
-            copier.complain(format!(
-                "not all evidence was copied within {seconds} s: the rest is sent at the next start"
-            ));
-        }
+        let last = copier.clone().copy_all(self.errand.memory().clone());
+        let late = |seconds| unsent(&format!("not all of it within {seconds} s: the rest is sent at the next start"));
+        self.errand.finish(last, late).await;
     }
 }
 
-impl Copier {
-    fn complain(&self, error: String) {
-        let mut memory = lock(&self.memory);
-        if memory.last_error != error {
-            self.view.show(&Notice::Says(format!("evidence is not copied, it stays in the folder: {error}")));
-            memory.last_error = error;
-        }
-    }
+fn unsent(why: &str) -> String {
+    format!("evidence is not copied, it stays in the folder: {why}")
+}
 
-    async fn copy_all(self) {
+impl Copier {
+    async fn copy_all(self, memory: Memory) {
         match self.copy_each().await {
-            Ok(()) => lock(&self.memory).last_error.clear(),
+            Ok(()) => memory.forgive(),
             Err(error) => {
-                self.complain(told(&error));
-                lock(&self.memory).not_before = Some(Instant::now() + PAUSE);
+                memory.complain(unsent(&told(&error)));
+                memory.pause(Some(PAUSE));
             }
         }
     }
@@ -122,8 +88,4 @@ impl Copier {
         }
         failed.map_or(Ok(()), |error| Err(error.into()))
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
