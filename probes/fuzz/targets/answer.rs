@@ -11,7 +11,7 @@ pub fn check(kind: AnswerKind, bytes: &[u8]) {
                 assert_eq!(one.times_ms.len(), one.values.len());
                 assert!(one.times_ms.is_sorted_by(|a, b| a < b), "times rise");
             }
-                    assert!(series.iter().map(|one| one.values.len()).sum::<usize>() <= limits.samples);
+            assert!(series.iter().map(|one| one.values.len()).sum::<usize>() <= limits.samples);
         }
         Err(error) => assert!(!error.to_string().is_empty() && !error.remedy().is_empty()),
     }

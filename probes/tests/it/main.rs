@@ -10,4 +10,5 @@ mod metrics_server;
 mod reach;
 mod recorder;
 mod security;
+mod seeds;
 mod server;
