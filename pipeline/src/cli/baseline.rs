@@ -1,12 +1,11 @@
 //! `mettle baseline`: what the next candidate is judged against.
 
+use super::opened::Opened;
 use super::output::{Output, table, tell};
 use super::soak_view::{self, ago};
 use super::{Dir, Exit};
 use crate::soak::baseline::{Candidate, MAX_AGE_DAYS, RUNS, Run, Unfit};
-use crate::worker::Installation;
 use crate::worker::adopt::{Adopted, adopt};
-use crate::worker::sources::Sources;
 use chrono::{DateTime, Utc};
 use clap::Subcommand;
 use scorer::assess::PROVISIONAL_BELOW;
@@ -32,6 +31,9 @@ pub(super) enum BaselineCommand {
         #[command(flatten)]
         output: Output,
     },
+    /// The soaks that a query chooses, as `mettle compare` takes them for a baseline.
+    #[command(after_help = super::baseline_select::EXAMPLES)]
+    Select(super::baseline_select::Select),
     /// Records a soak that observed its whole programme as a baseline run, with a reason.
     #[command(
         after_help = "Example:\n  mettle baseline adopt 0193a5 --reason 'the slower start is accepted, see decision 14' --dir soak"
@@ -71,17 +73,16 @@ struct Line {
 
 pub(super) async fn run(command: BaselineCommand) -> anyhow::Result<u8> {
     match command {
-        BaselineCommand::Show { dir, tag, output } => show(&Installation::open(&dir.dir)?, tag, output).await,
+        BaselineCommand::Show { dir, tag, output } => show(&Opened::at(&dir.dir).await?, tag, output).await,
+        BaselineCommand::Select(asked) => super::baseline_select::run(asked).await,
         BaselineCommand::Adopt { dir, soak, reason, output } => {
-            let installation = Installation::open(&dir.dir)?;
-            let soaks = installation.store.every_soak()?;
+            let opened = Opened::at(&dir.dir).await?;
+            let soaks = opened.installation.store.every_soak()?;
             let soak = match soak_view::find(&soaks, &soak) {
                 Ok(soak) => soak,
                 Err(error) => return usage(&error),
             };
-            let scratch = tempfile::tempdir()?;
-            let sources = Sources::open_in(&installation, scratch.path().to_owned()).await?;
-            let run = match adopt(&installation, &sources, soak, &reason).await? {
+            let run = match adopt(&opened.installation, &opened.sources, soak, &reason).await? {
                 Err(refusal) => return usage(&refusal),
                 Ok(Adopted::Now(run)) => {
                     tell!("soak {} of {} is a baseline run now", run.soak, run.tag);
@@ -104,9 +105,8 @@ fn usage(error: &dyn std::fmt::Display) -> anyhow::Result<u8> {
     Ok(Exit::Usage as u8)
 }
 
-async fn show(installation: &Installation, tag: Option<String>, output: Output) -> anyhow::Result<u8> {
-    let scratch = tempfile::tempdir()?;
-    let sources = Sources::open_in(installation, scratch.path().to_owned()).await?;
+async fn show(opened: &Opened, tag: Option<String>, output: Output) -> anyhow::Result<u8> {
+    let Opened { installation, sources, .. } = opened;
     let truth = sources.read().await?;
     let seen = match &tag {
         Some(tag) => truth.tags.iter().find(|t| t.tag.name == *tag),

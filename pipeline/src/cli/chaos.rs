@@ -10,6 +10,7 @@ use super::chaos_run::{self, Replay, Run};
 use super::chaos_search::{self, SearchArgs};
 use super::chaos_shrink::{self, ShrinkArgs};
 use super::chaos_toxiproxy::{self, ToxiproxyArgs};
+use super::opened::Opened;
 use super::output::{Output, table, tell, write_line, write_out};
 use super::{Dir, Exit};
 use crate::documents::{Complaint, Document, Problems, read_file};
@@ -18,7 +19,6 @@ use crate::landscape::processes::Processes;
 use crate::worker::Installation;
 use crate::worker::chaos_record::ChaosRecord;
 use crate::worker::experiment::{Wanted, complaints_before};
-use crate::worker::sources::Sources;
 use ::chaos::document::Experiment;
 use ::chaos::inventory::Inventory;
 use ::chaos::plan::{Objection, Plan};
@@ -146,13 +146,11 @@ impl Ground {
         if let Some(folder) = &self.landscape {
             return Ok((inventory_in(folder)?, Vec::new()));
         }
-        let installation = Installation::open(&self.dir.dir)?;
-        // A running worker owns the mirrors of the installation.
-        let scratch = tempfile::tempdir()?;
-        let sources = Sources::open_in(&installation, scratch.path().to_owned()).await?;
+        let opened = Opened::at(&self.dir.dir).await?;
+        let Opened { installation, sources, .. } = &opened;
         let truth = sources.read().await?;
         let complaints = match experiment {
-            Some(experiment) => complaints_before((&installation, &sources), &truth, experiment).await?,
+            Some(experiment) => complaints_before((installation, sources), &truth, experiment).await?,
             None => Vec::new(),
         };
         Ok((inventory(&truth.processes), complaints))

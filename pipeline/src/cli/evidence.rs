@@ -5,10 +5,11 @@ use super::output::{Output, table, tell, write_line};
 use super::soak_view::span;
 use super::{Dir, Exit, evidence_prune};
 use crate::worker::Installation;
+use crate::worker::copies;
 use crate::worker::replay::Depth;
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::Subcommand;
-use datasets::{Digest, EvidenceStore};
+use datasets::Digest;
 use scorer::evidence::{Evidence, Outcome};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -41,7 +42,7 @@ pub(super) enum EvidenceCommand {
     Show {
         #[command(flatten)]
         dir: Dir,
-        /// Digest, or a beginning of it that fits one alone.
+        /// Digest, or a beginning of it that fits one alone; of what the bucket alone has, all of it.
         digest: String,
         #[command(flatten)]
         output: Output,
@@ -71,7 +72,7 @@ pub(super) enum EvidenceCommand {
     Export {
         #[command(flatten)]
         dir: Dir,
-        /// Digest, or a beginning of it that fits one alone.
+        /// Digest, or a beginning of it that fits one alone; of what the bucket alone has, all of it.
         digest: String,
         /// Folder, which must not exist yet.
         target: PathBuf,
@@ -114,9 +115,9 @@ pub(super) async fn run(command: EvidenceCommand) -> anyhow::Result<u8> {
             output.print(&lines, || listed(&lines))?;
         }
         EvidenceCommand::Show { dir, digest, output } => {
-            let store = Installation::open(&dir.dir)?.evidence;
-            let Some(digest) = told(find(&store, &digest)?) else { return Ok(Exit::Usage as u8) };
-            let evidence = store.get(&digest)?;
+            let installation = Installation::open(&dir.dir)?;
+            let Some(digest) = told(find(&installation, &digest).await?) else { return Ok(Exit::Usage as u8) };
+            let evidence = installation.evidence.get(&digest)?;
             output.print(&evidence, || summary(&digest, &evidence))?;
         }
         EvidenceCommand::Verify { dir, tag, output } => {
@@ -126,9 +127,9 @@ pub(super) async fn run(command: EvidenceCommand) -> anyhow::Result<u8> {
             return evidence_proof::run(&dir.dir, Some(tag), Depth::Replay, &output).await;
         }
         EvidenceCommand::Export { dir, digest, target } => {
-            let store = Installation::open(&dir.dir)?.evidence;
-            let Some(digest) = told(find(&store, &digest)?) else { return Ok(Exit::Usage as u8) };
-            if let Err(error) = store.export(&digest, &target) {
+            let installation = Installation::open(&dir.dir)?;
+            let Some(digest) = told(find(&installation, &digest).await?) else { return Ok(Exit::Usage as u8) };
+            if let Err(error) = installation.evidence.export(&digest, &target) {
                 let hints: Vec<String> = error.hints().into_iter().map(|hint| hint.0).collect();
                 anyhow::bail!("{:#}; {}", anyhow::Error::from(error), hints.join("; "));
             }
@@ -143,10 +144,14 @@ fn told(found: Result<Digest, String>) -> Option<Digest> {
     found.inspect_err(|error| tell!("error: {error}")).ok()
 }
 
-/// The one evidence whose digest begins with `text`; `sha256:` may stand before it.
-fn find(store: &EvidenceStore, text: &str) -> anyhow::Result<Result<Digest, String>> {
-    let digests = store.digests()?;
-    Ok(choose(&digests, text))
+/// The one evidence whose digest begins with `text`; `sha256:` may stand before it. Of a whole digest that the bucket
+/// alone has, the evidence is fetched.
+async fn find(installation: &Installation, text: &str) -> anyhow::Result<Result<Digest, String>> {
+    if let Ok(digest) = text.trim_start_matches("sha256:").parse::<Digest>() {
+        let fetched = copies::bring_missing(installation, vec![digest]).await;
+        fetched.map_err(|error| anyhow::anyhow!(copies::told(&error)))?;
+    }
+    Ok(choose(&installation.evidence.digests()?, text))
 }
 
 fn choose(digests: &[Digest], text: &str) -> Result<Digest, String> {

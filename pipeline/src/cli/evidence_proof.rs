@@ -1,11 +1,10 @@
 //! `mettle evidence verify` and `replay`: published verdicts, proven and judged again.
 
 use super::Exit;
+use super::opened::Opened;
 use super::output::{Output, tell};
 use crate::ledger::Ledger;
-use crate::worker::Installation;
 use crate::worker::replay::{self, Depth, Holds, Proven};
-use crate::worker::sources::Sources;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -29,16 +28,15 @@ the same, byte for byte.
 Exit: 0 the same, 2 the tag was never published, 10 not the same, 11 nobody can judge it again.";
 
 pub(super) async fn run(dir: &Path, tag: Option<String>, depth: Depth, output: &Output) -> anyhow::Result<u8> {
-    let installation = Installation::open(dir)?;
-    let scratch = tempfile::tempdir()?;
-    let sources = Sources::open_in(&installation, scratch.path().to_owned()).await?;
+    let opened = Opened::at(dir).await?;
+    let Opened { installation, sources, .. } = &opened;
     let ledger = Ledger::new(sources.product.clone(), 0);
     ledger.refresh().await?;
     let known: Vec<String> = ledger.list().await?.into_iter().map(|one| one.tag).collect();
-    let (wanted, chain) = (tag.map_or_else(|| known.clone(), |tag| vec![tag]), replay::chain(&sources).await?);
+    let (wanted, chain) = (tag.map_or_else(|| known.clone(), |tag| vec![tag]), replay::chain(sources).await?);
     let mut all = Vec::new();
     for tag in &wanted {
-        match replay::look(&installation, &sources, (tag, &chain), depth).await? {
+        match replay::look(installation, sources, (tag, &chain), depth).await? {
             Some(proven) => all.push(proven),
             // Soaks that decided nothing leave a tag without a report.
             None if known.contains(tag) && wanted.len() > 1 => {}

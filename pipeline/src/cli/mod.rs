@@ -5,6 +5,7 @@
 
 mod backtest;
 mod baseline;
+mod baseline_select;
 mod chaos;
 mod chaos_compare;
 mod chaos_dose;
@@ -28,6 +29,7 @@ mod gate_remote;
 mod init;
 mod judge;
 mod junit;
+mod opened;
 mod output;
 mod power;
 pub mod reference;

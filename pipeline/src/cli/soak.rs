@@ -1,5 +1,6 @@
 //! `mettle soak`: asks for soaks, and says where they stand.
 
+use super::opened::Opened;
 use super::output::{Output, table, tell};
 use super::run::{myself, on_interrupt};
 use super::soak_view::{self, Standing};
@@ -7,7 +8,6 @@ use super::{Dir, Exit};
 use crate::soak::machine::{Outcome, State};
 use crate::soak::{Soak, SoakId};
 use crate::worker::resolve::resolve;
-use crate::worker::sources::Sources;
 use crate::worker::{AskError, Asked, Installation, Notice, OpenError, View, Worker, abort_mark, ask, verdict_of};
 use chrono::Utc;
 use clap::{Args, Subcommand};
@@ -158,11 +158,9 @@ fn worker_runs(installation: &Installation) -> Result<bool, OpenError> {
 }
 
 async fn request(run: Run) -> anyhow::Result<u8> {
-    let installation = Installation::open(&run.dir.dir)?;
-    // A running worker owns the mirrors of the installation.
-    let scratch = tempfile::tempdir()?;
-    let sources = Sources::open_in(&installation, scratch.path().to_owned()).await?;
-    let asked = match ask(&installation, &sources, &run.tag, &who()).await {
+    let opened = Opened::at(&run.dir.dir).await?;
+    let Opened { installation, sources, .. } = &opened;
+    let asked = match ask(installation, sources, &run.tag, &who()).await {
         Ok(asked) => asked,
         Err(error @ (AskError::UnknownTag { .. } | AskError::Moved { .. })) => return usage(&error),
         Err(error) => return Err(error.into()),
@@ -172,13 +170,13 @@ async fn request(run: Run) -> anyhow::Result<u8> {
         Asked::Requested(_) => tell!("asked for a soak of {}: {}", soak.tag, soak.id),
         Asked::Waits(_) => tell!("{} waits already: {}", soak.tag, soak.id),
     }
-    let ended = if worker_runs(&installation)? {
+    let ended = if worker_runs(installation)? {
         if !run.wait {
             tell!("the running worker takes it within seconds; see `mettle soak status {}`", soak.id);
             run.output.print(&soak_view::Line::of(&soak), || format!("{}\n", soak.id))?;
             return Ok(Exit::Ok as u8);
         }
-        watch(&installation, &soak.id).await?
+        watch(installation, &soak.id).await?
     } else if run.no_worker {
         tell!("no worker runs; `mettle up` soaks it when it is started");
         run.output.print(&soak_view::Line::of(&soak), || format!("{}\n", soak.id))?;

@@ -1,11 +1,10 @@
 //! `mettle trend`: levels over the tags.
 
 use super::judge::chance;
-use super::output::{Output, table};
+use super::opened::Opened;
+use super::output::{Output, table, tell};
 use super::{Dir, Exit};
-use crate::worker::Installation;
-use crate::worker::across::{self, Course};
-use crate::worker::sources::Sources;
+use crate::worker::across::{self, Course, Courses, unread_text};
 use clap::Args;
 use scorer::quantity::Unit;
 use scorer::trend::FEWEST;
@@ -37,12 +36,13 @@ pub(super) struct Trends {
 }
 
 pub(super) async fn run(asked: Trends) -> anyhow::Result<u8> {
-    let installation = Installation::open(&asked.dir.dir)?;
-    let scratch = tempfile::tempdir()?;
-    let sources = Sources::open_in(&installation, scratch.path().to_owned()).await?;
-    let truth = sources.read().await?;
+    let opened = Opened::at(&asked.dir.dir).await?;
+    let truth = opened.sources.read().await?;
     let wanted = (asked.signal.as_deref(), usize::from(asked.last));
-    let courses = across::courses(&installation, &sources, &truth, wanted).await?;
+    let Courses { courses, unread } = across::courses(&opened.installation, &opened.sources, &truth, wanted).await?;
+    if !unread.is_empty() {
+        tell!("left out, because it cannot be read: evidence of {}", unread_text(&unread.iter().collect::<Vec<_>>()));
+    }
     asked.output.print(&courses, || text(&courses))?;
     let creeps = courses.iter().any(|course| course.found.as_ref().is_some_and(|found| found.creeps));
     let silent = courses.iter().all(|course| course.found.is_none());

@@ -23,6 +23,9 @@ pub struct Settings {
     /// Where `serve` and `up` listen.
     #[serde(default = "default_listen")]
     pub listen: SocketAddr,
+    /// Where the worker shows its own series at `/metrics` while it observes; nowhere where absent.
+    #[serde(default)]
+    pub metrics_listen: Option<SocketAddr>,
     /// Whether the current tag is soaked again while nothing else waits.
     #[serde(default)]
     pub idle: Idle,
@@ -34,8 +37,16 @@ pub struct Settings {
 impl Settings {
     /// What the schema cannot see.
     pub fn complaints(&self) -> Vec<Complaint> {
-        let Some(evidence) = &self.evidence else { return vec![] };
         let mut complaints = Vec::new();
+        if self.metrics_listen.is_some_and(|own| own == self.listen && own.port() != 0) {
+            complaints.push(Complaint::new(
+                "metricsListen",
+                &self.listen.to_string(),
+                "is where the gate listens",
+                "give it another port than `listen`",
+            ));
+        }
+        let Some(evidence) = &self.evidence else { return complaints };
         // Whatever stands before an `@` may be a secret: it is not repeated, not even where the rest is no address.
         if evidence.endpoint.contains('@') {
             complaints.push(Complaint::new(

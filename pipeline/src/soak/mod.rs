@@ -4,6 +4,7 @@ pub mod baseline;
 pub mod deployed;
 pub mod idle;
 pub mod machine;
+pub mod query;
 pub mod record;
 pub mod triggers;
 

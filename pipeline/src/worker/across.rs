@@ -1,5 +1,8 @@
 //! Across tags: one tag against another, and levels over all of them, from the evidence at rest.
 
+use super::bundle::Bundle;
+use super::chosen::chosen;
+use super::copies;
 use super::installation::Installation;
 use super::judge::{self, Bench};
 use super::sources::{Sources, Truth};
@@ -8,15 +11,16 @@ use crate::soak::machine::Outcome;
 use crate::soak::record::BaselineRun;
 use crate::soak::{Soak, State};
 use anyhow::{Context as _, bail};
-use scorer::Evidence;
+use datasets::Digest;
 use scorer::assess::Ended;
-use scorer::form::{FormedMetric, form};
+use scorer::form::{FormedMetric, form, needed};
 use scorer::metric::Samples;
 use scorer::quantity::Unit;
 use scorer::recording::Recording;
 use scorer::signal::{Margin, Signal, Tier, Worse};
 use scorer::trend::{Trend, trend};
 use scorer::verdict::Judgement;
+use scorer::{Evidence, median};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -81,38 +85,39 @@ pub struct Found {
     pub unseen: bool,
 }
 
-/// Compares two tags of the landscape.
+/// Judges the last soak of `newer` against those of another tag, or against those that a query chooses.
 ///
 /// # Errors
-/// One of them has no soak with evidence, or the documents of the newer one cannot be read.
+/// There are none with evidence, the query is wrong, or the documents of the newer tag cannot be read.
 pub async fn compare(
     installation: &Installation,
     sources: &Sources,
     truth: &Truth,
-    tags: [&str; 2],
+    (older, newer): (&str, &str),
 ) -> anyhow::Result<Compared> {
     let soaks = watched(installation, truth)?;
-    let of = |tag: &str| -> anyhow::Result<Vec<&Soak>> {
-        let own: Vec<&Soak> = soaks.iter().filter(|soak| soak.tag == tag).collect();
-        if own.is_empty() {
-            let known: BTreeSet<&str> = soaks.iter().map(|soak| soak.tag.as_str()).collect();
-            bail!(
-                "`{tag}` has no whole soak under the newest programme in {}; with one: {}",
-                truth.landscape.metadata.name,
-                known.into_iter().collect::<Vec<_>>().join(", ")
-            );
-        }
-        Ok(own)
+    let candidate = of_tag(&soaks, newer, truth)?.last().copied().context("a tag with soaks has a last one")?;
+    // No tag has a space, and no query is without one.
+    let older: Vec<&Soak> = if older.contains(char::is_whitespace) {
+        let answer = chosen(installation, sources, truth, &soaks, older).await?;
+        // Rather no judgement than one against a thinner baseline.
+        anyhow::ensure!(answer.unread.is_empty(), "the evidence of {} cannot be read", unread_text(&answer.unread));
+        let others: Vec<&Soak> =
+            answer.chosen.into_iter().map(|one| one.soak).filter(|soak| soak.tag != newer).collect();
+        anyhow::ensure!(!others.is_empty(), "`{older}` chooses no soak of another tag; see `mettle baseline select`");
+        others
+    } else {
+        of_tag(&soaks, older, truth)?
     };
-    let (older, newer) = (of(tags[0])?, of(tags[1])?);
-    let candidate = *newer.last().context("a tag with soaks has a last one")?;
     let plan = candidate.plan.as_ref().context("a soak with evidence has a plan")?;
-    let bundle = sources.bundle(&candidate.commit, plan.programme_path.as_deref()).await?.within(&truth.processes);
+    let bundle = bundle_of(sources, truth, candidate).await?;
     let run = |soak: &&Soak| {
         let evidence = soak.evidence()?.to_owned();
         Some(BaselineRun { soak: soak.id.to_string(), tag: soak.tag.clone(), evidence })
     };
     let runs: Vec<BaselineRun> = older.iter().filter_map(run).collect();
+    let looked_at: Vec<&Soak> = older.iter().copied().chain([candidate]).collect();
+    copies::bring_missing_of(installation, &looked_at).await?;
     let (policy, digest) = (plan.policy_document.clone(), candidate.evidence().unwrap_or_default().to_owned());
     let (installation, soak, count) = (installation.clone(), candidate.id.to_string(), runs.len());
     let judged = tokio::task::spawn_blocking(move || -> anyhow::Result<Compared> {
@@ -124,8 +129,42 @@ pub async fn compare(
     judged.await?
 }
 
-/// The course of every gate signal, or of the one of this name, over the last `most` tags. Evidence is read one after
-/// the other: what stays of each is its levels.
+/// Soaks of one tag; at least one.
+fn of_tag<'a>(soaks: &'a [Soak], tag: &str, truth: &Truth) -> anyhow::Result<Vec<&'a Soak>> {
+    let own: Vec<&Soak> = soaks.iter().filter(|soak| soak.tag == tag).collect();
+    if own.is_empty() {
+        let known: BTreeSet<&str> = soaks.iter().map(|soak| soak.tag.as_str()).collect();
+        bail!(
+            "`{tag}` has no whole soak under the newest programme in {}; with one: {}",
+            truth.landscape.metadata.name,
+            known.into_iter().collect::<Vec<_>>().join(", ")
+        );
+    }
+    Ok(own)
+}
+
+/// The documents by which a soak was judged.
+pub(super) async fn bundle_of(sources: &Sources, truth: &Truth, soak: &Soak) -> anyhow::Result<Bundle> {
+    let plan = soak.plan.as_ref().context("a soak with evidence has a plan")?;
+    Ok(sources.bundle(&soak.commit, plan.programme_path.as_deref()).await?.within(&truth.processes))
+}
+
+/// Soaks whose evidence cannot be read, and what to do.
+pub fn unread_text(soaks: &[&Soak]) -> String {
+    let one = |soak: &&Soak| format!("{} ({})", soak.tag, soak.evidence().unwrap_or("no digest"));
+    let all: Vec<String> = soaks.iter().map(one).collect();
+    format!("{}; `mettle evidence show DIGEST` says why", all.join(", "))
+}
+
+/// What [`courses`] found.
+pub struct Courses {
+    /// One a metric.
+    pub courses: Vec<Course>,
+    /// Soaks that were left out, because their evidence cannot be read.
+    pub unread: Vec<Soak>,
+}
+
+/// The course of every gate signal, or of the one of this name, over the last `most` tags.
 ///
 /// # Errors
 /// There is no tag with evidence, the documents of the newest cannot be read, or no signal has this name.
@@ -134,12 +173,10 @@ pub async fn courses(
     sources: &Sources,
     truth: &Truth,
     (only, most): (Option<&str>, usize),
-) -> anyhow::Result<Vec<Course>> {
+) -> anyhow::Result<Courses> {
     let soaks = watched(installation, truth)?;
     let newest = soaks.last().context("no soak with evidence yet")?;
-    let plan = newest.plan.as_ref().context("a soak with evidence has a plan")?;
-    let bundle = sources.bundle(&newest.commit, plan.programme_path.as_deref()).await?.within(&truth.processes);
-    let all = builtin::signals(&bundle);
+    let all = builtin::signals(&bundle_of(sources, truth, newest).await?);
     let wanted = |signal: &&Signal| only.map_or(signal.tier == Tier::Gate, |name| signal.name == name);
     let signals: Vec<Signal> = all.iter().filter(wanted).cloned().collect();
     if let (Some(only), true) = (only, signals.is_empty()) {
@@ -148,28 +185,39 @@ pub async fn courses(
     let mut tags: Vec<String> = soaks.iter().map(|soak| soak.tag.clone()).collect();
     tags.dedup();
     tags.drain(..tags.len().saturating_sub(most));
-    let digests: Vec<(String, String)> = soaks
-        .iter()
-        .filter(|soak| tags.contains(&soak.tag))
-        .filter_map(|soak| Some((soak.tag.clone(), soak.evidence()?.to_owned())))
-        .collect();
-    let installation = installation.clone();
-    let read = tokio::task::spawn_blocking(move || {
-        let mut runs: Vec<(String, Vec<Level>)> = Vec::new();
-        for (tag, digest) in digests {
-            // Evidence that cannot be read any more is left out here: `mettle evidence verify` names it.
-            if let Ok(evidence) = judge::evidence(&installation, &digest) {
-                runs.push((tag, levels(&evidence, &signals)));
-            }
+    let looked_at: Vec<&Soak> = soaks.iter().filter(|soak| tags.contains(&soak.tag)).collect();
+    let read = scanned(installation, &looked_at, signals.clone()).await?;
+    let (mut runs, mut unread) = (Vec::new(), Vec::new());
+    for (soak, levels) in looked_at.into_iter().zip(read) {
+        match levels {
+            Some(levels) => runs.push((soak.tag.clone(), levels)),
+            None => unread.push(soak.clone()),
         }
-        course_of(&tags, &runs, &signals)
-    });
-    Ok(read.await?)
+    }
+    Ok(Courses { courses: course_of(&tags, &runs, &signals), unread })
+}
+
+/// Levels of the signals in every soak; none where its evidence cannot be read any more. Evidence is read on all
+/// processors, of each what the signals need; what stays of it is its levels.
+pub(super) async fn scanned(
+    installation: &Installation,
+    soaks: &[&Soak],
+    signals: Vec<Signal>,
+) -> anyhow::Result<Vec<Option<Vec<Level>>>> {
+    let named: Vec<Option<Digest>> = soaks.iter().map(|soak| soak.evidence()?.parse().ok()).collect();
+    let digests: Vec<Digest> = named.iter().copied().flatten().collect();
+    let store = installation.evidence.clone();
+    let scan = move || store.scan(&digests, |series| needed(&signals, series), |evidence| levels(&evidence, &signals));
+    let mut read = tokio::task::spawn_blocking(scan).await?.into_iter();
+    Ok(named.into_iter().map(|digest| digest.and_then(|_| read.next())?.ok()).collect())
 }
 
 /// Whole soaks of the landscape under the programme of the newest version, by version and then by time: a tag that is
 /// soaked again later keeps its place.
-fn watched(installation: &Installation, truth: &Truth) -> anyhow::Result<Vec<Soak>> {
+///
+/// # Errors
+/// The store cannot be read.
+pub fn watched(installation: &Installation, truth: &Truth) -> anyhow::Result<Vec<Soak>> {
     let place: BTreeMap<&str, usize> =
         truth.tags.iter().enumerate().map(|(place, seen)| (seen.tag.name.as_str(), place)).collect();
     let mut soaks = installation.store.every_soak()?;
@@ -190,12 +238,15 @@ fn watched(installation: &Installation, truth: &Truth) -> anyhow::Result<Vec<Soa
 /// The level of one metric in one soak.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Level {
-    metric: String,
+    /// Metric: a signal, or one of its groups.
+    pub metric: String,
     /// Place of its signal.
     signal: usize,
-    unit: Unit,
+    /// Unit of `level`.
+    pub unit: Unit,
     worse: Worse,
-    level: f64,
+    /// Level.
+    pub level: f64,
 }
 
 /// Levels of every metric of the signals: shares over all events, means of everything else.
@@ -235,15 +286,8 @@ pub fn course_of(tags: &[String], runs: &[(String, Vec<Level>)], signals: &[Sign
     }
     let course = |(metric, seen): (&str, Vec<(&str, &Level)>)| {
         let of_tag = |tag: &String| {
-            let mut own: Vec<f64> = seen.iter().filter(|(own, _)| own == tag).map(|(_, level)| level.level).collect();
-            own.sort_by(f64::total_cmp);
-            let middle = own.len() / 2;
-            let level = if own.len() % 2 == 1 {
-                *own.get(middle)?
-            } else {
-                (own.get(middle.checked_sub(1)?)? + own[middle]) / 2.0
-            };
-            Some(TagLevel { tag: tag.clone(), soaks: own.len(), level })
+            let own: Vec<f64> = seen.iter().filter(|(own, _)| own == tag).map(|(_, level)| level.level).collect();
+            (!own.is_empty()).then(|| TagLevel { tag: tag.clone(), soaks: own.len(), level: median(&own) })
         };
         let levels: Vec<TagLevel> = tags.iter().filter_map(of_tag).collect();
         let (first, known) = (levels.first().map_or(0.0, |one| one.level), seen[0].1);

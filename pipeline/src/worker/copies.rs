@@ -2,6 +2,7 @@
 
 use super::installation::Installation;
 use crate::documents::settings::{CredentialsFrom, EvidenceBucket};
+use crate::soak::Soak;
 use datasets::{Bucket, Credentials, Digest, Mirror, MirrorError};
 use std::path::Path;
 
@@ -68,6 +69,25 @@ pub async fn bring_back(installation: &Installation, digests: Vec<Digest>) -> Re
         }
     }
     Ok(())
+}
+
+/// Brings evidence back that is not in the folder at all. What is damaged there stays as it is, for whoever looks for
+/// damage.
+///
+/// # Errors
+/// As [`bring_back`].
+pub async fn bring_missing(installation: &Installation, digests: Vec<Digest>) -> Result<(), CopyError> {
+    let known = installation.evidence.digests().map_err(MirrorError::from)?;
+    bring_back(installation, digests.into_iter().filter(|digest| !known.contains(digest)).collect()).await
+}
+
+/// The evidence of these soaks, as [`bring_missing`].
+///
+/// # Errors
+/// As [`bring_back`], with what to do.
+pub async fn bring_missing_of(installation: &Installation, soaks: &[&Soak]) -> anyhow::Result<()> {
+    let digests = soaks.iter().filter_map(|soak| soak.evidence()?.parse().ok()).collect();
+    bring_missing(installation, digests).await.map_err(|error| anyhow::anyhow!(told(&error)))
 }
 
 /// What of `digests` the folder has not whole; nothing where no bucket could give it.

@@ -1,5 +1,6 @@
 //! One installation: a folder with its settings, store, evidence and lock.
 
+use super::own_series::OwnSeries;
 use crate::documents::Problems;
 use crate::documents::read_file;
 use crate::documents::settings::Settings;
@@ -28,6 +29,8 @@ pub struct Installation {
     pub gate: Arc<SqliteStore>,
     /// Evidence at rest.
     pub evidence: EvidenceStore,
+    /// Our own series of the attempt that this process observes.
+    pub own: OwnSeries,
 }
 
 /// The right to change an installation; one process has it at a time. Ends with the process.
@@ -59,6 +62,16 @@ pub enum OpenError {
     /// The gate cannot listen there.
     #[error("cannot listen on {address}: {source}; give another address with --listen, or end what listens there")]
     Listen {
+        /// Address.
+        address: std::net::SocketAddr,
+        /// Cause.
+        source: std::io::Error,
+    },
+    /// The worker's own series cannot be shown there.
+    #[error(
+        "cannot show own series on {address}: {source}; give another `metricsListen` in {SETTINGS}, or end what listens there"
+    )]
+    Metrics {
         /// Address.
         address: std::net::SocketAddr,
         /// Cause.
@@ -100,7 +113,7 @@ impl Installation {
             let store = Store::open_to_read(&dir.join("store.db"))?;
             let gate = Arc::new(SqliteStore::open_to_read(&dir.join("store.db"))?);
             let evidence = EvidenceStore::open(&dir.join("evidence"))?;
-            return Ok(Installation { dir, settings, store, gate, evidence });
+            return Ok(Installation { dir, settings, store, gate, evidence, own: OwnSeries::default() });
         }
         for folder in ["work", "logs"] {
             let path = dir.join(folder);
@@ -109,7 +122,7 @@ impl Installation {
         let store = Store::open(&dir.join("store.db"))?;
         let gate = Arc::new(SqliteStore::open(&dir.join("store.db"))?);
         let evidence = EvidenceStore::open(&dir.join("evidence"))?;
-        Ok(Installation { dir, settings, store, gate, evidence })
+        Ok(Installation { dir, settings, store, gate, evidence, own: OwnSeries::default() })
     }
 
     /// Takes the right to change the installation.

@@ -2,9 +2,9 @@
 //!
 //! Nothing of a soak waits for it: a server that is away costs its own graph some points and an event.
 
+use super::own_series::labels;
 use probes::clock::RunClock;
 use probes::metrics::Registry;
-use probes::metrics::recorder::OWN_JOB;
 use probes::metrics::server::Server;
 use scorer::evidence::{Event, Subject};
 use scorer::signal::Labels;
@@ -29,17 +29,9 @@ pub struct Push {
 impl Push {
     /// Starts to write every series of `registry`, with labels that say of which soak they are.
     pub fn start(server: Server, registry: Registry, clock: RunClock, subject: &Subject) -> Self {
-        let label = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        let labels = Labels::from([
-            label("job", OWN_JOB),
-            label("product", &subject.product),
-            label("tag", &subject.tag),
-            label("landscape", &subject.landscape),
-            label("soak", &subject.soak),
-        ]);
         let stop = CancellationToken::new();
         let failed = Arc::default();
-        let own = Own { registry, clock, labels };
+        let own = Own { registry, clock, labels: labels(subject) };
         let task = tokio::spawn(run(server, own, stop.clone(), Arc::clone(&failed)));
         Push { stop, task, failed }
     }

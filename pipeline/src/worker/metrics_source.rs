@@ -3,6 +3,7 @@
 use super::bundle::Bundle;
 use super::installation::Installation;
 use super::metrics_push::Push;
+use super::own_series::{OwnSeries, Shown};
 use crate::builtin;
 use crate::documents::landscape::{Landscape, Metrics};
 use probes::clock::RunClock;
@@ -21,12 +22,13 @@ pub struct MetricsSource<'a> {
     metrics: &'a Metrics,
     /// Folder in which files of secrets lie.
     dir: &'a Path,
+    own: &'a OwnSeries,
 }
 
 impl<'a> MetricsSource<'a> {
     /// What the landscape says.
     pub fn of(installation: &'a Installation, landscape: &'a Landscape) -> Self {
-        MetricsSource { metrics: &landscape.clusters[0].metrics, dir: &installation.dir }
+        MetricsSource { metrics: &landscape.clusters[0].metrics, dir: &installation.dir, own: &installation.own }
     }
 
     /// Starts to read the metrics server, if there is one.
@@ -68,6 +70,11 @@ impl<'a> MetricsSource<'a> {
     pub fn push(self, registry: &Registry, clock: RunClock, subject: &Subject) -> Option<Push> {
         let settings = self.metrics.push.as_ref()?.clone().within(self.dir);
         Some(Push::start(Server::new(settings, ReadLimits::default()), registry.clone(), clock, subject))
+    }
+
+    /// Shows Mettle's own series where the worker answers for itself.
+    pub fn show(self, registry: &Registry, subject: &Subject) -> Shown {
+        self.own.show(registry, subject)
     }
 
     /// What is read: the series that signals ask for and that are not our own, and those that are watched.

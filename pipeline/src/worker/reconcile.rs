@@ -16,6 +16,7 @@ use super::clear::{Cleared, clear};
 use super::drive::Drive;
 use super::facts;
 use super::installation::{Installation, Lock};
+use super::own_series::Page;
 use super::publish;
 use super::sources::{Sources, Truth};
 use super::supervise::supervise;
@@ -57,6 +58,7 @@ pub struct Worker {
     // What the gate was told, by landscape and tag: it is computed at every turn and changes hardly ever.
     told: Mutex<BTreeMap<(String, String), Outlook>>,
     beat: Beat,
+    _own: Option<Page>,
     _lock: Lock,
 }
 
@@ -117,6 +119,16 @@ impl Worker {
         let outbox = Outbox::new(&installation, &sources, &view);
         let copies = Copies::new(&installation, &view);
         let notes = Notes::new(&installation, &sources);
+        let own = match installation.settings.metrics_listen {
+            Some(address) => Some(Page::open(address, installation.own.clone()).await?),
+            None => None,
+        };
+        if let Some(page) = &own {
+            view.show(&Notice::Says(format!(
+                "own series are at http://{}/metrics while a soak is observed",
+                page.address
+            )));
+        }
         let (local, last_error, told) = (None, String::new(), Mutex::default());
         let beat = Beat::start(installation.gate.clone(), beat::EVERY);
         Ok(Worker {
@@ -131,6 +143,7 @@ impl Worker {
             notes,
             told,
             beat,
+            _own: own,
             _lock: lock,
         })
     }

@@ -4,6 +4,7 @@ use super::bundle::{Bundle, SuiteDocument};
 use super::loads::SuiteLoads;
 use super::metrics_push::Push;
 use super::metrics_source::MetricsSource;
+use super::own_series::Shown;
 use super::slices::Slices;
 use super::suites::{self, Running};
 use crate::landscape::local::Local;
@@ -65,6 +66,7 @@ pub struct Session {
     scraped_elsewhere: bool,
     /// Hands our own series over while the session lives.
     push: Option<Push>,
+    _shown: Shown,
 }
 
 /// Why an attempt could not begin.
@@ -111,6 +113,7 @@ impl Session {
         let loads = Arc::new(SuiteLoads::new(bundle, begin.local.clone(), registry.clone()));
         loads.announce(begin.loads.iter().map(String::as_str));
         let push = begin.metrics.push(&registry, clock, &begin.subject);
+        let shown = begin.metrics.show(&registry, &begin.subject);
         let running = suites::start(bundle, &begin.local, begin.rate, &registry, clock).map_err(SessionError)?;
         let context = Context {
             programme: bundle.programme_digest.clone(),
@@ -142,6 +145,7 @@ impl Session {
             ran_beside: Vec::new(),
             scraped_elsewhere,
             push,
+            _shown: shown,
         };
         session.follow();
         Ok(session)
@@ -163,9 +167,11 @@ impl Session {
         }
         self.events.extend(self.local.drain_events());
         if let Some(from_ms) = self.slices.as_ref().and_then(Slices::due) {
+            // Before the samples: what comes in between is looked at again.
+            let settled_ms = self.recorder.settled_ms();
             let so_far = Evidence { series: self.recorder.since(from_ms), ..self.rest(None) };
             if let Some(slices) = &mut self.slices {
-                slices.write(so_far);
+                slices.write(so_far, settled_ms);
             }
         }
     }

@@ -62,12 +62,13 @@ impl Slices {
     }
 
     /// Writes a slice in the background: `so_far` has the samples since [`Slices::due`], and everything else as it is.
-    pub fn write(&mut self, so_far: Evidence) {
+    /// A source that is behind gives more of what was after `settled_ms`.
+    pub fn write(&mut self, so_far: Evidence, settled_ms: Option<i64>) {
         self.last = Instant::now();
         let kept = Arc::clone(&self.kept);
         // A scrape becomes visible when it is complete, which may be after a later one of another component.
         let overlap_ms = i64::try_from(2 * self.every.as_millis()).unwrap_or(i64::MAX);
-        self.writing = Some(tokio::task::spawn_blocking(move || lock(&kept).append(so_far, overlap_ms)));
+        self.writing = Some(tokio::task::spawn_blocking(move || lock(&kept).append(so_far, settled_ms, overlap_ms)));
     }
 
     /// Waits until nothing is written any more. The recording stays.
@@ -80,8 +81,9 @@ impl Slices {
 }
 
 impl Kept {
-    fn append(&mut self, so_far: Evidence, overlap_ms: i64) {
-        let until_ms = so_far.series.iter().filter_map(|series| series.times_ms.last()).max().copied();
+    fn append(&mut self, so_far: Evidence, settled_ms: Option<i64>, overlap_ms: i64) {
+        let last_ms = so_far.series.iter().filter_map(|series| series.times_ms.last()).max().copied();
+        let until_ms = last_ms.map(|last| settled_ms.map_or(last, |settled| last.min(settled)));
         let mut news = Evidence { series: self.recording.news(so_far.series), ..so_far };
         self.leave_out_twins(&mut news);
         match self.recording.append(&news) {
@@ -136,12 +138,26 @@ mod tests {
         let slices = Slices::begin(&store, &subject, Duration::from_secs(1)).unwrap();
         let mut kept = lock(&slices.kept);
         let of = |series| Evidence { subject: subject.clone(), series, ..Evidence::default() };
-        kept.append(of(vec![series("up", 1.0, &[1]), series("cpu", 1.0, &[1]), series("cpu", 2.0, &[1])]), 0);
+        kept.append(of(vec![series("up", 1.0, &[1]), series("cpu", 1.0, &[1]), series("cpu", 2.0, &[1])]), None, 0);
         // One of the two ended: it is not taken for the other.
-        kept.append(of(vec![series("up", 1.0, &[1, 2]), series("cpu", 2.0, &[1, 2])]), 0);
+        kept.append(of(vec![series("up", 1.0, &[1, 2]), series("cpu", 2.0, &[1, 2])]), None, 0);
         let (recording, none) = (&kept.recording, BTreeMap::new());
         assert_eq!((recording.last_ms("up", &none), recording.last_ms("cpu", &none)), (Some(2), None));
         let events: Vec<&str> = recording.rest().events.iter().map(|event| event.kind.as_str()).collect();
         assert_eq!((events, kept.told), (vec![LEFT_OUT], false));
+    }
+
+    #[test]
+    fn what_a_server_that_was_away_gives_later_is_new() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = EvidenceStore::open(dir.path()).unwrap();
+        let subject = Subject { soak: "s".into(), attempt: 1, ..Subject::default() };
+        let slices = Slices::begin(&store, &subject, Duration::from_secs(1)).unwrap();
+        let mut kept = lock(&slices.kept);
+        let of = |series| Evidence { subject: subject.clone(), series, ..Evidence::default() };
+        kept.append(of(vec![series("own", 1.0, &[100_000]), series("theirs", 1.0, &[10_000])]), Some(12_000), 2_000);
+        assert_eq!(kept.from_ms, 10_000, "not 98,000");
+        kept.append(of(vec![series("theirs", 1.0, &[10_000, 20_000])]), Some(101_000), 2_000);
+        assert_eq!(kept.recording.last_ms("theirs", &BTreeMap::new()), Some(20_000));
     }
 }

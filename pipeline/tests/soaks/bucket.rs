@@ -9,6 +9,7 @@ use s3s::service::S3ServiceBuilder;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
@@ -77,4 +78,20 @@ fn a_bucket_has_a_copy_and_gives_a_baseline_back() {
     until("the second evidence is in the bucket", || in_bucket(root.path(), &digest).is_file());
     assert_eq!(up.interrupt(), 130);
     assert!(!up.said().contains(SECRET), "{}", up.said());
+    // What the bucket alone has is fetched by whoever looks at it.
+    let (first, second) = (first.to_string(), digest.to_string());
+    for words in [
+        vec!["evidence", "show", first.as_str()],
+        vec!["evidence", "replay", "v1.0.1"],
+        vec!["compare", "v1.0.0", "v1.0.1"],
+        vec!["evidence", "show", second.as_str()],
+    ] {
+        fs::remove_dir_all(world.path().join("evidence/sha256")).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mettle"));
+        let output = command.args(&words).arg("--dir").arg(world.path()).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        let judged = words[0] == "compare" && matches!(output.status.code(), Some(10 | 11));
+        assert!(judged || output.status.success(), "{words:?}: {said}");
+        assert!(!said.contains(SECRET), "{said}");
+    }
 }

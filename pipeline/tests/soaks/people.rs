@@ -4,8 +4,10 @@ use crate::world::{EXPERIMENT, PROGRAMME, SIGNALS, World, leftovers, soaking, un
 use nix::sys::signal::Signal;
 use pipeline::git::Oid;
 use pipeline::soak::{Outcome, Soak, State};
+use probes::metrics::exposition::{self, Format};
 use scorer::evidence::Ended;
-use std::net::TcpListener;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 
 fn nothing_runs(world: &World) {
@@ -105,6 +107,55 @@ fn a_second_worker_and_a_taken_port_are_refused() {
     let text = String::from_utf8(refused.stderr).unwrap();
     assert_eq!(refused.status.code(), Some(2), "{text}");
     assert!(text.contains("cannot listen on") && text.contains("--listen"), "{text}");
+    nothing_runs(&world);
+}
+
+/// What `/metrics` of the worker says.
+fn own_series(address: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: worker\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200") && head.contains("text/plain; version=0.0.4"), "{head}");
+    body.to_owned()
+}
+
+#[test]
+fn own_series_are_shown_while_a_soak_is_observed() {
+    let world = World::new();
+    let settings = world.path().join("mettle.yaml");
+    let text = std::fs::read_to_string(&settings).unwrap();
+    std::fs::write(&settings, format!("{text}metricsListen: 127.0.0.1:0\n")).unwrap();
+    let mut up = world.up(&[]).ready();
+    let said = up.said();
+    let address = said.split("own series are at http://").nth(1).unwrap().split('/').next().unwrap();
+    assert_eq!(own_series(address), "", "nothing is observed");
+    world.push("1.0.0");
+    let mut shown = String::new();
+    until("probes are shown", || {
+        shown = own_series(address);
+        shown.contains("mettle_probe_attempts_total{") && shown.contains("mettle_phase{")
+    });
+    let read = exposition::parse(shown.as_bytes(), Format::Prometheus, 10_000).unwrap();
+    let names: Vec<_> = read.samples.iter().map(|sample| exposition::series_name(sample.series).unwrap()).collect();
+    for (label, value) in [("job", "mettle"), ("product", "tiny"), ("tag", "v1.0.0"), ("landscape", "staging")] {
+        assert!(names.iter().all(|name| name.labels.contains_key("job") && name.labels.contains_key(label)), "{shown}");
+        assert!(names.iter().any(|name| name.labels.get(label).is_some_and(|own| own == value)), "{label}: {shown}");
+    }
+    assert!(shown.contains("# TYPE mettle_probe_attempts_total counter\n"), "{shown}");
+    until("it ends", || world.soaks().iter().all(Soak::ended));
+    until("nothing is observed any more", || own_series(address).is_empty());
+    assert_eq!(up.interrupt(), 130);
+    assert!(TcpStream::connect(address).is_err());
+
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    std::fs::write(&settings, format!("{text}metricsListen: {}\n", taken.local_addr().unwrap())).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mettle"));
+    let refused = command.args(["up", "--dir"]).arg(world.path()).output().unwrap();
+    let text = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(2), "{text}");
+    assert!(text.contains("cannot show own series on") && text.contains("metricsListen"), "{text}");
     nothing_runs(&world);
 }
 

@@ -161,6 +161,11 @@ impl Recorder {
         if self.feed.is_some() { self.interval * 2 } else { Duration::ZERO }
     }
 
+    /// Nothing comes any more of what was before this time, milliseconds since the epoch; none without a metrics server.
+    pub fn settled_ms(&self) -> Option<i64> {
+        self.feed.as_ref().map(Feed::settled_ms)
+    }
+
     fn fed(&self, chosen: impl Fn(&str, &Labels) -> bool, from_ms: i64) -> Vec<RawSeries> {
         self.feed.as_ref().map(|feed| feed.select(chosen, from_ms)).unwrap_or_default()
     }

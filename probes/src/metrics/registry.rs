@@ -54,6 +54,17 @@ enum Instrument {
     Histogram(Histogram),
 }
 
+impl Instrument {
+    /// Type in the text format.
+    fn kind(&self) -> &'static str {
+        match self {
+            Instrument::Counter(_) => "counter",
+            Instrument::Gauge(_) => "gauge",
+            Instrument::Histogram(_) => "histogram",
+        }
+    }
+}
+
 /// A value that only rises.
 #[derive(Clone, Debug, Default)]
 pub struct Counter(Arc<AtomicU64>);
@@ -186,33 +197,39 @@ impl Registry {
         }
     }
 
-    /// Everything in the Prometheus text format.
-    pub fn render(&self) -> String {
-        let mut text = String::new();
-        self.sample(|_, name, value| {
-            let SeriesName { name, labels } = name();
-            text.push_str(&name);
-            for (index, (label, value)) in labels.iter().enumerate() {
-                let value = value.replace('\\', r"\\").replace('"', r#"\""#).replace('\n', r"\n");
-                let open = if index == 0 { '{' } else { ',' };
+    /// Everything in the Prometheus text format, family by family; `labels` are added where a series has none of that name.
+    pub fn render(&self, labels: &Labels) -> String {
+        let mut text = format!("# TYPE {REGISTRY_DROPPED} counter\n");
+        let inner = self.lock();
+        write_sample(&mut text, series(REGISTRY_DROPPED, Labels::new()), labels, inner.dropped as f64);
+        let mut family = "";
+        for (name, at) in &inner.by_name {
+            let instrument = &inner.instruments[*at].1;
+            if name.name != family {
+                family = &name.name;
                 // Writing into a String cannot fail.
-                let _ = write!(text, "{open}{label}=\"{value}\"");
+                let _ = writeln!(text, "# TYPE {family} {}", instrument.kind());
             }
-            let close = if labels.is_empty() { "" } else { "}" };
-            let _ = writeln!(text, "{close} {value}");
-        });
+            match instrument {
+                Instrument::Counter(Counter(cell)) | Instrument::Gauge(Gauge(cell)) => {
+                    write_sample(&mut text, name.clone(), labels, f64::from_bits(cell.load(Ordering::Relaxed)));
+                }
+                Instrument::Histogram(histogram) => {
+                    sample_histogram(name, &histogram.0, 0, &mut |_, name, value| {
+                        write_sample(&mut text, name(), labels, value);
+                    });
+                }
+            }
+        }
         text
     }
 
-    /// Every series with its one value at `at_ms`; `labels` are added where the series has none of that name.
+    /// Every series with its one value at `at_ms`; `labels` are added where a series has none of that name.
     pub fn snapshot(&self, at_ms: i64, labels: &Labels) -> Vec<RawSeries> {
         let mut all = Vec::new();
         self.sample(|_, name, value| {
-            let SeriesName { name, labels: mut own } = name();
-            for (label, value) in labels {
-                own.entry(label.clone()).or_insert_with(|| value.clone());
-            }
-            all.push(RawSeries { name, labels: own, times_ms: vec![at_ms], values: vec![value] });
+            let SeriesName { name, labels } = with(name(), labels);
+            all.push(RawSeries { name, labels, times_ms: vec![at_ms], values: vec![value] });
         });
         all
     }
@@ -246,6 +263,27 @@ impl Registry {
         // Every change under the lock is complete before anything can panic.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A series with labels that it has not yet.
+fn with(mut series: SeriesName, labels: &Labels) -> SeriesName {
+    for (label, value) in labels {
+        series.labels.entry(label.clone()).or_insert_with(|| value.clone());
+    }
+    series
+}
+
+fn write_sample(text: &mut String, name: SeriesName, labels: &Labels, value: f64) {
+    let SeriesName { name, labels } = with(name, labels);
+    text.push_str(&name);
+    for (index, (label, value)) in labels.iter().enumerate() {
+        let value = value.replace('\\', r"\\").replace('"', r#"\""#).replace('\n', r"\n");
+        let open = if index == 0 { '{' } else { ',' };
+        // Writing into a String cannot fail.
+        let _ = write!(text, "{open}{label}=\"{value}\"");
+    }
+    let close = if labels.is_empty() { "" } else { "}" };
+    let _ = writeln!(text, "{close} {value}");
 }
 
 fn series(name: &str, labels: Labels) -> SeriesName {

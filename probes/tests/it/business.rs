@@ -7,6 +7,7 @@ use probes::clock::RunClock;
 use probes::metrics::Registry;
 use probes::suite::BusinessSuite;
 use scorer::evidence::{CheckResult, Outcome};
+use scorer::signal::Labels;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -77,7 +78,7 @@ async fn first(suite: &BusinessSuite, base: &str) -> CheckResult {
     let result = tokio::time::timeout(Duration::from_secs(20), results.recv()).await.unwrap().unwrap();
     stop.cancel();
     task.await.unwrap().unwrap();
-    assert!(registry.render().contains("mettle_journey_runs_total{"));
+    assert!(registry.render(&Labels::new()).contains("mettle_journey_runs_total{"));
     result
 }
 
@@ -177,7 +178,7 @@ async fn a_full_channel_stops_new_runs_and_counters_begin_at_zero() {
         "mettle_journey_runs_total{journey=\"j\",outcome=\"unreachable\",suite=\"s\"} 0\n",
         "mettle_journey_seconds_bucket{journey=\"j\",le=\"1\",suite=\"s\"} 0\n",
     ] {
-        assert!(registry.render().contains(line), "{line} in {}", registry.render());
+        assert!(registry.render(&Labels::new()).contains(line), "{line} in {}", registry.render(&Labels::new()));
     }
     let of = |outcome| {
         registry.counter("mettle_journey_runs_total", &[("suite", "s"), ("journey", "j"), ("outcome", outcome)]).value()

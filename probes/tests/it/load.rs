@@ -4,6 +4,7 @@ use axum::Router;
 use axum::routing::{get, post};
 use probes::load::{Engine, Load, LoadError, LoadReport, Targets};
 use probes::metrics::registry::Registry;
+use scorer::signal::Labels;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -134,7 +135,7 @@ async fn what_a_stalled_product_keeps_from_being_sent_is_bad_and_late() {
     let report = engine.stop().await.expect("reports");
     assert_eq!(report.scheduled, report.sent + report.dropped, "{report:?}");
     assert_eq!(ended("ok").value(), 0.0);
-    let text = registry.render();
+    let text = registry.render(&Labels::new());
     let count = |le: &str| -> f64 {
         let series = format!("mettle_load_response_seconds_bucket{{le=\"{le}\",step=\"never\",suite=\"s\"}} ");
         text.lines().find_map(|line| line.strip_prefix(&series)?.parse().ok()).expect(&series)

@@ -7,7 +7,7 @@ use probes::clock::RunClock;
 use probes::metrics::selection::{Selection, increase, ratio};
 use probes::metrics::{Recorder, RecorderConfig, Registry, Target};
 use scorer::RawSeries;
-use scorer::signal::Selector;
+use scorer::signal::{Labels, Selector};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
@@ -185,7 +185,7 @@ async fn own_metrics_and_the_series_cap_are_recorded() {
         buckets.iter().map(last).collect::<Vec<_>>(),
         [("+Inf".into(), 1.0), ("0.1".into(), 0.0), ("1".into(), 1.0)]
     );
-    assert!(registry.render().contains("mine_total{suite=\"x\"} 2\n"));
+    assert!(registry.render(&Labels::new()).contains("mine_total{suite=\"x\"} 2\n"));
     recorder.stop().await.unwrap();
 }
 

@@ -9,10 +9,12 @@ mod proof;
 
 pub use proof::{Holds, Proof, Proven};
 
+use super::copies;
 use super::installation::Installation;
 use super::sources::Sources;
 use crate::ledger::{Ledger, VerdictRecord};
 use crate::report::Report;
+use datasets::Digest;
 
 /// File of the ledger with the report that decides about a tag.
 const REPORT: &str = "report.json";
@@ -54,12 +56,25 @@ pub async fn look(
             return Ok(Some(Proven { tag: tag.to_owned(), decided_by: None, proofs }));
         }
     };
+    // Of the one tag that is judged again; looking at all of them must not bring everything back.
+    if depth == Depth::Replay
+        && let Err(error) = copies::bring_missing(installation, named(&published.report)).await
+    {
+        proofs.push(Proof::unknown("bucket", copies::told(&error)));
+    }
     proofs.extend(belongs::together(installation, sources, tag, &published).await);
     if depth == Depth::Replay {
         proofs.push(again::judged(installation, sources, &published).await);
     }
     let decided_by = Some((published.report.soak.clone(), published.report.verdict));
     Ok(Some(Proven { tag: tag.to_owned(), decided_by, proofs }))
+}
+
+/// Evidence that a report rests on.
+fn named(report: &Report) -> Vec<Digest> {
+    let own = report.evidence.iter().map(|evidence| &evidence.digest);
+    let baseline = report.terms.iter().flat_map(|terms| &terms.baseline).map(|run| &run.evidence);
+    own.chain(baseline).filter_map(|digest| digest.parse().ok()).collect()
 }
 
 /// Whether the ledger is the one that was written, commit by commit.

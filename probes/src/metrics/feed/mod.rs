@@ -15,6 +15,7 @@ use scorer::evidence::Event;
 use scorer::signal::{Labels, MatchOp, Matcher, Selector};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -113,6 +114,8 @@ pub struct Feed {
 struct Reader {
     config: FeedConfig,
     start_ms: i64,
+    /// Nothing comes any more of what was before this time.
+    settled_ms: AtomicI64,
     /// Held while a slice is read: the loop and whoever catches up take turns.
     turn: tokio::sync::Mutex<Cursor>,
     kept: Mutex<Kept>,
@@ -150,7 +153,8 @@ impl Feed {
         };
         let every = config.every.max(EVERY_MIN);
         let (turn, kept) = (tokio::sync::Mutex::new(cursor), Mutex::new(kept));
-        let reader = Arc::new(Reader { config, start_ms, turn, kept, events: Mutex::default() });
+        let settled_ms = AtomicI64::new(start_ms);
+        let reader = Arc::new(Reader { config, start_ms, settled_ms, turn, kept, events: Mutex::default() });
         reader.check_interval(every_ms).await?;
         reader.slice(&mut *reader.turn.lock().await).await?;
         let stop = CancellationToken::new();
@@ -167,6 +171,12 @@ impl Feed {
     /// Time of the newest sample that was read.
     pub fn seen_ms(&self) -> Option<i64> {
         lock(&self.reader.kept).last_ms()
+    }
+
+    /// Nothing comes any more of what was before this time, milliseconds since the epoch. It stands still while the server
+    /// cannot be read.
+    pub fn settled_ms(&self) -> i64 {
+        self.reader.settled_ms.load(Ordering::Relaxed)
     }
 
     /// Every series that `chosen` accepts, from `from_ms` on, by name and labels.
@@ -272,6 +282,9 @@ impl Reader {
             // One that fails keeps no other from being evaluated.
             failed = failed.and(self.evaluate(query, next_ms, to_ms).await);
         }
+        let behind_ms = cursor.queries.iter().copied().min().unwrap_or(to_ms);
+        let settled_ms = behind_ms.min(to_ms.saturating_sub(LATE_MS)).max(self.start_ms);
+        self.settled_ms.store(settled_ms, Ordering::Relaxed);
         failed
     }
 
