@@ -1,4 +1,4 @@
-//! Whoever reads an export with DuckDB or PyArrow, by the lines of docs/evidence.md, gets every bit.
+//! Whoever reads an export with DuckDB, Polars or PyArrow, by the lines of docs/evidence.md, gets every bit.
 
 use datasets::EvidenceStore;
 use scorer::evidence::{Evidence, RawSeries};
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// What the lines need, pinned.
-const PACKAGES: [&str; 3] = ["duckdb==1.3.2", "numpy==2.2.0", "pyarrow==21.0.0"];
+const PACKAGES: [&str; 4] = ["duckdb==1.3.2", "numpy==2.2.0", "polars==1.33.1", "pyarrow==21.0.0"];
 
 const DOCUMENT: &str = include_str!("../../docs/evidence.md");
 
@@ -45,7 +45,7 @@ fn python() -> Result<PathBuf, String> {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("it lies in the target folder");
     let venv = target.join("peers/evidence-readers");
     let python = venv.join("bin/python");
-    let has_them = Command::new(&python).args(["-c", "import duckdb, numpy, pyarrow"]).output();
+    let has_them = Command::new(&python).args(["-c", "import duckdb, numpy, polars, pyarrow"]).output();
     if !has_them.is_ok_and(|out| out.status.success()) {
         install(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
         let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--retries", "1"];
@@ -68,11 +68,11 @@ fn printed(python: &Path, folder: &Path, script: &str) -> String {
 }
 
 #[test]
-fn duckdb_and_pyarrow_read_every_bit() {
+fn duckdb_polars_and_pyarrow_read_every_bit() {
     let python = match python() {
         Ok(python) => python,
         Err(why) => {
-            let _ = writeln!(std::io::stdout(), "unavailable: DuckDB and PyArrow: {why}");
+            let _ = writeln!(std::io::stdout(), "unavailable: DuckDB, Polars and PyArrow: {why}");
             return;
         }
     };
@@ -93,6 +93,8 @@ fn duckdb_and_pyarrow_read_every_bit() {
     let columns = ["name", "labels", "time_ms", "value"].map(|name| format!("table['{name}'].to_numpy()")).join(", ");
     let arrow = format!("import numpy\n{SHOW}\n{}\nshow({columns})\n", block("with PyArrow"));
     assert_eq!(printed(&python, &export, &arrow), wanted);
+    let polars = format!("import numpy\n{SHOW}\n{}\nshow({columns})\n", block("with Polars"));
+    assert_eq!(printed(&python, &export, &polars), wanted);
     let times = "[int(time.astype('datetime64[ms]').astype('int64')) for time in rows['time']]";
     let columns = format!("rows['name'], rows['labels'], {times}, rows['value']");
     let duckdb = format!("import numpy\n{SHOW}\n{}\nshow({columns})\n", block("with DuckDB"));

@@ -59,7 +59,28 @@ pub(crate) fn to_parquet(series: &[Rows<'_>]) -> Result<Vec<u8>> {
         write_group(&mut columns, series, group)?;
         columns.close()?;
     }
-    writer.into_inner()
+    let mut bytes = writer.into_inner()?;
+    keep_old_readers(&mut bytes);
+    Ok(bytes)
+}
+
+/// The order of a column in the footer, a union of empty structs in the compact protocol of Thrift: variant 2, variant 1.
+const TOTAL_ORDER: [u8; 3] = [0x2c, 0, 0];
+const TYPE_ORDER: [u8; 3] = [0x1c, 0, 0];
+
+/// What follows the order of the last column: the end of the footer, its length, the magic word.
+const BEHIND: usize = 1 + 4 + 4;
+
+/// Says of `value` that its order is that of its type. The library writes the total order of IEEE 754, which readers that
+/// do not know it, as Polars 1, refuse the whole file for. It orders nothing here: of values no smallest and largest are
+/// written.
+fn keep_old_readers(bytes: &mut [u8]) {
+    let end = bytes.len().saturating_sub(BEHIND);
+    if let Some(order) = bytes.get_mut(end.saturating_sub(TYPE_ORDER.len())..end)
+        && order == TOTAL_ORDER
+    {
+        order.copy_from_slice(&TYPE_ORDER);
+    }
 }
 
 fn properties() -> Result<WriterProperties> {
@@ -161,4 +182,24 @@ fn write_texts<'a>(
         writer.write_batch_with_statistics(&rows, None, None, least.as_ref(), greatest.as_ref(), None)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use parquet::basic::{ColumnOrder, SortOrder};
+    use parquet::file::reader::FileReader as _;
+    use parquet::file::serialized_reader::SerializedFileReader;
+
+    #[test]
+    fn no_column_has_an_order_that_old_readers_do_not_know() {
+        let rows = Rows { id: 0, name: "up", labels: "{}", times_ms: &[1, 2], values: &[1.0, f64::NAN] };
+        for series in [vec![], vec![rows]] {
+            let file = SerializedFileReader::new(Bytes::from(to_parquet(&series).unwrap())).unwrap();
+            let orders = file.metadata().file_metadata().column_orders().unwrap();
+            assert!(orders.iter().all(|order| matches!(order, ColumnOrder::TYPE_DEFINED_ORDER(_))), "{orders:?}");
+            assert_eq!(orders[4], ColumnOrder::TYPE_DEFINED_ORDER(SortOrder::SIGNED));
+        }
+    }
 }
