@@ -2,6 +2,7 @@
 
 use crate::git::GitError;
 use crate::ledger::LedgerError;
+use probes::metrics::server::SourceError;
 use std::io::ErrorKind;
 
 /// Hints of the first cause that has some, one sentence each.
@@ -9,8 +10,9 @@ pub fn hints(error: &anyhow::Error) -> Vec<String> {
     let of = |cause: &(dyn std::error::Error + 'static)| {
         let ledger = || cause.downcast_ref::<LedgerError>().map(LedgerError::hints);
         let git = || cause.downcast_ref::<GitError>().map(GitError::hints);
+        let metrics = || cause.downcast_ref::<SourceError>().map(|error| vec![error.remedy().to_owned()]);
         let disk = || cause.downcast_ref::<std::io::Error>().map(of_disk);
-        ledger().or_else(git).or_else(disk).filter(|hints| !hints.is_empty())
+        ledger().or_else(git).or_else(metrics).or_else(disk).filter(|hints| !hints.is_empty())
     };
     error.chain().find_map(of).unwrap_or_default()
 }
@@ -33,6 +35,7 @@ pub fn told(error: &anyhow::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::signals::place::PlaceError;
     use anyhow::Context as _;
 
     #[test]
@@ -45,6 +48,8 @@ mod tests {
         assert_eq!(hints(&of_ledger), hints(&error));
         let full = Err::<(), _>(std::io::Error::from(ErrorKind::StorageFull)).context("cannot keep it").unwrap_err();
         assert!(hints(&full)[0].starts_with("free space"));
+        let refused = SourceError::Status { url: "there".into(), status: 401, says: "no".into() };
+        assert_eq!(hints(&anyhow::Error::from(PlaceError::Server(refused))).len(), 1);
         assert_eq!(told(&anyhow::anyhow!("nothing helps")), "nothing helps");
     }
 }

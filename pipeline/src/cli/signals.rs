@@ -1,7 +1,7 @@
 //! `mettle signals`: from what is there, or was declared elsewhere, to signals.yaml.
 
-use super::Exit;
 use super::output::{counted, tell, write_out};
+use super::{Dir, Exit};
 use crate::signals::import::import;
 use crate::signals::place::{Place, Source};
 use crate::signals::proposal::{GATES, MOST_GATES, Proposal};
@@ -33,6 +33,10 @@ const SUGGEST: &str = "Examples:
   mettle signals suggest --metrics checkout=http://127.0.0.1:8002/metrics \\
                          --metrics catalog=http://127.0.0.1:8001/metrics
   mettle signals suggest --metrics checkout=checkout.txt      an exposition that was saved
+  mettle signals suggest --landscape soak/staging/landscape.yaml --dir soak
+
+A server that asks for credentials, certificates or headers is the `metrics.server` of a landscape
+(docs/metrics.md); files that it names and that are not absolute lie below --dir.
 
 stdout is the document, with a reason above each signal and, at its end, what was looked at and
 not proposed. Objectives are left open; margins are starting points. docs/signals.md has the rules.
@@ -51,11 +55,17 @@ Exit: 0 when every file gave a signal, 2 when one gave none.";
 
 /// `mettle signals suggest`.
 #[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("places").required(true).multiple(true))]
 pub(super) struct Suggest {
     /// Prometheus-compatible server, target's `/metrics`, or file; a component's name in front of a target or a file becomes
     /// the label `job`, as the recorder has it. May be given several times.
-    #[arg(long, required = true, value_name = "[COMPONENT=]PLACE")]
+    #[arg(long, group = "places", value_name = "[COMPONENT=]PLACE")]
     metrics: Vec<String>,
+    /// The metrics server of this landscape document, or of the one in this folder.
+    #[arg(long, group = "places", value_name = "FILE")]
+    landscape: Option<PathBuf>,
+    #[command(flatten)]
+    dir: Dir,
     /// Only series of this selector; of several, series of any.
     #[arg(long = "match", value_name = "SELECTOR")]
     matching: Vec<String>,
@@ -104,6 +114,11 @@ async fn suggested(asked: &Suggest) -> anyhow::Result<u8> {
             Err(error) => wrong.push(format!("--metrics {error}")),
         }
     }
+    match asked.landscape.as_deref().map(|path| Place::of_landscape(path, &asked.dir.dir)) {
+        Some(Ok(place)) => places.push(place),
+        Some(Err(problems)) => wrong.push(problems.to_string()),
+        None => {}
+    }
     if !wrong.is_empty() {
         wrong.iter().for_each(|error| tell!("error: {error}"));
         return Ok(Exit::Usage as u8);
@@ -134,6 +149,7 @@ fn nameless(place: &Place, catalogue: &Catalogue) {
     let target = match &place.source {
         Source::File(_) => true,
         Source::Url(url) => url.path().ends_with("/metrics"),
+        Source::Server(_) => false,
     };
     let told = catalogue.families.iter().any(|family| family.labels().contains("job"));
     if target && !told && place.component.is_none() {

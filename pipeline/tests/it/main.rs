@@ -17,6 +17,7 @@ mod cli_place;
 mod cli_reference;
 mod cli_roam;
 mod cli_signals;
+mod cli_signals_landscape;
 mod cli_soak;
 mod cli_support;
 mod git_ledger;

@@ -1,15 +1,19 @@
 //! Expositions: of a file, or of a target that is asked once.
 
-use super::{MAX_BYTES, PlaceError, body, shown};
+use super::{MAX_BYTES, PlaceError, shown};
 use probes::metrics::catalogue::Catalogue;
 use probes::metrics::exposition::Format;
 use scorer::signal::Labels;
 use std::io::Read as _;
 use std::path::Path;
+use std::time::Duration;
 use url::Url;
 
 /// The formats that are read, as the recorder asks for them.
 const ACCEPT: &str = "text/plain;version=0.0.4;q=1,application/openmetrics-text;version=1.0.0;q=0.8,*/*;q=0.1";
+
+/// A whole answer takes no longer.
+const DEADLINE: Duration = Duration::from_secs(30);
 
 pub(super) fn file(path: &Path, added: &Labels) -> Result<Catalogue, PlaceError> {
     let unread = |source| PlaceError::File { path: path.to_owned(), source };
@@ -26,15 +30,22 @@ pub(super) fn file(path: &Path, added: &Labels) -> Result<Catalogue, PlaceError>
     read.map_err(|source| PlaceError::Exposition { place: path.display().to_string(), source })
 }
 
-pub(super) async fn target(client: &reqwest::Client, url: &Url, added: &Labels) -> Result<Catalogue, PlaceError> {
+pub(super) async fn target(url: &Url, added: &Labels) -> Result<Catalogue, PlaceError> {
     let exchange = |source: reqwest::Error| PlaceError::Exchange { url: shown(url), source: source.without_url() };
-    let response = client.get(url.clone()).header("accept", ACCEPT).send().await.map_err(exchange)?;
+    let client = reqwest::Client::builder().timeout(DEADLINE).user_agent("mettle").build().map_err(exchange)?;
+    let mut response = client.get(url.clone()).header("accept", ACCEPT).send().await.map_err(exchange)?;
     if !response.status().is_success() {
         return Err(PlaceError::Status { url: shown(url), status: response.status() });
     }
     let kind = response.headers().get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let format = Format::of_content_type(kind);
-    let text = body(url, response).await?;
+    let mut text = Vec::new();
+    while let Some(piece) = response.chunk().await.map_err(exchange)? {
+        if text.len() + piece.len() > MAX_BYTES {
+            return Err(PlaceError::TooLong { url: shown(url) });
+        }
+        text.extend_from_slice(&piece);
+    }
     Catalogue::from_exposition(&text, format, added)
         .map_err(|source| PlaceError::Exposition { place: shown(url).to_string(), source })
 }

@@ -1,17 +1,14 @@
 //! Where metric families are looked up: a file, a target's `/metrics`, or a Prometheus-compatible server.
 
 mod exposed;
-mod server;
+mod landscape;
 
 use probes::metrics::catalogue::Catalogue;
 use probes::metrics::exposition::ExpositionError;
+use probes::metrics::server::{ReadLimits, Server, ServerSettings, SourceError};
 use scorer::signal::{Labels, Selector};
 use std::path::PathBuf;
-use std::time::Duration;
 use url::Url;
-
-/// A whole answer takes no longer; a server that lists its series needs seconds, not minutes.
-const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Longest answer that is read: the series of a large server are a hundred megabytes.
 const MAX_BYTES: usize = 128 << 20;
@@ -32,6 +29,8 @@ pub enum Source {
     File(PathBuf),
     /// A target or a server; which of them its answer tells.
     Url(Url),
+    /// A server with all that it asks for.
+    Server(Box<ServerSettings>),
 }
 
 /// Why a place told nothing.
@@ -62,7 +61,7 @@ pub enum PlaceError {
         source: reqwest::Error,
     },
     /// Another answer than 200.
-    #[error("{url} answers {status}; an exposition is usually at /metrics, a server's address has no path")]
+    #[error("{url} answers {status}; an exposition is usually at /metrics, a server's address ends before /api/v1")]
     Status {
         /// What was asked.
         url: Url,
@@ -70,7 +69,7 @@ pub enum PlaceError {
         status: reqwest::StatusCode,
     },
     /// An answer that is too long.
-    #[error("the answer of {url} is longer than {MAX_BYTES} bytes; narrow it with --match")]
+    #[error("the answer of {url} is longer than {MAX_BYTES} bytes; ask a server, and narrow it with --match")]
     TooLong {
         /// What was asked.
         url: Url,
@@ -81,14 +80,14 @@ pub enum PlaceError {
         /// Its path.
         path: PathBuf,
     },
-    /// An answer of a server that is none.
-    #[error("{url} does not answer as a Prometheus server does: {reason}")]
-    Answer {
-        /// What was asked.
-        url: Url,
-        /// What is wrong.
-        reason: String,
-    },
+    /// A server does not say what it has.
+    #[error("its metrics server does not say what it has")]
+    Server(#[source] SourceError),
+    /// The same of an address, which may be meant otherwise.
+    #[error(
+        "it does not answer as a metrics server; one with credentials is given by --landscape, a target by its whole address, usually /metrics"
+    )]
+    Address(#[source] SourceError),
     /// A component's name in front of a server, which names its components itself.
     #[error(
         "{url} is a server, whose series name their components; leave out `{component}=`, and narrow it with --match"
@@ -136,6 +135,7 @@ impl Place {
         match &self.source {
             Source::File(path) => path.display().to_string(),
             Source::Url(url) => shown(url).to_string(),
+            Source::Server(settings) => shown(&settings.url).to_string(),
         }
     }
 
@@ -147,23 +147,26 @@ impl Place {
         let added: Labels = self.component.iter().map(|name| ("job".to_owned(), name.clone())).collect();
         match &self.source {
             Source::File(path) => exposed::file(path, &added),
-            Source::Url(url) => {
-                // A path of its own means a target; a bare address is asked for what only servers have.
-                let bare = !url.path().trim_end_matches('/').ends_with("/metrics");
-                let client = client(url)?;
-                match if bare { server::catalogue(&client, url, selectors).await } else { Ok(None) } {
-                    Ok(Some(catalogue)) => match &self.component {
-                        None => Ok(catalogue),
-                        Some(component) => {
-                            Err(PlaceError::ComponentOfServer { url: shown(url), component: component.clone() })
-                        }
-                    },
-                    Ok(None) => exposed::target(&client, url, &added).await,
-                    Err(error) => Err(error),
-                }
+            Source::Server(settings) => listed(*settings.clone(), selectors).await.map_err(PlaceError::Server),
+            // A path of its own means a target; a bare address is asked for what only servers have.
+            Source::Url(url) if url.path().trim_end_matches('/').ends_with("/metrics") => {
+                exposed::target(url, &added).await
             }
+            Source::Url(url) => match (listed(ServerSettings::typed(url.clone()), selectors).await, &self.component) {
+                (Ok(catalogue), None) => Ok(catalogue),
+                (Ok(_), Some(component)) => {
+                    Err(PlaceError::ComponentOfServer { url: shown(url), component: component.clone() })
+                }
+                (Err(SourceError::Status { status: 404, .. }), _) => exposed::target(url, &added).await,
+                (Err(source), _) => Err(PlaceError::Address(source)),
+            },
         }
     }
+}
+
+async fn listed(settings: ServerSettings, selectors: &[Selector]) -> Result<Catalogue, SourceError> {
+    let limits = ReadLimits { body_bytes: MAX_BYTES, ..ReadLimits::default() };
+    Server::new(settings, limits).catalogue(selectors).await
 }
 
 /// An address for people: users, passwords, tokens stay out of messages and documents.
@@ -187,26 +190,6 @@ fn harmless(text: &str) -> String {
         Some((_, behind)) => format!("...@{behind}"),
         None if path.len() < text.len() => format!("{path}..."),
         None => text.to_owned(),
-    }
-}
-
-fn client(url: &Url) -> Result<reqwest::Client, PlaceError> {
-    let built = reqwest::Client::builder().timeout(DEADLINE).user_agent("mettle").build();
-    built.map_err(|source| PlaceError::Exchange { url: shown(url), source })
-}
-
-/// A whole answer, of a bounded length.
-async fn body(url: &Url, mut response: reqwest::Response) -> Result<Vec<u8>, PlaceError> {
-    let mut whole = Vec::new();
-    loop {
-        let chunk = response.chunk().await;
-        match chunk.map_err(|source| PlaceError::Exchange { url: shown(url), source: source.without_url() })? {
-            Some(chunk) if whole.len() + chunk.len() > MAX_BYTES => {
-                return Err(PlaceError::TooLong { url: shown(url) });
-            }
-            Some(chunk) => whole.extend_from_slice(&chunk),
-            None => return Ok(whole),
-        }
     }
 }
 

@@ -186,7 +186,10 @@ impl SourceError {
     /// What a person can do.
     pub fn remedy(&self) -> &'static str {
         match self {
-            SourceError::File { .. } => "make the file readable for this user, or name another one",
+            SourceError::File { .. } => {
+                "make the file readable for this user, or name another one; a path that is not absolute begins at the \
+                 folder of the installation"
+            }
             SourceError::Contents { .. } => "write one line with the secret, or a PEM file, and nothing else",
             SourceError::Client(_) => "look at `tls`: certificates must be PEM and fit their key",
             SourceError::Unreachable { .. } => {
@@ -196,6 +199,9 @@ impl SourceError {
                 "look at the server's log and at every proxy on the way; nothing of the answer was used"
             }
             SourceError::Deadline { .. } => "ask for fewer series, raise `timeout`, or look at how busy the server is",
+            SourceError::Status { status: 300..=399, .. } => {
+                "write the address that it refers to into `url`: credentials are not carried there"
+            }
             SourceError::Status { status: 401 | 403, .. } => "look at `auth`, `tls` and the tenant in `headers`",
             SourceError::Status { status: 404, .. } => "end `url` before `/api/v1`, or set `read: json`",
             SourceError::Status { status: 429, .. } => "lower `concurrency`, or raise the server's limit",

@@ -5,6 +5,7 @@
 
 mod columns;
 mod decode;
+mod discovery;
 mod error;
 mod export;
 mod frames;

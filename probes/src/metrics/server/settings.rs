@@ -1,7 +1,10 @@
 //! How a metrics server is reached: a part of the landscape document.
 
 use crate::suite::Span;
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use percent_encoding::percent_decode_str;
 use schemars::JsonSchema;
+use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,10 +18,11 @@ const CONCURRENCY: u32 = 4;
 const TIMEOUT: Span = Span::from_millis(60_000);
 
 /// A server that speaks the HTTP API of Prometheus.
-#[derive(Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ServerSettings {
     /// Base address, up to where `/api/v1` follows. Credentials go to `auth`.
+    #[serde(deserialize_with = "address")]
     #[schemars(with = "String")]
     pub url: Url,
     /// How samples are read.
@@ -91,6 +95,13 @@ pub struct Tls {
     pub key_file: Option<PathBuf>,
 }
 
+/// An address that is none may hold a password all the same: it is not repeated.
+fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Url, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let wrong = |error| D::Error::custom(format!("`url` of a metrics server is no address: {error}"));
+    text.parse().map_err(wrong)
+}
+
 fn concurrency() -> u32 {
     CONCURRENCY
 }
@@ -136,6 +147,22 @@ impl ServerSettings {
             concurrency: CONCURRENCY,
             timeout: TIMEOUT,
         }
+    }
+
+    /// Settings of a server whose address somebody typed. Its user and password move into a header, where nothing shows
+    /// them; what stands behind the path is no part of a base.
+    pub fn typed(mut address: Url) -> Self {
+        let (user, password) = (address.username(), address.password().unwrap_or_default());
+        let pair: Vec<u8> = percent_decode_str(&format!("{user}:{password}")).collect();
+        // These fail only for addresses that cannot have a user.
+        let _ = (address.set_password(None), address.set_username(""));
+        address.set_query(None);
+        address.set_fragment(None);
+        let mut settings = Self::of(address);
+        if pair != b":" {
+            settings.headers.insert("Authorization".to_owned(), format!("Basic {}", BASE64_STANDARD.encode(pair)));
+        }
+        settings
     }
 
     /// The same with files that are not absolute below `dir`.
@@ -197,6 +224,24 @@ mod tests {
         let mut settings = ServerSettings::of("http://prometheus:9090".parse().unwrap());
         change(&mut settings);
         settings.problems().into_iter().map(|problem| problem.key).collect()
+    }
+
+    #[test]
+    fn what_is_typed_with_an_address_is_used_and_not_shown() {
+        let typed = |text: &str| ServerSettings::typed(text.parse().unwrap());
+        let settings = typed("http://me:p%40ss@there/base?token=s3cret#s3cret");
+        assert_eq!(settings.url.as_str(), "http://there/base");
+        // `me:p@ss`, RFC 7617.
+        assert_eq!(settings.headers["Authorization"], "Basic bWU6cEBzcw==");
+        assert!(!format!("{settings:?}").contains("bWU6"), "{settings:?}");
+        assert_eq!(typed("http://there/"), ServerSettings::of("http://there/".parse().unwrap()));
+    }
+
+    #[test]
+    fn an_address_that_is_none_is_not_repeated() {
+        let read = serde_json::from_str::<ServerSettings>(r#"{"url": "http://me:s3cret@there:port"}"#);
+        let error = read.unwrap_err().to_string();
+        assert!(error.contains("no address: invalid port") && !error.contains("s3cret"), "{error}");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Metrics servers: real ones, and hostile ones.
 
+mod discovery;
 mod hostile;
 mod real;
 #[path = "../../world/servers.rs"]
