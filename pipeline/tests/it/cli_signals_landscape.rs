@@ -22,7 +22,7 @@ const SERIES: &str = r#"{"status":"success","data":[{"__name__":"http_requests_t
 fn known(headers: &HeaderMap) -> bool {
     let is = |name: &str, value: &str| headers.get(name).is_some_and(|given| given == value);
     is("authorization", "Basic bWU6czNjcmV0")
-        || is("authorization", "Bearer s3cret-token") && is("x-scope-orgid", "staging")
+        || (is("authorization", "Bearer s3cret-token") && is("x-scope-orgid", "staging"))
 }
 
 async fn serve(router: Router) -> (SocketAddr, AbortOnDropHandle<()>) {

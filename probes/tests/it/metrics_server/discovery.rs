@@ -134,7 +134,8 @@ async fn credentials_headers_and_selectors_go_along() {
     assert_eq!(ask(settings.clone()).await.unwrap().families.len(), 2);
 
     let mut typed = web.url("/base?token=s3cret");
-    (typed.set_username("me").unwrap(), typed.set_password(Some("p@ss")).unwrap());
+    typed.set_username("me").unwrap();
+    typed.set_password(Some("p@ss")).unwrap();
     assert_eq!(ask(ServerSettings::typed(typed.clone())).await.unwrap().families.len(), 0, "another tenant");
 
     typed.set_password(Some("s3cret")).unwrap();
