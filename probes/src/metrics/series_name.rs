@@ -69,18 +69,19 @@ fn bare_name(text: &str) -> Option<(String, &str)> {
 
 /// Reads up to the closing quote; `\\`, `\"` and `\n` are escapes, any other backslash stands for itself.
 fn unquote(text: &str) -> Option<(String, &str)> {
-    let mut out = String::new();
-    let mut chars = text.char_indices();
-    while let Some((at, c)) = chars.next() {
-        match c {
-            '"' => return Some((out, &text[at + 1..])),
-            '\\' => match chars.next()?.1 {
-                'n' => out.push('\n'),
-                escaped @ ('"' | '\\') => out.push(escaped),
-                other => out.extend(['\\', other]),
-            },
-            plain => out.push(plain),
+    let (mut out, mut rest) = (String::new(), text);
+    loop {
+        let special = rest.bytes().position(|byte| matches!(byte, b'"' | b'\\'))?;
+        out.push_str(&rest[..special]);
+        let mut chars = rest[special..].chars();
+        if chars.next()? == '"' {
+            return Some((out, chars.as_str()));
         }
+        match chars.next()? {
+            'n' => out.push('\n'),
+            escaped @ ('"' | '\\') => out.push(escaped),
+            other => out.extend(['\\', other]),
+        }
+        rest = chars.as_str();
     }
-    None
 }
