@@ -9,6 +9,7 @@ use super::selection::Selection;
 use scorer::RawSeries;
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher as _, RandomState};
+use std::sync::Arc;
 
 /// Most series of targets that no signal asks for; beyond it new ones are dropped with an event. They can only be
 /// looked at, and a look expands all of them: a day of 5,000 series at one a second is 7 GB.
@@ -86,10 +87,10 @@ struct Group {
     /// Scrapes that are complete; the rest of `times_ms` is being filled.
     complete: u32,
     series: Vec<Series>,
-    by_name: HashMap<SeriesName, u32>,
-    by_text: HashMap<Box<str>, u32>,
+    by_name: HashMap<Arc<SeriesName>, u32>,
+    by_text: HashMap<Arc<str>, u32>,
     /// Text of the i-th sample of the last scrape: targets repeat their order, so a comparison saves the hashing.
-    order: Vec<(Box<str>, u32)>,
+    order: Vec<(Arc<str>, u32)>,
     /// Hashes of the texts that found no room; room never comes back, so they are not taken apart again.
     dropped: HashSet<u64>,
     by_position: Vec<u32>,
@@ -97,7 +98,7 @@ struct Group {
 
 #[derive(Debug)]
 struct Series {
-    name: SeriesName,
+    name: Arc<SeriesName>,
     column: Column,
 }
 
@@ -293,34 +294,45 @@ impl Group {
         }
         let at = index(self.series.len());
         let first = index(self.times_ms.len()) - 1;
-        self.by_name.insert(name.clone(), at);
+        let name = Arc::new(name);
+        self.by_name.insert(Arc::clone(&name), at);
         self.series.push(Series { name, column: Column::starting_at(first) });
         at
     }
 
     /// Remembers the text of a sample; whether it was dropped for the first time.
     fn remember(&mut self, position: usize, text: &str, at: u32, room: &Room) -> bool {
+        let dropped = at == DROPPED;
         // The text of a dropped series is not kept: of most targets that have too many, it would be most of them.
-        let kept = if at == DROPPED { "" } else { text };
-        match self.order.get_mut(position) {
-            Some(slot) if *slot.0 == *kept && slot.1 == at => {}
-            Some(slot) => *slot = (kept.into(), at),
-            None => self.order.push((kept.into(), at)),
-        }
-        if at == DROPPED {
-            if self.dropped.len() >= MAX_DROPPED {
-                self.dropped.clear();
+        let kept = if dropped { "" } else { text };
+        if !self.order.get(position).is_some_and(|slot| *slot.0 == *kept && slot.1 == at) {
+            let kept = if dropped { Arc::default() } else { self.kept(text, at) };
+            match self.order.get_mut(position) {
+                Some(slot) => *slot = (kept, at),
+                None => self.order.push((kept, at)),
             }
-            return self.dropped.insert(room.hasher.hash_one(text));
+        }
+        if !dropped {
+            return false;
+        }
+        if self.dropped.len() >= MAX_DROPPED {
+            self.dropped.clear();
+        }
+        self.dropped.insert(room.hasher.hash_one(text))
+    }
+
+    /// The text of a series, held once for both ways to find it again.
+    fn kept(&mut self, text: &str, at: u32) -> Arc<str> {
+        if let Some((known, _)) = self.by_text.get_key_value(text) {
+            return Arc::clone(known);
         }
         // A target that shuffles its labels makes new texts forever; the names remain the truth.
         if self.by_text.len() > 2 * self.series.len() + 1024 {
             self.by_text.clear();
         }
-        if !self.by_text.contains_key(text) {
-            self.by_text.insert(text.into(), at);
-        }
-        false
+        let kept: Arc<str> = text.into();
+        self.by_text.insert(Arc::clone(&kept), at);
+        kept
     }
 
     fn record(&mut self, at: u32, value: f64) -> Recorded {
