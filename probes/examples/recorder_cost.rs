@@ -113,7 +113,7 @@ async fn memory() -> Outcome<()> {
     println!("samples             {samples} of {MEMORY_SCRAPES} scrapes; {failed} failed");
     println!("columns             {:.2} bytes a sample (limit {MOST_BYTES})", held / samples);
     println!("whole process       {:.2} bytes a sample", grown / samples);
-    println!("beside the columns  {:.1} kB a series, once", (grown - held) / SERIES as f64 / 1e3);
+    println!("beside the columns  {:.1} kB a series", (grown - held) / SERIES as f64 / 1e3);
     Ok(())
 }
 
