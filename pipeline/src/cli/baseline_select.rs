@@ -26,7 +26,10 @@ joined by `and`; operators are <, <=, =, !=, >=, >, and of tags ~.
            share of good events the share of bad ones; written 200MB, 250ms, 0.5% or as a number
 What is not known of a soak, as the score of a first tag, fulfils no condition.
 
-Exit: 0 some were chosen, 2 the query is wrong, 11 none was.";
+A name with a space in it cannot be asked for.
+
+Exit: 0 some were chosen, 2 the query is wrong, 11 none was, or it is open of some, because their
+evidence cannot be read.";
 
 /// `mettle baseline select`.
 #[derive(Debug, Args)]
@@ -37,6 +40,14 @@ pub(super) struct Select {
     dir: Dir,
     #[command(flatten)]
     output: Output,
+}
+
+/// The answer.
+#[derive(Serialize)]
+struct Selected {
+    soaks: Vec<Line>,
+    /// Soaks of which it is open, because their evidence cannot be read.
+    unread: Vec<String>,
 }
 
 /// One soak.
@@ -65,6 +76,11 @@ pub(super) async fn run(asked: Select) -> anyhow::Result<u8> {
     let opened = Opened::at(&asked.dir.dir).await?;
     let truth = opened.sources.read().await?;
     let soaks = across::watched(&opened.installation, &truth)?;
+    if soaks.is_empty() {
+        asked.output.print(&Selected { soaks: vec![], unread: vec![] }, || text(&[], Utc::now()))?;
+        tell!("there is no whole soak of the newest programme yet");
+        return Ok(Exit::Insufficient as u8);
+    }
     let answer = match chosen(&opened.installation, &opened.sources, &truth, &soaks, &asked.query).await {
         Ok(answer) => answer,
         Err(error) => return refused(error),
@@ -72,13 +88,14 @@ pub(super) async fn run(asked: Select) -> anyhow::Result<u8> {
     if !answer.unread.is_empty() {
         tell!("open, because it cannot be read: evidence of {}", unread_text(&answer.unread));
     }
-    let lines: Vec<Line> = answer.chosen.into_iter().map(line).collect();
-    asked.output.print(&lines, || text(&lines, Utc::now()))?;
-    if lines.is_empty() {
+    let unread = answer.unread.iter().map(|soak| soak.id.to_string()).collect();
+    let selected = Selected { soaks: answer.chosen.into_iter().map(line).collect(), unread };
+    asked.output.print(&selected, || text(&selected.soaks, Utc::now()))?;
+    if selected.soaks.is_empty() {
         tell!("none of {} whole soaks", soaks.len());
-        return Ok(Exit::Insufficient as u8);
     }
-    Ok(Exit::Ok as u8)
+    let whole = selected.unread.is_empty() && !selected.soaks.is_empty();
+    Ok(if whole { Exit::Ok } else { Exit::Insufficient } as u8)
 }
 
 /// Says what is wrong with a query; every other error goes on.

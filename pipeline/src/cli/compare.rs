@@ -19,7 +19,7 @@ The last whole soak of the newer tag is judged anew, with all soaks of the older
 baseline, or with those of other tags that a query chooses (mettle baseline select --help), by the
 policy that it began with. Nothing is published, and no gate knows of it.
 
-Exit: 0 pass, 10 fail, 11 not decided.")]
+Exit: 0 pass, 2 the query is wrong, 10 fail, 11 not decided.")]
 pub(super) struct Compare {
     /// The older tag, or a query.
     older: String,

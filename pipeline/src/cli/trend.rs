@@ -8,6 +8,7 @@ use crate::worker::across::{self, Course, Courses, unread_text};
 use clap::Args;
 use scorer::quantity::Unit;
 use scorer::trend::FEWEST;
+use serde::Serialize;
 use std::fmt::Write as _;
 
 /// `mettle trend`.
@@ -21,7 +22,7 @@ count, by version. A metric creeps when its order over the tags is hardly chance
 most 0.01) and its change from the first to the last (Sen's slope) is worse than its margin. Of
 metrics that do not change, one in a hundred seems to.
 
-Exit: 0 nothing creeps, 10 something does, 11 too few tags to say.")]
+Exit: 0 nothing creeps, 10 something does, 11 too few tags to say, or evidence that cannot be read.")]
 pub(super) struct Trends {
     /// This signal alone, gate or watch.
     #[arg(long)]
@@ -35,6 +36,14 @@ pub(super) struct Trends {
     output: Output,
 }
 
+/// The answer.
+#[derive(Serialize)]
+struct Told {
+    courses: Vec<Course>,
+    /// Soaks whose evidence cannot be read.
+    unread: Vec<String>,
+}
+
 pub(super) async fn run(asked: Trends) -> anyhow::Result<u8> {
     let opened = Opened::at(&asked.dir.dir).await?;
     let truth = opened.sources.read().await?;
@@ -43,9 +52,10 @@ pub(super) async fn run(asked: Trends) -> anyhow::Result<u8> {
     if !unread.is_empty() {
         tell!("left out, because it cannot be read: evidence of {}", unread_text(&unread.iter().collect::<Vec<_>>()));
     }
-    asked.output.print(&courses, || text(&courses))?;
-    let creeps = courses.iter().any(|course| course.found.as_ref().is_some_and(|found| found.creeps));
-    let silent = courses.iter().all(|course| course.found.is_none());
+    let told = Told { unread: unread.iter().map(|soak| soak.id.to_string()).collect(), courses };
+    asked.output.print(&told, || text(&told.courses))?;
+    let creeps = told.courses.iter().any(|course| course.found.as_ref().is_some_and(|found| found.creeps));
+    let silent = !unread.is_empty() || told.courses.iter().all(|course| course.found.is_none());
     Ok(match (creeps, silent) {
         (true, _) => Exit::Deny,
         (false, true) => Exit::Insufficient,

@@ -79,8 +79,8 @@ pub struct Facts<'a> {
     pub verdict: Option<Verdict>,
     /// Score, if there is one.
     pub score: Option<f64>,
-    /// Time since it ended.
-    pub age: Duration,
+    /// Time since it ended; none where a clock says that it is yet to end.
+    pub age: Option<Duration>,
     /// Levels of its metrics, where they were read.
     pub levels: Option<&'a BTreeMap<String, f64>>,
 }
@@ -123,7 +123,7 @@ impl Query {
             Condition::TagMatches(pattern) => pattern.is_match(soak.tag),
             Condition::Verdict { is, verdict } => soak.verdict.is_some_and(|own| (own == *verdict) == *is),
             Condition::Score(order, score) => soak.score.is_some_and(|own| order.holds(own, *score)),
-            Condition::Age(order, age) => order.holds(soak.age, *age),
+            Condition::Age(order, age) => soak.age.is_some_and(|own| order.holds(own, *age)),
             Condition::Level(metric, order, level) => {
                 soak.levels.is_none_or(|levels| levels.get(metric).is_some_and(|own| order.holds(*own, *level)))
             }
@@ -138,7 +138,9 @@ fn condition(words: &[&str], tags: &[&str], unit: &impl Fn(&str) -> Option<Unit>
     };
     if (*field, *operator) == ("tag", "~") {
         let why = |error: regex::Error| error.to_string().lines().last().unwrap_or_default().trim().to_owned();
-        return Regex::new(&format!("^(?:{value})$"))
+        // Alone first: brackets that do not fit together could leave those that hold it at both ends.
+        return Regex::new(value)
+            .and_then(|_| Regex::new(&format!("^(?:{value})$")))
             .map(Condition::TagMatches)
             .map_err(|error| format!("`{text}`: `{value}` is no regular expression: {}", why(error)));
     }
@@ -188,8 +190,11 @@ fn units(unit: Unit) -> &'static [&'static str] {
 }
 
 fn level(value: &str, unit: Unit) -> Option<f64> {
+    if let Ok(plain) = value.parse::<f64>() {
+        return plain.is_finite().then_some(plain);
+    }
     let written = value.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
-    if !written.is_empty() && !units(unit).contains(&written) {
+    if !units(unit).contains(&written) {
         return None;
     }
     let (Margin::Absolute(level) | Margin::Relative(level)) = Margin::parse(value).ok()?;
@@ -236,7 +241,7 @@ mod tests {
                 place: *place,
                 verdict: judged.then_some(if *place == 1 { Verdict::Fail } else { Verdict::Pass }),
                 score: judged.then_some(80.0 + 10.0 * *place as f64),
-                age: Duration::from_secs(86_400 * (10 - *place as u64)),
+                age: Some(Duration::from_secs(86_400 * (10 - *place as u64))),
                 levels: Some(&levels),
             })
         };
@@ -268,7 +273,7 @@ mod tests {
     #[test]
     fn everything_wrong_is_said_at_once() {
         let wrong = "tag>=v1.0.0 and tag = v9 and verdict < pass and score = high and age < 10 and cpu < 1 and memory < x \
-                     and memory < 20% and errors < 1s and tag ~ ( and tag == v1.0.0 and";
+                     and memory < 20% and errors < 1s and tag ~ ( and tag ~ v1)|(v2 and tag == v1.0.0 and";
         let problems = query(wrong).unwrap_err();
         let words = [
             "with spaces",
@@ -281,6 +286,7 @@ mod tests {
             "write `12MB` or a number",
             "write `12%` or a number",
             "no regular expression",
+            "no regular expression",
             "`==` is none of",
             "`` is no condition",
         ];
@@ -290,7 +296,7 @@ mod tests {
         }
         assert!(query("score > 500").is_err() && query(&"a".repeat(MAX_BYTES + 1)).is_err());
         // Without levels the other conditions decide.
-        let unread = Facts { tag: TAGS[0], place: 0, verdict: None, score: None, age: Duration::ZERO, levels: None };
+        let unread = Facts { tag: TAGS[0], place: 0, verdict: None, score: None, age: None, levels: None };
         assert!(query("errors < 1% and tag = v1.0.0").unwrap().chooses(&unread));
         assert!(!query("errors < 1% and tag > v1.0.0").unwrap().chooses(&unread));
     }

@@ -29,13 +29,13 @@ pub const CREEP_P: f64 = 0.01;
 
 /// What one tag is against another.
 pub struct Compared {
-    /// The judgement of the newer tag's last soak, as if the runs of the older one were its baseline.
+    /// The judgement of the newer tag's last soak, as if the chosen runs were its baseline.
     pub judgement: Judgement,
     /// Score that a pass needs.
     pub kpi: f64,
     /// Interval of samples.
     pub interval_ms: i64,
-    /// Soaks of the older tag.
+    /// Soaks of the baseline.
     pub runs: usize,
     /// Soak of the newer tag.
     pub soak: String,
@@ -186,6 +186,7 @@ pub async fn courses(
     tags.dedup();
     tags.drain(..tags.len().saturating_sub(most));
     let looked_at: Vec<&Soak> = soaks.iter().filter(|soak| tags.contains(&soak.tag)).collect();
+    copies::bring_missing_of(installation, &looked_at).await?;
     let read = scanned(installation, &looked_at, signals.clone()).await?;
     let (mut runs, mut unread) = (Vec::new(), Vec::new());
     for (soak, levels) in looked_at.into_iter().zip(read) {

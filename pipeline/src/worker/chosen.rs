@@ -60,7 +60,7 @@ pub async fn chosen<'a>(
             place: tags.iter().position(|tag| *tag == soak.tag)?,
             verdict: judgement.map(|judgement| judgement.verdict),
             score: judgement.and_then(|judgement| judgement.score),
-            age: (Utc::now() - soak.ended_at?).to_std().unwrap_or_default(),
+            age: (Utc::now() - soak.ended_at?).to_std().ok(),
             levels: None,
         })
     };

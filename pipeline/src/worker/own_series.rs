@@ -38,7 +38,7 @@ pub struct Shown {
 pub struct Page {
     /// Where it listens.
     pub address: SocketAddr,
-    task: JoinHandle<std::io::Result<()>>,
+    task: JoinHandle<()>,
 }
 
 /// Labels that say of which soak our own series are.
@@ -91,7 +91,11 @@ impl Page {
         let listener = TcpListener::bind(address).await.map_err(|source| OpenError::Metrics { address, source })?;
         let address = listener.local_addr().map_err(|source| OpenError::Metrics { address, source })?;
         let page = move || std::future::ready(([(CONTENT_TYPE, TEXT)], series.text()));
-        let task = tokio::spawn(axum::serve(listener, Router::new().route("/metrics", get(page))).into_future());
+        let router = Router::new().route("/metrics", get(page));
+        let task = tokio::spawn(async move {
+            let ended = axum::serve(listener, router).await;
+            tracing::warn!("own series are not shown any more: {ended:?}");
+        });
         Ok(Page { address, task })
     }
 }

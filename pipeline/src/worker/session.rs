@@ -168,10 +168,10 @@ impl Session {
         self.events.extend(self.local.drain_events());
         if let Some(from_ms) = self.slices.as_ref().and_then(Slices::due) {
             // Before the samples: what comes in between is looked at again.
-            let settled_ms = self.recorder.settled_ms();
+            let from_ms = from_ms.min(self.recorder.news_from_ms());
             let so_far = Evidence { series: self.recorder.since(from_ms), ..self.rest(None) };
             if let Some(slices) = &mut self.slices {
-                slices.write(so_far, settled_ms);
+                slices.write(so_far, from_ms);
             }
         }
     }

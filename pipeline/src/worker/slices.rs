@@ -61,14 +61,14 @@ impl Slices {
         (!busy && self.last.elapsed() >= self.every).then(|| lock(&self.kept).from_ms)
     }
 
-    /// Writes a slice in the background: `so_far` has the samples since [`Slices::due`], and everything else as it is.
-    /// A source that is behind gives more of what was after `settled_ms`.
-    pub fn write(&mut self, so_far: Evidence, settled_ms: Option<i64>) {
+    /// Writes a slice in the background: `so_far` has the samples since `from_ms`, which is what [`Slices::due`] said or
+    /// earlier, and everything else as it is.
+    pub fn write(&mut self, so_far: Evidence, from_ms: i64) {
         self.last = Instant::now();
         let kept = Arc::clone(&self.kept);
         // A scrape becomes visible when it is complete, which may be after a later one of another component.
         let overlap_ms = i64::try_from(2 * self.every.as_millis()).unwrap_or(i64::MAX);
-        self.writing = Some(tokio::task::spawn_blocking(move || lock(&kept).append(so_far, settled_ms, overlap_ms)));
+        self.writing = Some(tokio::task::spawn_blocking(move || lock(&kept).append(so_far, from_ms, overlap_ms)));
     }
 
     /// Waits until nothing is written any more. The recording stays.
@@ -81,9 +81,8 @@ impl Slices {
 }
 
 impl Kept {
-    fn append(&mut self, so_far: Evidence, settled_ms: Option<i64>, overlap_ms: i64) {
-        let last_ms = so_far.series.iter().filter_map(|series| series.times_ms.last()).max().copied();
-        let until_ms = last_ms.map(|last| settled_ms.map_or(last, |settled| last.min(settled)));
+    fn append(&mut self, so_far: Evidence, from_ms: i64, overlap_ms: i64) {
+        let until_ms = so_far.series.iter().filter_map(|series| series.times_ms.last()).max().copied();
         let mut news = Evidence { series: self.recording.news(so_far.series), ..so_far };
         self.leave_out_twins(&mut news);
         match self.recording.append(&news) {
@@ -91,12 +90,14 @@ impl Kept {
                 self.told = false;
                 self.from_ms = until_ms.map_or(self.from_ms, |until| until.saturating_sub(overlap_ms));
             }
-            Err(error) if !self.told => {
-                let error = anyhow::Error::from(error);
-                tracing::warn!("what is recorded is not kept; it is tried again with the next slice: {error:#}");
-                self.told = true;
+            Err(error) => {
+                self.from_ms = self.from_ms.min(from_ms);
+                if !self.told {
+                    let error = anyhow::Error::from(error);
+                    tracing::warn!("what is recorded is not kept; it is tried again with the next slice: {error:#}");
+                    self.told = true;
+                }
             }
-            Err(_) => {}
         }
     }
 
@@ -138,9 +139,9 @@ mod tests {
         let slices = Slices::begin(&store, &subject, Duration::from_secs(1)).unwrap();
         let mut kept = lock(&slices.kept);
         let of = |series| Evidence { subject: subject.clone(), series, ..Evidence::default() };
-        kept.append(of(vec![series("up", 1.0, &[1]), series("cpu", 1.0, &[1]), series("cpu", 2.0, &[1])]), None, 0);
+        kept.append(of(vec![series("up", 1.0, &[1]), series("cpu", 1.0, &[1]), series("cpu", 2.0, &[1])]), i64::MIN, 0);
         // One of the two ended: it is not taken for the other.
-        kept.append(of(vec![series("up", 1.0, &[1, 2]), series("cpu", 2.0, &[1, 2])]), None, 0);
+        kept.append(of(vec![series("up", 1.0, &[1, 2]), series("cpu", 2.0, &[1, 2])]), i64::MIN, 0);
         let (recording, none) = (&kept.recording, BTreeMap::new());
         assert_eq!((recording.last_ms("up", &none), recording.last_ms("cpu", &none)), (Some(2), None));
         let events: Vec<&str> = recording.rest().events.iter().map(|event| event.kind.as_str()).collect();
@@ -148,16 +149,20 @@ mod tests {
     }
 
     #[test]
-    fn what_a_server_that_was_away_gives_later_is_new() {
+    fn what_could_not_be_kept_is_asked_for_again() {
         let dir = tempfile::tempdir().unwrap();
         let store = EvidenceStore::open(dir.path()).unwrap();
         let subject = Subject { soak: "s".into(), attempt: 1, ..Subject::default() };
         let slices = Slices::begin(&store, &subject, Duration::from_secs(1)).unwrap();
         let mut kept = lock(&slices.kept);
         let of = |series| Evidence { subject: subject.clone(), series, ..Evidence::default() };
-        kept.append(of(vec![series("own", 1.0, &[100_000]), series("theirs", 1.0, &[10_000])]), Some(12_000), 2_000);
-        assert_eq!(kept.from_ms, 10_000, "not 98,000");
-        kept.append(of(vec![series("theirs", 1.0, &[10_000, 20_000])]), Some(101_000), 2_000);
+        kept.append(of(vec![series("own", 1.0, &[100_000])]), i64::MIN, 2_000);
+        assert_eq!(kept.from_ms, 98_000);
+        // What a server gave late, in a slice that is refused: its times fall.
+        kept.append(of(vec![series("theirs", 1.0, &[20_000, 10_000])]), 10_000, 2_000);
+        assert_eq!((kept.from_ms, kept.told), (10_000, true));
+        kept.append(of(vec![series("theirs", 1.0, &[10_000, 20_000]), series("own", 1.0, &[101_000])]), 10_000, 2_000);
+        assert_eq!((kept.from_ms, kept.told), (99_000, false));
         assert_eq!(kept.recording.last_ms("theirs", &BTreeMap::new()), Some(20_000));
     }
 }

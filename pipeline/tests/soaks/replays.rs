@@ -63,14 +63,17 @@ fn a_published_verdict_is_judged_again_to_the_byte_and_changes_are_seen() {
     let (code, answer, said) = mettle(&world, &["compare", "tag > v1.0.1 or so", "v1.0.1"]);
     assert!(code == 2 && said.contains("is no condition"), "{code} {answer} {said}");
     let (code, answer, said) = mettle(&world, &["trend"]);
-    assert_eq!((code, answer[0]["tags"].as_array().map(Vec::len)), (11, Some(2)), "{answer:#} {said}");
+    assert_eq!((code, answer["courses"][0]["tags"].as_array().map(Vec::len)), (11, Some(2)), "{answer:#} {said}");
 
     let level = "front-reach <= 60%";
     let (code, answer, said) = mettle(&world, &["baseline", "select", level]);
-    let tags: Vec<&str> = answer.as_array().unwrap().iter().map(|one| one["tag"].as_str().unwrap()).collect();
+    let tags: Vec<&str> = answer["soaks"].as_array().unwrap().iter().map(|one| one["tag"].as_str().unwrap()).collect();
     assert_eq!((code, tags.as_slice()), (0, ["v1.0.0", "v1.0.1"].as_slice()), "{answer:#} {said}");
-    let (level, unit) = (&answer[0]["levels"][0]["level"], &answer[0]["levels"][0]["unit"]);
-    assert!(level.as_f64().unwrap() <= 0.6 && unit == "share" && answer[0]["verdict"].is_string(), "{answer:#}");
+    let (level, unit) = (&answer["soaks"][0]["levels"][0]["level"], &answer["soaks"][0]["levels"][0]["unit"]);
+    assert!(
+        level.as_f64().unwrap() <= 0.6 && unit == "share" && answer["soaks"][0]["verdict"].is_string(),
+        "{answer:#}"
+    );
     let (code, _, said) = mettle(&world, &["baseline", "select", "tag < v1.0.1 and verdict = fail"]);
     assert!(code == 11 && said.contains("none of 2 whole soaks"), "{code} {said}");
 

@@ -161,9 +161,9 @@ impl Recorder {
         if self.feed.is_some() { self.interval * 2 } else { Duration::ZERO }
     }
 
-    /// Nothing comes any more of what was before this time, milliseconds since the epoch; none without a metrics server.
-    pub fn settled_ms(&self) -> Option<i64> {
-        self.feed.as_ref().map(Feed::settled_ms)
+    /// As [`Feed::news_from_ms`]; the largest time without a metrics server.
+    pub fn news_from_ms(&self) -> i64 {
+        self.feed.as_ref().map_or(i64::MAX, Feed::news_from_ms)
     }
 
     fn fed(&self, chosen: impl Fn(&str, &Labels) -> bool, from_ms: i64) -> Vec<RawSeries> {

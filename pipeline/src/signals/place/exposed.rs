@@ -32,7 +32,13 @@ pub(super) fn file(path: &Path, added: &Labels) -> Result<Catalogue, PlaceError>
 
 pub(super) async fn target(url: &Url, added: &Labels) -> Result<Catalogue, PlaceError> {
     let exchange = |source: reqwest::Error| PlaceError::Exchange { url: shown(url), source: source.without_url() };
-    let client = reqwest::Client::builder().timeout(DEADLINE).user_agent("mettle").build().map_err(exchange)?;
+    let client = reqwest::Client::builder()
+        .timeout(DEADLINE)
+        .user_agent("mettle")
+        // What stands in the address may be a secret, and goes to nobody else.
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .map_err(exchange)?;
     let mut response = client.get(url.clone()).header("accept", ACCEPT).send().await.map_err(exchange)?;
     if !response.status().is_success() {
         return Err(PlaceError::Status { url: shown(url), status: response.status() });

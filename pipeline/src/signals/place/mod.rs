@@ -38,7 +38,7 @@ pub enum Source {
 pub enum PlaceError {
     /// No place at all.
     #[error(
-        "`{text}` is neither a file nor an http URL; write http://HOST:PORT/metrics, http://HOST:PORT of a server, or a file"
+        "`{text}` is neither a file nor an http URL; write http://HOST:PORT/metrics, http://HOST:PORT of a server, or a file; in a password / is %2F, ? is %3F, # is %23"
     )]
     Place {
         /// As written, without what may be a secret.
@@ -122,6 +122,11 @@ impl Place {
             _ => (None, text),
         };
         let url = Url::parse(rest).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+        // A password with `/`, `?` or `#` in it ends the address before its `@`: the rest would be shown, and the user asked.
+        let cut_short = |url: &Url| url.username().is_empty() && rest.contains('@');
+        if url.as_ref().is_some_and(cut_short) {
+            return Err(PlaceError::Place { text: harmless(text) });
+        }
         let source = match url {
             Some(url) => Source::Url(url),
             None if PathBuf::from(rest).exists() => Source::File(rest.into()),
@@ -158,6 +163,15 @@ impl Place {
                     Err(PlaceError::ComponentOfServer { url: shown(url), component: component.clone() })
                 }
                 (Err(SourceError::Status { status: 404, .. }), _) => exposed::target(url, &added).await,
+                // Whatever else it is, it speaks as one.
+                (
+                    Err(
+                        source @ (SourceError::Partial { .. }
+                        | SourceError::Refused { .. }
+                        | SourceError::TooLong { .. }),
+                    ),
+                    _,
+                ) => Err(PlaceError::Server(source)),
                 (Err(source), _) => Err(PlaceError::Address(source)),
             },
         }
@@ -188,6 +202,7 @@ fn harmless(text: &str) -> String {
     let path = text.split(['?', '#']).next().unwrap_or_default();
     match path.rsplit_once('@') {
         Some((_, behind)) => format!("...@{behind}"),
+        None if text.contains('@') => "...".to_owned(),
         None if path.len() < text.len() => format!("{path}..."),
         None => text.to_owned(),
     }
@@ -219,9 +234,17 @@ mod tests {
         ] {
             assert_eq!(Place::parse(text).unwrap().shown(), shown);
         }
-        for text in
-            ["htp://user:secret@h:1/", "user:secret@h/metrics", "ftp://h/?token=secret", "a=secret@", "h#secret"]
-        {
+        for text in [
+            "htp://user:secret@h:1/",
+            "user:secret@h/metrics",
+            "ftp://h/?token=secret",
+            "a=secret@",
+            "h#secret",
+            "http://user:s#secret@h:1/",
+            "http://user:s?secret@h/",
+            "http://user:12/secret@h/",
+            "http://user:12#secret@h",
+        ] {
             let told = Place::parse(text).unwrap_err().to_string();
             assert!(told.contains("neither a file nor") && !told.contains("secret"), "{told}");
         }

@@ -114,8 +114,8 @@ pub struct Feed {
 struct Reader {
     config: FeedConfig,
     start_ms: i64,
-    /// Nothing comes any more of what was before this time.
-    settled_ms: AtomicI64,
+    /// What came since somebody asked last is not before this time.
+    news_from_ms: AtomicI64,
     /// Held while a slice is read: the loop and whoever catches up take turns.
     turn: tokio::sync::Mutex<Cursor>,
     kept: Mutex<Kept>,
@@ -153,8 +153,8 @@ impl Feed {
         };
         let every = config.every.max(EVERY_MIN);
         let (turn, kept) = (tokio::sync::Mutex::new(cursor), Mutex::new(kept));
-        let settled_ms = AtomicI64::new(start_ms);
-        let reader = Arc::new(Reader { config, start_ms, settled_ms, turn, kept, events: Mutex::default() });
+        let news_from_ms = AtomicI64::new(i64::MIN);
+        let reader = Arc::new(Reader { config, start_ms, news_from_ms, turn, kept, events: Mutex::default() });
         reader.check_interval(every_ms).await?;
         reader.slice(&mut *reader.turn.lock().await).await?;
         let stop = CancellationToken::new();
@@ -173,10 +173,10 @@ impl Feed {
         lock(&self.reader.kept).last_ms()
     }
 
-    /// Nothing comes any more of what was before this time, milliseconds since the epoch. It stands still while the server
-    /// cannot be read.
-    pub fn settled_ms(&self) -> i64 {
-        self.reader.settled_ms.load(Ordering::Relaxed)
+    /// Time before which nothing came since this was asked last, milliseconds since the epoch; the largest one where
+    /// nothing came at all. Whoever keeps what was read asks first, and then for everything from then on.
+    pub fn news_from_ms(&self) -> i64 {
+        self.reader.news_from_ms.swap(i64::MAX, Ordering::Relaxed)
     }
 
     /// Every series that `chosen` accepts, from `from_ms` on, by name and labels.
@@ -282,19 +282,18 @@ impl Reader {
             // One that fails keeps no other from being evaluated.
             failed = failed.and(self.evaluate(query, next_ms, to_ms).await);
         }
-        let behind_ms = cursor.queries.iter().copied().min().unwrap_or(to_ms);
-        let settled_ms = behind_ms.min(to_ms.saturating_sub(LATE_MS)).max(self.start_ms);
-        self.settled_ms.store(settled_ms, Ordering::Relaxed);
         failed
     }
 
     async fn take(&self, selectors: &[Selector], window: Window) -> Result<(), SourceError> {
         let read = self.read_foreign(selectors, window).await?;
+        self.news(window.from_ms);
         let torn = lock(&self.kept).add(read, selectors)?;
         if !torn.is_empty() {
             // A histogram has a bucket that it had not: what it held before is known to the server alone.
             let whole = Window { from_ms: self.start_ms, to_ms: window.to_ms };
             let read = self.read_foreign(&torn, whole).await?;
+            self.news(whole.from_ms);
             lock(&self.kept).replace(read, selectors)?;
         }
         Ok(())
@@ -320,10 +319,16 @@ impl Reader {
             QUERY_NAME.clone_into(&mut series.name);
             series.labels.extend(FeedQuery::labels(&query.signal, &query.promql));
         }
+        self.news(window.from_ms);
         lock(&self.kept).add(values, &[FeedQuery::selector(&query.signal, &query.promql)])?;
         let step_ms = i64::try_from(query.step.as_millis()).unwrap_or(i64::MAX).max(1);
         *next_ms = next_ms.saturating_add(((to_ms - *next_ms) / step_ms + 1).saturating_mul(step_ms));
         Ok(())
+    }
+
+    /// Something comes that is not before this time.
+    fn news(&self, from_ms: i64) {
+        self.news_from_ms.fetch_min(from_ms, Ordering::Relaxed);
     }
 
     fn event(&self, at_ms: i64, kind: &str, detail: String) {

@@ -3,7 +3,7 @@
 use super::error::SourceError;
 use super::export::seconds;
 use super::json;
-use super::request::{Failure, Server, answered, body};
+use super::request::{Failure, Server, answered, body, one_line};
 use crate::clock::wall_ms;
 use crate::metrics::catalogue::{Catalogue, FamilyKind, Metadata};
 use reqwest::Client;
@@ -17,6 +17,9 @@ const LATELY_MS: i64 = 3_600_000;
 
 /// Every series, where nothing narrows them.
 const ALL: &str = "{__name__=~\".+\"}";
+
+/// Warnings that are told.
+const WARNINGS_MAX: usize = 5;
 
 /// Parameters of a request.
 type Asked = [(&'static str, String)];
@@ -54,7 +57,7 @@ impl Server {
     /// Nothing is handed over unless all of it came. The status 404 means that no such API is at this address.
     pub async fn catalogue(&self, selectors: &[Selector]) -> Result<Catalogue, SourceError> {
         let declared: BTreeMap<String, Vec<Declared>> = match self.listed("api/v1/metadata", &[]).await {
-            Err(error @ SourceError::Status { status: 400..500, .. }) if !error.is_transient() => BTreeMap::new(),
+            Err(error) if error.is_missing_path() => BTreeMap::new(),
             declared => declared?,
         };
         let declared = declared.into_iter().map(|(name, all)| (name, agreed(all))).collect();
@@ -91,10 +94,11 @@ fn read<T: DeserializeOwned>(url: &str, text: &[u8]) -> Result<T, SourceError> {
         Ok(read) => read,
         Err(error) => return Err(SourceError::Message { url, what: error.to_string() }),
     };
-    let mut warnings = read.warnings.unwrap_or_default();
+    let mut warnings: Vec<String> = read.warnings.unwrap_or_default().iter().map(|one| one_line(one)).collect();
+    warnings.truncate(WARNINGS_MAX);
     warnings.extend(read.is_partial.then(|| "a node of it is away".to_owned()));
     match (read.status == "success", read.data) {
-        (false, _) => Err(SourceError::Refused { url, says: read.error }),
+        (false, _) => Err(SourceError::Refused { url, says: one_line(&read.error) }),
         (true, _) if !warnings.is_empty() => Err(SourceError::Partial { url, warnings }),
         (true, Some(data)) => Ok(data),
         (true, None) => Err(SourceError::Message { url, what: "it has no data".to_owned() }),

@@ -221,7 +221,12 @@ async fn beginning(mut answer: Response) -> String {
             break;
         }
     }
-    let text = String::from_utf8_lossy(&text);
-    let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(SAYS_MAX).collect();
+    let line = one_line(&String::from_utf8_lossy(&text));
     if line.is_empty() { "nothing more".to_owned() } else { line }
+}
+
+/// What a server says, as one line that is not too long for people.
+pub(super) fn one_line(text: &str) -> String {
+    let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join(" ").chars().take(SAYS_MAX).collect()
 }

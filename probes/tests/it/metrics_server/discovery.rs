@@ -68,10 +68,13 @@ async fn types_and_series_make_a_catalogue() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_without_types_is_told_by_names_and_a_busy_one_is_asked_again() {
-    for status in [StatusCode::NOT_FOUND, StatusCode::FORBIDDEN, StatusCode::BAD_REQUEST] {
+    for status in [StatusCode::NOT_FOUND, StatusCode::METHOD_NOT_ALLOWED, StatusCode::NOT_IMPLEMENTED] {
         let web = listing(move |_| status.into_response(), || json(SERIES)).await;
         assert_eq!(family(&catalogue(&web, |_| ()).await.unwrap(), "requests_total").kind, FamilyKind::Counter);
     }
+    // One that hides them is no server without types: names alone would look like all that is known.
+    let web = listing(|_| StatusCode::FORBIDDEN.into_response(), || json(SERIES)).await;
+    assert!(matches!(catalogue(&web, |_| ()).await, Err(SourceError::Status { status: 403, .. })));
     let busy = |attempt| match attempt {
         0 => (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, "0")]).into_response(),
         1 => StatusCode::SERVICE_UNAVAILABLE.into_response(),
