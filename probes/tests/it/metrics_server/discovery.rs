@@ -122,7 +122,7 @@ async fn credentials_headers_and_selectors_go_along() {
             _ => StatusCode::UNAUTHORIZED.into_response(),
         }
     };
-    let types = get(|| async { StatusCode::UNAUTHORIZED });
+    let types = get(|| async { StatusCode::NOT_FOUND });
     let routes = Router::new().route("/base/api/v1/metadata", types).route("/base/api/v1/series", get(handler));
     let web = WebServer::start(routes).await;
     let selectors = [Selector::parse("up{job=\"a\"}").unwrap()];
