@@ -41,7 +41,7 @@ impl Settings {
         if self.metrics_listen.is_some_and(|own| own == self.listen && own.port() != 0) {
             complaints.push(Complaint::new(
                 "metricsListen",
-                &self.listen.to_string(),
+                self.listen.to_string(),
                 "is where the gate listens",
                 "give it another port than `listen`",
             ));
