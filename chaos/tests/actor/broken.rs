@@ -1,5 +1,6 @@
 //! Holders that do not do what they say: nothing, half of it, to somebody else, or to all where some were meant. The dose meter must notice.
 
+use crate::target::idler;
 use chaos::ThreadChoice;
 use chaos::act::{Fill, Flip, Hold};
 use chaos::holder::{self, Order};
@@ -18,7 +19,7 @@ use std::os::fd::AsFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 pub(crate) enum Broken {
     Nothing,
@@ -122,11 +123,7 @@ fn decoy() -> io::Result<String> {
 }
 
 fn wrong(mut order: Order) -> (Order, Alive) {
-    let child = Command::new("/proc/self/exe")
-        .args(["idle", "workers"])
-        .env_remove(holder::MARK)
-        .spawn()
-        .expect("a decoy starts");
+    let child = idler().arg("workers").env_remove(holder::MARK).spawn().expect("a decoy starts");
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a port");
     let pid = i32::try_from(child.id()).expect("process ids are positive 32-bit numbers");
     let mut first = CpuSet::new();

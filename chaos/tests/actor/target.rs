@@ -3,6 +3,7 @@
 
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
+use nix::unistd::Pid;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
@@ -29,7 +30,7 @@ pub(crate) fn serve(port: &str, sandbox: Option<&str>) -> io::Result<()> {
         chaos::sandbox::join(sandbox.parse().map_err(io::Error::other)?)?;
     }
     let port: u16 = port.parse().map_err(io::Error::other)?;
-    let mut child = Command::new("/proc/self/exe").arg("idle").spawn()?;
+    let mut child = idler().spawn()?;
     start_workers()?;
     let tls = Arc::new(tls().map_err(io::Error::other)?);
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
@@ -78,7 +79,7 @@ fn answer(stream: impl Read + Write) -> io::Result<()> {
     while stream.read_line(&mut line)? > 0 {
         if line.starts_with("GET /fork ") {
             // It lives as long as we do.
-            drop(Command::new("/proc/self/exe").arg("idle").spawn()?);
+            drop(idler().spawn()?);
         }
         if line.starts_with("GET /toggles ") {
             body = Some(toggles());
@@ -127,12 +128,23 @@ pub(crate) fn inside(mut arguments: impl Iterator<Item = OsString>) -> io::Resul
     Err(Command::new(program).args(arguments).exec())
 }
 
+/// Names the parent of an idle process to it: one that is killed at once is not there any more to be asked for.
+const PARENT: &str = "IDLE_PARENT";
+
+/// A process that does nothing for as long as this one lives.
+pub(crate) fn idler() -> Command {
+    let mut command = Command::new("/proc/self/exe");
+    command.arg("idle").env(PARENT, std::process::id().to_string());
+    command
+}
+
 /// Does nothing for as long as its parent lives, with threads that work or without.
 pub(crate) fn idle(workers: &str) -> io::Result<()> {
     if workers == "workers" {
         start_workers()?;
     }
-    let parent = nix::unistd::getppid();
+    let named = std::env::var(PARENT).ok().and_then(|pid| pid.parse().ok());
+    let parent = named.map_or_else(nix::unistd::getppid, Pid::from_raw);
     prctl::set_pdeathsig(Signal::SIGKILL)?;
     // The signal comes only for a parent that dies from now on.
     while nix::unistd::getppid() == parent {
