@@ -76,11 +76,6 @@ pub(super) async fn run(asked: Select) -> anyhow::Result<u8> {
     let opened = Opened::at(&asked.dir.dir).await?;
     let truth = opened.sources.read().await?;
     let soaks = across::watched(&opened.installation, &truth)?;
-    if soaks.is_empty() {
-        asked.output.print(&Selected { soaks: vec![], unread: vec![] }, || text(&[], Utc::now()))?;
-        tell!("there is no whole soak of the newest programme yet");
-        return Ok(Exit::Insufficient as u8);
-    }
     let answer = match chosen(&opened.installation, &opened.sources, &truth, &soaks, &asked.query).await {
         Ok(answer) => answer,
         Err(error) => return refused(error),

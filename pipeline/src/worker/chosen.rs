@@ -7,14 +7,13 @@ use super::sources::{Sources, Truth};
 use crate::builtin;
 use crate::soak::Soak;
 use crate::soak::query::{Facts, Query};
-use anyhow::Context as _;
 use chrono::Utc;
 use scorer::Signal;
 use scorer::form::unit_of;
 use std::collections::BTreeMap;
 
 /// The answer to a query.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Answer<'a> {
     /// Soaks that were chosen.
     pub chosen: Vec<Chosen<'a>>,
@@ -48,7 +47,8 @@ pub async fn chosen<'a>(
     soaks: &'a [Soak],
     text: &str,
 ) -> anyhow::Result<Answer<'a>> {
-    let newest = soaks.last().context("no soak with evidence yet")?;
+    // Without soaks there is nothing to choose from, and nothing that says which signals there are.
+    let Some(newest) = soaks.last() else { return Ok(Answer::default()) };
     let all = builtin::signals(&bundle_of(sources, truth, newest).await?);
     let tags: Vec<&str> = truth.tags.iter().map(|seen| seen.tag.name.as_str()).collect();
     let unit = |metric: &str| all.iter().find(|signal| names(metric, signal)).map(|signal| unit_of(&signal.form));

@@ -131,14 +131,26 @@ mod tests {
         RawSeries { name: name.into(), labels: BTreeMap::new(), times_ms: times_ms.to_vec(), values }
     }
 
+    fn subject() -> Subject {
+        Subject { soak: "s".into(), attempt: 1, ..Subject::default() }
+    }
+
+    fn of(series: Vec<RawSeries>) -> Evidence {
+        Evidence { subject: subject(), series, ..Evidence::default() }
+    }
+
+    /// Slices of an attempt, in a folder that ends with the first value.
+    fn begun() -> (tempfile::TempDir, Slices) {
+        let dir = tempfile::tempdir().expect("a folder");
+        let store = EvidenceStore::open(dir.path()).expect("a store");
+        let slices = Slices::begin(&store, &subject(), Duration::from_secs(1)).expect("a recording");
+        (dir, slices)
+    }
+
     #[test]
     fn a_series_of_two_sources_does_not_keep_the_others_out() {
-        let dir = tempfile::tempdir().unwrap();
-        let store = EvidenceStore::open(dir.path()).unwrap();
-        let subject = Subject { soak: "s".into(), attempt: 1, ..Subject::default() };
-        let slices = Slices::begin(&store, &subject, Duration::from_secs(1)).unwrap();
+        let (_dir, slices) = begun();
         let mut kept = lock(&slices.kept);
-        let of = |series| Evidence { subject: subject.clone(), series, ..Evidence::default() };
         kept.append(of(vec![series("up", 1.0, &[1]), series("cpu", 1.0, &[1]), series("cpu", 2.0, &[1])]), i64::MIN, 0);
         // One of the two ended: it is not taken for the other.
         kept.append(of(vec![series("up", 1.0, &[1, 2]), series("cpu", 2.0, &[1, 2])]), i64::MIN, 0);
@@ -150,12 +162,8 @@ mod tests {
 
     #[test]
     fn what_could_not_be_kept_is_asked_for_again() {
-        let dir = tempfile::tempdir().unwrap();
-        let store = EvidenceStore::open(dir.path()).unwrap();
-        let subject = Subject { soak: "s".into(), attempt: 1, ..Subject::default() };
-        let slices = Slices::begin(&store, &subject, Duration::from_secs(1)).unwrap();
+        let (_dir, slices) = begun();
         let mut kept = lock(&slices.kept);
-        let of = |series| Evidence { subject: subject.clone(), series, ..Evidence::default() };
         kept.append(of(vec![series("own", 1.0, &[100_000])]), i64::MIN, 2_000);
         assert_eq!(kept.from_ms, 98_000);
         // What a server gave late, in a slice that is refused: its times fall.
